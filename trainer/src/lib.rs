@@ -1,0 +1,19 @@
+//! The native half of CURec (arXiv 2508.07595): trains a recommender that can say why.
+//!
+//! Rooms, in the order in which data flows through them:
+//! [`data`] (logs → users, items, split) → [`text`] (prompts, output contract, rationales) → [`llm`] (Qwen2 checkpoints,
+//! tokenizer, sampling, supervised training) → [`grpo`] (rewards, advantages, loss) → [`past`] (the one place that decides
+//! what may be known at a time) → [`reward`] (features, training, ranking) → [`stages`] (one file per stage of a run).
+//! Stages never call each other: they meet in the run directory ([`run`]).
+
+pub mod config;
+pub mod data;
+pub mod device;
+pub mod evaluation;
+pub mod grpo;
+pub mod llm;
+pub mod past;
+pub mod reward;
+pub mod run;
+pub mod stages;
+pub mod text;

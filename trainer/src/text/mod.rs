@@ -1,0 +1,1 @@
+//! Prompts, the output contract and rationales.
