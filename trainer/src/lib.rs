@@ -16,4 +16,5 @@ pub mod past;
 pub mod reward;
 pub mod run;
 pub mod stages;
+pub mod tasks;
 pub mod text;

@@ -117,7 +117,7 @@ fn sample_batch(
     loop {
         let logits = model.logits(last);
         let vocab = logits.dims()[1];
-        let logits: Vec<f32> = logits.into_data().convert::<f32>().to_vec().unwrap_or_default();
+        let logits: Vec<f32> = logits.try_into_vec_as::<f32>().unwrap_or_default();
         let mut kept = Vec::with_capacity(live.len());
         let mut next = Vec::with_capacity(live.len());
         for (row, stream) in live.iter_mut().enumerate() {

@@ -5,7 +5,8 @@ use burn::tensor::{Int, Tensor, TensorData};
 use curec_shared_model::qwen2::{Qwen2, TokenBatch};
 use serde::{Deserialize, Serialize};
 
-use super::trainer::Trainer;
+use super::cpu::{Network, Sequence, Weights};
+use super::trainer::{Trainer, TrainerSettings};
 
 /// Settings of supervised training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,10 +18,8 @@ pub struct SupervisedConfig {
     pub batch_size: usize,
     /// Weight of prompt tokens in the loss; 0 trains on answers only (and never forms logits for prompts).
     pub prompt_weight: f64,
-    /// AdamW's weight decay.
-    pub weight_decay: f64,
-    /// Gradients are scaled down to this global norm.
-    pub max_grad_norm: f64,
+    /// The optimiser.
+    pub trainer: TrainerSettings,
 }
 
 impl Default for SupervisedConfig {
@@ -29,8 +28,10 @@ impl Default for SupervisedConfig {
             learning_rate: 2e-3,
             batch_size: 16,
             prompt_weight: 0.1,
-            weight_decay: 0.01,
-            max_grad_norm: 1.0,
+            trainer: TrainerSettings {
+                muon: true,
+                ..TrainerSettings::default()
+            },
         }
     }
 }
@@ -85,7 +86,39 @@ pub fn supervised_loss(model: &Qwen2, batch: &[&Example], prompt_weight: f64) ->
 
 /// One optimiser step; returns (mean loss per answer token, gradient norm).
 pub fn supervised_step(trainer: &mut Trainer, batch: &[&Example], config: &SupervisedConfig, rate: f64) -> (f64, f64) {
-    let (loss, answers) = supervised_loss(trainer.model(), batch, config.prompt_weight);
-    let gradients = GradientsParams::from_grads(loss.backward(), trainer.model());
+    let (answers, gradients) = if trainer.cpu_kernels() {
+        cpu_gradients(trainer.model(), batch, config.prompt_weight)
+    } else {
+        let (loss, answers) = supervised_loss(trainer.model(), batch, config.prompt_weight);
+        (answers, GradientsParams::from_grads(loss.backward(), trainer.model()))
+    };
     (answers, trainer.apply(gradients, rate))
+}
+
+/// The same as [`supervised_loss`] and its gradients, by the CPU kernels.
+fn cpu_gradients(model: &Qwen2, batch: &[&Example], prompt_weight: f64) -> (f64, GradientsParams) {
+    let first = |example: &Example| if prompt_weight > 0.0 { 1 } else { example.prompt.len() };
+    let sequence = |example: &&Example| Sequence {
+        ids: [example.prompt.as_slice(), &example.answer].concat(),
+        positions: (first(example)..example.prompt.len() + example.answer.len()).collect(),
+    };
+    let sequences: Vec<Sequence> = batch.iter().map(sequence).collect();
+    let answer_tokens: usize = batch.iter().map(|example| example.answer.len()).sum();
+    let prompt_tokens: usize = sequences.iter().map(|s| s.positions.len()).sum::<usize>() - answer_tokens;
+    let total = answer_tokens as f64 + prompt_tokens as f64 * prompt_weight;
+    let network = Network::new(Weights::of(model));
+    let (log_probs, gradients) = network.gradient(&sequences, 1.0, |index, _| {
+        let weight = |position: &usize| {
+            let prompt = *position < batch[index].prompt.len();
+            (-(if prompt { prompt_weight } else { 1.0 }) / total.max(1.0)) as f32
+        };
+        sequences[index].positions.iter().map(weight).collect()
+    });
+    let answer_loss: f64 = log_probs
+        .iter()
+        .zip(batch)
+        .flat_map(|(values, example)| &values[values.len() - example.answer.len()..])
+        .map(|value| -f64::from(*value))
+        .sum();
+    (answer_loss / answer_tokens.max(1) as f64, gradients.into_gradients(model))
 }

@@ -1,31 +1,74 @@
 //! A model under training: AdamW, one global gradient norm, one learning rate.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::module::ParamGroup;
+use burn::optim::{AdamWConfig, AdjustLrFn, GradientsParams, ModuleOptimizer, MuonConfig};
 use burn::tensor::Tensor;
 use curec_shared_model::qwen2::Qwen2;
+use serde::{Deserialize, Serialize};
+
+use super::cpu::Weights;
+
+/// How a model is trained, whatever the loss.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainerSettings {
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Gradients are scaled down to this global norm.
+    pub max_grad_norm: f64,
+    /// Orthogonalised momentum (Muon, scaled to AdamW's step size) for the matrices of the blocks, AdamW for the rest.
+    pub muon: bool,
+    /// Hand-written CPU kernels where they serve the model (`llm::cpu`); burn's autodiff otherwise.
+    pub cpu_kernels: bool,
+}
+
+impl Default for TrainerSettings {
+    fn default() -> Self {
+        Self {
+            weight_decay: 0.01,
+            max_grad_norm: 1.0,
+            muon: false,
+            cpu_kernels: true,
+        }
+    }
+}
 
 /// The network with gradients switched on, and its optimiser state.
 pub struct Trainer {
     model: Option<Qwen2>,
     optimizer: ModuleOptimizer,
     max_grad_norm: f64,
+    cpu_kernels: bool,
     skipped: usize,
 }
 
 impl Trainer {
     /// Takes a model and prepares it for training on its device; frozen parameters stay frozen.
-    pub fn new(model: Qwen2, weight_decay: f64, max_grad_norm: f64) -> Self {
-        let config = AdamWConfig::new()
+    pub fn new(model: Qwen2, settings: &TrainerSettings) -> Self {
+        let adam = AdamWConfig::new()
             .with_beta_2(0.98)
             .with_epsilon(1e-8)
-            .with_weight_decay(weight_decay as f32);
+            .with_weight_decay(settings.weight_decay as f32);
+        let mut optimizer = adam.init();
+        if settings.muon {
+            let matrices = ParamGroup::from_predicate("_proj.weight");
+            let muon = MuonConfig::new().with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW).build();
+            optimizer = optimizer.with_group(matrices, muon, None);
+        }
+        let on_cpu = is_cpu(&model);
         Self {
+            cpu_kernels: settings.cpu_kernels && on_cpu && Weights::can_hold(&model),
             model: Some(model.train()),
-            optimizer: config.init(),
-            max_grad_norm,
+            optimizer,
+            max_grad_norm: settings.max_grad_norm,
             skipped: 0,
         }
+    }
+
+    /// Whether the hand-written kernels compute the gradients.
+    pub fn cpu_kernels(&self) -> bool {
+        self.cpu_kernels
     }
 
     /// The network, gradients on.
@@ -99,6 +142,11 @@ impl ModuleMapper for Scale<'_> {
         }
         param
     }
+}
+
+/// Whether the weights lie in ordinary memory (the flex backend).
+fn is_cpu(model: &Qwen2) -> bool {
+    format!("{:?}", model.device()).to_lowercase().contains("flex")
 }
 
 /// Linear warm-up over the first `warmup` share of the steps, then cosine decay to a tenth.
