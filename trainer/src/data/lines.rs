@@ -42,11 +42,6 @@ impl Lines {
         })
     }
 
-    /// The file.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The next line without its line break (`\n` or `\r\n`) and, at the start of the file, without a byte-order mark;
     /// its number counts from 1. `Err(TooLong)` for a line over the limit, which is then passed over.
     #[allow(clippy::type_complexity)] // a number with a line or with what is wrong with it: no name would say more

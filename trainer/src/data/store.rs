@@ -49,7 +49,7 @@ struct History {
 /// part of it. Independent of how the data set is stored.
 pub fn content_hash(dataset: &Dataset) -> String {
     let mut hash = Sha256::new();
-    let mut number = |hash: &mut Sha256, value: u64| hash.update(value.to_le_bytes());
+    let number = |hash: &mut Sha256, value: u64| hash.update(value.to_le_bytes());
     let text = |hash: &mut Sha256, text: &str| {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
