@@ -119,7 +119,9 @@ fn fetch(args: DownloadArgs) -> anyhow::Result<()> {
     if !args.yes {
         ask()?;
     }
-    let out = args.out.unwrap_or_else(|| PathBuf::from("data").join(args.name.name()));
+    let out = args
+        .out
+        .unwrap_or_else(|| PathBuf::from("data").join(args.name.name()));
     let style = "{msg}  {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
     let style = ProgressStyle::with_template(style).context("the progress bar's template")?;
     let bar = ProgressBar::new(0).with_style(style);
@@ -127,7 +129,10 @@ fn fetch(args: DownloadArgs) -> anyhow::Result<()> {
     bar.finish_and_clear();
     for file in fetched? {
         let from = file.address.as_deref().unwrap_or("was there already");
-        eprintln!("{}: {} bytes, {from}; checked: {}", file.name, file.bytes, file.checked_by);
+        eprintln!(
+            "{}: {} bytes, {from}; checked: {}",
+            file.name, file.bytes, file.checked_by
+        );
     }
     eprintln!("\nNext: curec data stats {}", out.display());
     Ok(())
@@ -182,6 +187,9 @@ mod tests {
     fn stats_of_a_folder_that_is_none() {
         let parsed = Command::try_parse_from(["data", "stats", "no/such/folder"]).unwrap();
         let message = run(parsed.data).unwrap_err().to_string();
-        assert!(message.contains("no/such/folder is not a folder"), "{message}");
+        assert!(
+            message.contains("no/such/folder is not a folder"),
+            "{message}"
+        );
     }
 }

@@ -150,15 +150,9 @@ mod tests {
         let path = dir.path().join("a");
         std::fs::write(&path, b"\xef\xbb\xbfone\r\n\ntwo").unwrap();
         let mut lines = Lines::open(&path).unwrap();
-        assert_eq!(
-            lines.next_line().unwrap(),
-            Some((1, Ok(b"one".as_slice())))
-        );
+        assert_eq!(lines.next_line().unwrap(), Some((1, Ok(b"one".as_slice()))));
         assert_eq!(lines.next_line().unwrap(), Some((2, Ok(b"".as_slice()))));
-        assert_eq!(
-            lines.next_line().unwrap(),
-            Some((3, Ok(b"two".as_slice())))
-        );
+        assert_eq!(lines.next_line().unwrap(), Some((3, Ok(b"two".as_slice()))));
         assert_eq!(lines.next_line().unwrap(), None);
     }
 
@@ -221,7 +215,13 @@ mod tests {
     #[test]
     fn ratings_are_finite() {
         assert_eq!(rating(b"3.5", "r"), Ok(3.5));
-        assert_eq!(rating(b"NaN", "r").unwrap_err().reason(), "number not finite");
-        assert_eq!(rating(b"1e60", "r").unwrap_err().reason(), "number not finite");
+        assert_eq!(
+            rating(b"NaN", "r").unwrap_err().reason(),
+            "number not finite"
+        );
+        assert_eq!(
+            rating(b"1e60", "r").unwrap_err().reason(),
+            "number not finite"
+        );
     }
 }

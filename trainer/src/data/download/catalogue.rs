@@ -80,7 +80,13 @@ impl Source {
             Self::MlLatestSmall => vec![grouplens(
                 "ml-latest-small.zip",
                 None,
-                &["README.txt", "links.csv", "movies.csv", "ratings.csv", "tags.csv"],
+                &[
+                    "README.txt",
+                    "links.csv",
+                    "movies.csv",
+                    "ratings.csv",
+                    "tags.csv",
+                ],
             )],
             Self::AmazonVideoGames => amazon("Video_Games"),
             Self::AmazonMoviesTv => amazon("Movies_and_TV"),
@@ -111,7 +117,9 @@ fn grouplens(archive: &str, pinned: Option<&str>, members: &[&str]) -> RemoteFil
 
 fn amazon(category: &str) -> Vec<RemoteFile> {
     let file = |folder: &str, name: String| RemoteFile {
-        addresses: MCAULEY.map(|server| format!("{server}{folder}/{name}")).to_vec(),
+        addresses: MCAULEY
+            .map(|server| format!("{server}{folder}/{name}"))
+            .to_vec(),
         name,
         check: Check::Gzip,
         unpack: Vec::new(),

@@ -46,7 +46,9 @@ pub enum DownloadError {
         status: u16,
     },
     /// The connection ended before the file did.
-    #[error("{address}: the connection ended after {have} of {expected} bytes; run the same command again to go on from there")]
+    #[error(
+        "{address}: the connection ended after {have} of {expected} bytes; run the same command again to go on from there"
+    )]
     Truncated {
         /// The address.
         address: String,

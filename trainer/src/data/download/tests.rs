@@ -33,8 +33,10 @@ impl Server {
         let address = format!("http://{}/", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&requests);
-        let paths: Vec<(String, Serve)> =
-            paths.into_iter().map(|(path, serve)| (path.to_owned(), serve)).collect();
+        let paths: Vec<(String, Serve)> = paths
+            .into_iter()
+            .map(|(path, serve)| (path.to_owned(), serve))
+            .collect();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 answer(stream.unwrap(), &paths, &seen);
@@ -63,15 +65,26 @@ fn answer(mut stream: TcpStream, paths: &[(String, Serve)], seen: &Mutex<Vec<Str
             break;
         }
     }
-    seen.lock().unwrap().push(format!("{path} {range}").trim().to_owned());
-    let serve = paths.iter().find(|(known, _)| *known == path).map(|(_, serve)| serve.clone());
-    let start = range.strip_prefix("bytes=").and_then(|r| r.strip_suffix('-')).map(|r| r.parse::<usize>().unwrap());
+    seen.lock()
+        .unwrap()
+        .push(format!("{path} {range}").trim().to_owned());
+    let serve = paths
+        .iter()
+        .find(|(known, _)| *known == path)
+        .map(|(_, serve)| serve.clone());
+    let start = range
+        .strip_prefix("bytes=")
+        .and_then(|r| r.strip_suffix('-'))
+        .map(|r| r.parse::<usize>().unwrap());
     let (bytes, start, send) = match serve.unwrap_or(Serve::Status(404)) {
         Serve::Ranges(bytes) => (bytes, start, usize::MAX),
         Serve::NoRanges(bytes) => (bytes, None, usize::MAX),
         Serve::HangUpAfter(count, bytes) => (bytes, start, count),
         Serve::Status(status) => {
-            let _ = write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
             return;
         }
     };
@@ -84,12 +97,18 @@ fn answer(mut stream: TcpStream, paths: &[(String, Serve)], seen: &Mutex<Vec<Str
             );
             return;
         }
-        Some(start) => format!("206 X\r\nContent-Range: bytes {start}-{}/{total}", total - 1),
+        Some(start) => format!(
+            "206 X\r\nContent-Range: bytes {start}-{}/{total}",
+            total - 1
+        ),
         None => "200 OK".to_owned(),
     };
     let body = &bytes[start.unwrap_or(0)..];
     let length = body.len();
-    let _ = write!(stream, "HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
     let _ = stream.write_all(&body[..send.min(length)]);
 }
 
@@ -97,7 +116,10 @@ fn answer(mut stream: TcpStream, paths: &[(String, Serve)], seen: &Mutex<Vec<Str
 fn archive() -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default();
-    for (name, text) in [("tiny/movies.dat", "1::A (1999)::Drama\n"), ("tiny/ratings.dat", "1::1::5::7\n")] {
+    for (name, text) in [
+        ("tiny/movies.dat", "1::A (1999)::Drama\n"),
+        ("tiny/ratings.dat", "1::1::5::7\n"),
+    ] {
         writer.start_file(name, options).unwrap();
         writer.write_all(text.as_bytes()).unwrap();
     }
@@ -107,7 +129,10 @@ fn archive() -> Vec<u8> {
 }
 
 fn md5_of(bytes: &[u8]) -> String {
-    Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Md5::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn zip_plan(server: &Server, pinned: Option<String>) -> Plan {
@@ -165,15 +190,24 @@ fn an_archive_is_fetched_checked_unpacked_and_not_fetched_again() {
     let fetched = run(&zip_plan(&server, None), &out).unwrap();
     assert_eq!(fetched[0].bytes, zip.len() as u64);
     assert_eq!(fetched[0].checked_by, "MD5 published beside the file");
-    assert_eq!(std::fs::read_to_string(out.join("movies.dat")).unwrap(), "1::A (1999)::Drama\n");
-    assert_eq!(std::fs::read_to_string(out.join("ratings.dat")).unwrap(), "1::1::5::7\n");
+    assert_eq!(
+        std::fs::read_to_string(out.join("movies.dat")).unwrap(),
+        "1::A (1999)::Drama\n"
+    );
+    assert_eq!(
+        std::fs::read_to_string(out.join("ratings.dat")).unwrap(),
+        "1::1::5::7\n"
+    );
     assert!(!dir.path().join("in/escape.dat").exists() && !out.join("escape.dat").exists());
     assert!(out.join("download.json").is_file());
     assert!(!out.join("tiny.zip.part").exists());
 
     let again = run(&zip_plan(&server, None), &out).unwrap();
     assert_eq!(again[0].address, None);
-    assert_eq!(server.requests(), ["tiny.zip.md5", "tiny.zip", "tiny.zip.md5"]);
+    assert_eq!(
+        server.requests(),
+        ["tiny.zip.md5", "tiny.zip", "tiny.zip.md5"]
+    );
 }
 
 #[test]
@@ -241,7 +275,11 @@ fn truncated() {
     std::fs::write(dir.path().join("a.json.gz.part"), &bytes[..100]).unwrap();
     let plan = gzip_plan(vec![format!("{}a.json.gz", server.address)]);
     match run(&plan, dir.path()) {
-        Err(DownloadError::Truncated { have: 100, expected, .. }) => {
+        Err(DownloadError::Truncated {
+            have: 100,
+            expected,
+            ..
+        }) => {
             assert_eq!(expected, bytes.len() as u64);
         }
         other => panic!("{other:?}"),
@@ -255,11 +293,16 @@ fn truncated() {
 fn wrong_hash() {
     let server = Server::start(vec![
         ("tiny.zip", Serve::Ranges(archive())),
-        ("tiny.zip.md5", Serve::Ranges(md5_of(b"another file").into_bytes())),
+        (
+            "tiny.zip.md5",
+            Serve::Ranges(md5_of(b"another file").into_bytes()),
+        ),
     ]);
     let dir = tempfile::tempdir().unwrap();
     match run(&zip_plan(&server, None), dir.path()) {
-        Err(DownloadError::WrongHash { expected, found, .. }) => {
+        Err(DownloadError::WrongHash {
+            expected, found, ..
+        }) => {
             assert_eq!(expected, md5_of(b"another file"));
             assert_eq!(found, md5_of(&archive()));
         }
@@ -297,11 +340,17 @@ fn a_file_that_is_there_with_a_pinned_hash_needs_no_server() {
 fn no_hash() {
     let server = Server::start(vec![
         ("tiny.zip", Serve::Ranges(archive())),
-        ("tiny.zip.md5", Serve::Ranges(b"<html>sorry</html>".to_vec())),
+        (
+            "tiny.zip.md5",
+            Serve::Ranges(b"<html>sorry</html>".to_vec()),
+        ),
     ]);
     let dir = tempfile::tempdir().unwrap();
     let outcome = run(&zip_plan(&server, None), dir.path());
-    assert!(matches!(outcome, Err(DownloadError::NoHash { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(DownloadError::NoHash { .. })),
+        "{outcome:?}"
+    );
 }
 
 #[test]
@@ -324,7 +373,10 @@ fn zip() {
     let server = Server::start(vec![("tiny.zip", Serve::Ranges(broken))]);
     let dir = tempfile::tempdir().unwrap();
     let outcome = run(&zip_plan(&server, None), dir.path());
-    assert!(matches!(outcome, Err(DownloadError::Zip { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(DownloadError::Zip { .. })),
+        "{outcome:?}"
+    );
 
     let server = Server::start(vec![("tiny.zip", Serve::Ranges(archive()))]);
     let mut plan = zip_plan(&server, None);
@@ -340,7 +392,10 @@ fn gzip_that_is_a_web_page_or_damaged_and_the_next_address_helps() {
     let middle = damaged.len() / 2;
     damaged[middle] ^= 0xff;
     let server = Server::start(vec![
-        ("page", Serve::Ranges(b"<html>we have moved</html>".to_vec())),
+        (
+            "page",
+            Serve::Ranges(b"<html>we have moved</html>".to_vec()),
+        ),
         ("damaged", Serve::Ranges(damaged)),
         ("good", Serve::Ranges(good.clone())),
     ]);
@@ -348,7 +403,10 @@ fn gzip_that_is_a_web_page_or_damaged_and_the_next_address_helps() {
     for bad in ["page", "damaged"] {
         let dir = tempfile::tempdir().unwrap();
         let outcome = run(&gzip_plan(vec![at(bad)]), dir.path());
-        assert!(matches!(outcome, Err(DownloadError::Gzip { .. })), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(DownloadError::Gzip { .. })),
+            "{outcome:?}"
+        );
         assert!(!dir.path().join("a.json.gz.part").exists());
     }
     let dir = tempfile::tempdir().unwrap();
@@ -369,11 +427,20 @@ fn status_and_unreachable_say_what_to_do() {
     let plan = gzip_plan(vec![format!("{}a", server.address), refused.clone()]);
     let message = run(&plan, dir.path()).unwrap_err().to_string();
     assert!(message.contains("answered 503"), "{message}");
-    assert!(message.contains(&format!("cannot reach {refused}")), "{message}");
+    assert!(
+        message.contains(&format!("cannot reach {refused}")),
+        "{message}"
+    );
     assert!(message.contains("needs the internet"), "{message}");
-    assert!(message.contains(&dir.path().display().to_string()), "{message}");
+    assert!(
+        message.contains(&dir.path().display().to_string()),
+        "{message}"
+    );
     let outcome = run(&gzip_plan(vec![refused]), dir.path());
-    assert!(matches!(outcome, Err(DownloadError::NoAddressWorked { .. })));
+    assert!(matches!(
+        outcome,
+        Err(DownloadError::NoAddressWorked { .. })
+    ));
 }
 
 #[test]
@@ -391,15 +458,22 @@ fn every_source_has_addresses_terms_and_files_that_a_reader_knows() {
     for source in Source::value_variants() {
         let plan = source.plan();
         assert!(source.terms().contains("research"));
-        let names: Vec<&String> =
-            plan.files.iter().flat_map(|f| f.unpack.iter().chain([&f.name])).collect();
+        let names: Vec<&String> = plan
+            .files
+            .iter()
+            .flat_map(|f| f.unpack.iter().chain([&f.name]))
+            .collect();
         let dir = tempfile::tempdir().unwrap();
         for name in names {
             std::fs::write(dir.path().join(name), "").unwrap();
         }
         crate::data::detect(dir.path()).unwrap();
         for file in plan.files {
-            assert!(file.addresses.iter().all(|a| a.starts_with("https://") && a.ends_with(&file.name)));
+            assert!(
+                file.addresses
+                    .iter()
+                    .all(|a| a.starts_with("https://") && a.ends_with(&file.name))
+            );
         }
         let value = source.to_possible_value().unwrap();
         assert_eq!(value.get_name(), source.name());

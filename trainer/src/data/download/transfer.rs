@@ -65,10 +65,14 @@ fn continue_once(
     if have > 0 {
         request = request.header(RANGE, format!("bytes={have}-"));
     }
-    let mut response = request.call().map_err(|error| unreachable(address, &error))?;
+    let mut response = request
+        .call()
+        .map_err(|error| unreachable(address, &error))?;
     let status = response.status().as_u16();
     let range = response.headers().get(CONTENT_RANGE);
-    let range = range.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let range = range
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let start = match status {
         200 => 0, // the server knows no ranges, or nothing was there
         206 if range_start(range) == Some(have) => have,
@@ -97,7 +101,8 @@ fn continue_once(
         match body.read(&mut buffer) {
             Ok(0) => break None,
             Ok(count) => {
-                file.write_all(&buffer[..count]).map_err(DownloadError::io(part))?;
+                file.write_all(&buffer[..count])
+                    .map_err(DownloadError::io(part))?;
                 at += count as u64;
                 bar.set_position(at);
             }
@@ -145,7 +150,11 @@ pub(super) fn small_text(agent: &Agent, address: &str) -> Result<Option<String>,
     let mut response = response.map_err(|error| unreachable(address, &error))?;
     match response.status().as_u16() {
         200 => {
-            let body = response.body_mut().with_config().limit(4096).lossy_utf8(true);
+            let body = response
+                .body_mut()
+                .with_config()
+                .limit(4096)
+                .lossy_utf8(true);
             let text = body.read_to_string();
             text.map(Some).map_err(|error| unreachable(address, &error))
         }

@@ -85,7 +85,9 @@ impl Expectation {
         let outcome = self.compare(path, bar);
         let failed = matches!(
             outcome,
-            Err(DownloadError::WrongHash { .. } | DownloadError::Gzip { .. } | DownloadError::Zip { .. })
+            Err(DownloadError::WrongHash { .. }
+                | DownloadError::Gzip { .. }
+                | DownloadError::Zip { .. })
         );
         if failed {
             std::fs::remove_file(path).map_err(DownloadError::io(path))?;
@@ -187,7 +189,10 @@ pub(super) fn unpack(path: &Path, names: &[String], out: &Path) -> Result<(), Do
     for index in 0..archive.len() {
         let mut member = archive.by_index(index).map_err(|e| error(e.to_string()))?;
         let inside = member.enclosed_name().unwrap_or_default();
-        let name = inside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = inside
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         let Some(wanted) = missing.iter().position(|wanted| *wanted == name) else {
             continue;
         };
@@ -201,7 +206,9 @@ pub(super) fn unpack(path: &Path, names: &[String], out: &Path) -> Result<(), Do
         let bytes = std::io::copy(&mut input, &mut file)
             .map_err(|e| error(format!("{name} cannot be unpacked: {e}")))?;
         if bytes > MEMBER_LIMIT {
-            return Err(error(format!("{name} unpacks to more than {MEMBER_LIMIT} bytes")));
+            return Err(error(format!(
+                "{name} unpacks to more than {MEMBER_LIMIT} bytes"
+            )));
         }
         file.flush().map_err(DownloadError::io(&part))?;
         let target = out.join(name);
@@ -221,9 +228,15 @@ mod tests {
     #[test]
     fn published_hashes_in_both_layouts() {
         let value = "c4d9eecfca2ab87c1945afe126590906";
-        assert_eq!(md5_in(&format!("MD5 (ml-1m.zip) = {value}\n")).as_deref(), Some(value));
+        assert_eq!(
+            md5_in(&format!("MD5 (ml-1m.zip) = {value}\n")).as_deref(),
+            Some(value)
+        );
         let upper = value.to_uppercase();
-        assert_eq!(md5_in(&format!("{upper}  ml-1m.zip")).as_deref(), Some(value));
+        assert_eq!(
+            md5_in(&format!("{upper}  ml-1m.zip")).as_deref(),
+            Some(value)
+        );
         assert_eq!(md5_in("<html>not found</html>"), None);
     }
 }
