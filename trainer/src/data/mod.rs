@@ -15,6 +15,7 @@ mod stats;
 mod store;
 mod titles;
 mod types;
+pub mod world;
 
 pub use builder::{DESCRIBED_TWICE, DUPLICATE};
 pub use calendar::date;
