@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::error::{DataError, LineProblem};
+use super::platforms::name_platforms;
 use super::titles::make_titles_unique;
 use super::{Attribute, Interaction, Item, Log, User};
 
@@ -195,6 +196,7 @@ impl LogBuilder {
         for interaction in &mut self.interactions {
             interaction.time /= self.units_per_second;
         }
+        name_platforms(&mut self.items);
         make_titles_unique(&mut self.items);
         Ok(Log {
             name: self.name,

@@ -159,7 +159,7 @@ fn write_lines<T: Serialize>(path: &Path, rows: impl Iterator<Item = T>) -> Resu
     write().map_err(DataError::io(path))
 }
 
-/// Reads what [`write`] wrote and checks all of it: counts, indices, order, split and hash.
+/// Reads what [`write()`] wrote and checks all of it: counts, indices, order, split and hash.
 ///
 /// # Errors
 /// [`DataError::Stored`] says which file does not fit, [`DataError::Io`] what cannot be read.

@@ -93,8 +93,9 @@ pub enum DownloadError {
     },
     /// None of the addresses worked.
     #[error(
-        "could not download {name}:\n{attempts}\nThis command needs the internet. To do it by hand: fetch one of these \
-         addresses in a browser, put the file into {}, and run the command again.", out.display()
+        "could not download {name}:\n{attempts}\nThis command needs the internet. To do it by hand: fetch {name} from there \
+         in a browser, put it into {}, and run the command again.",
+        out.display()
     )]
     NoAddressWorked {
         /// The file.
