@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::error::{DataError, LineProblem};
+use super::platforms::name_platforms;
 use super::titles::make_titles_unique;
 use super::{Attribute, Interaction, Item, Log, User};
 
@@ -195,6 +196,7 @@ impl LogBuilder {
         for interaction in &mut self.interactions {
             interaction.time /= self.units_per_second;
         }
+        name_platforms(&mut self.items);
         make_titles_unique(&mut self.items);
         Ok(Log {
             name: self.name,
@@ -219,7 +221,10 @@ mod tests {
     fn order_is_user_then_time_then_source_and_duplicates_are_counted() {
         let mut builder = LogBuilder::new("x".to_owned(), false);
         for key in ["a", "b", "c"] {
-            builder.add_item(key, key.to_owned(), Vec::new()).unwrap().unwrap();
+            builder
+                .add_item(key, key.to_owned(), Vec::new())
+                .unwrap()
+                .unwrap();
         }
         let second = builder.user("u2").unwrap();
         let first = builder.user("u1").unwrap();
@@ -239,7 +244,10 @@ mod tests {
             .iter()
             .map(|i| (i.user, i.item, i.time))
             .collect();
-        assert_eq!(order, [(0, 1, 3), (0, 1, 9), (0, 1, 10), (1, 2, 5), (1, 0, 5)]);
+        assert_eq!(
+            order,
+            [(0, 1, 3), (0, 1, 9), (0, 1, 10), (1, 2, 5), (1, 0, 5)]
+        );
         assert_eq!(log.skipped.get(DUPLICATE), Some(&1));
         assert_eq!(log.users[0].key, "u2");
     }

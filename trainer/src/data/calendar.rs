@@ -9,7 +9,9 @@ pub fn date(seconds: i64) -> Option<String> {
     let (year, month, day) = civil_from_days(seconds.div_euclid(DAY));
     let minutes = seconds.rem_euclid(DAY) / 60;
     let (hour, minute) = (minutes / 60, minutes % 60);
-    Some(format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}"))
+    Some(format!(
+        "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}"
+    ))
 }
 
 /// Year, month (1–12) and day (1–31) of a day counted from 1970-01-01, for days from the year 0 on.

@@ -66,7 +66,8 @@ impl Format {
     }
 
     pub(crate) fn all_signatures() -> String {
-        let lines = Self::ALL.map(|format| format!("  {:<10} {}", format.name(), format.signature()));
+        let lines =
+            Self::ALL.map(|format| format!("  {:<10} {}", format.name(), format.signature()));
         lines.join("\n")
     }
 }
@@ -214,7 +215,10 @@ impl SplitOptions {
             })
         };
         if self.max_users == Some(0) {
-            return problem("max_users", "is 0, which leaves nobody; leave it out for all users");
+            return problem(
+                "max_users",
+                "is 0, which leaves nobody; leave it out for all users",
+            );
         }
         let inside = |value: f64| value > 0.0 && value < 1.0;
         if !inside(self.train_until) {
@@ -265,10 +269,34 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let base = SplitOptions::default();
-        assert_eq!(refused(SplitOptions { max_users: Some(0), ..base }), "max_users");
-        assert_eq!(refused(SplitOptions { train_until: 1.0, ..base }), "train_until");
-        assert_eq!(refused(SplitOptions { train_until: f64::NAN, ..base }), "train_until");
-        assert_eq!(refused(SplitOptions { valid_until: 0.5, ..base }), "valid_until");
+        assert_eq!(
+            refused(SplitOptions {
+                max_users: Some(0),
+                ..base
+            }),
+            "max_users"
+        );
+        assert_eq!(
+            refused(SplitOptions {
+                train_until: 1.0,
+                ..base
+            }),
+            "train_until"
+        );
+        assert_eq!(
+            refused(SplitOptions {
+                train_until: f64::NAN,
+                ..base
+            }),
+            "train_until"
+        );
+        assert_eq!(
+            refused(SplitOptions {
+                valid_until: 0.5,
+                ..base
+            }),
+            "valid_until"
+        );
         assert!(base.validate().is_ok());
     }
 }

@@ -211,7 +211,9 @@ pub enum LineProblem {
         key: String,
     },
     /// A sequence names an item that the user never took (or took less often).
-    #[error("the sequence names item `{key}`, which the ratings do not have (that often) for this user")]
+    #[error(
+        "the sequence names item `{key}`, which the ratings do not have (that often) for this user"
+    )]
     NotTaken {
         /// The item's key, shortened.
         key: String,

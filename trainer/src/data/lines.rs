@@ -42,11 +42,6 @@ impl Lines {
         })
     }
 
-    /// The file.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The next line without its line break (`\n` or `\r\n`) and, at the start of the file, without a byte-order mark;
     /// its number counts from 1. `Err(TooLong)` for a line over the limit, which is then passed over.
     #[allow(clippy::type_complexity)] // a number with a line or with what is wrong with it: no name would say more
@@ -155,15 +150,9 @@ mod tests {
         let path = dir.path().join("a");
         std::fs::write(&path, b"\xef\xbb\xbfone\r\n\ntwo").unwrap();
         let mut lines = Lines::open(&path).unwrap();
-        assert_eq!(
-            lines.next_line().unwrap(),
-            Some((1, Ok(b"one".as_slice())))
-        );
+        assert_eq!(lines.next_line().unwrap(), Some((1, Ok(b"one".as_slice()))));
         assert_eq!(lines.next_line().unwrap(), Some((2, Ok(b"".as_slice()))));
-        assert_eq!(
-            lines.next_line().unwrap(),
-            Some((3, Ok(b"two".as_slice())))
-        );
+        assert_eq!(lines.next_line().unwrap(), Some((3, Ok(b"two".as_slice()))));
         assert_eq!(lines.next_line().unwrap(), None);
     }
 
@@ -226,7 +215,13 @@ mod tests {
     #[test]
     fn ratings_are_finite() {
         assert_eq!(rating(b"3.5", "r"), Ok(3.5));
-        assert_eq!(rating(b"NaN", "r").unwrap_err().reason(), "number not finite");
-        assert_eq!(rating(b"1e60", "r").unwrap_err().reason(), "number not finite");
+        assert_eq!(
+            rating(b"NaN", "r").unwrap_err().reason(),
+            "number not finite"
+        );
+        assert_eq!(
+            rating(b"1e60", "r").unwrap_err().reason(),
+            "number not finite"
+        );
     }
 }

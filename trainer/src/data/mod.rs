@@ -1,7 +1,7 @@
 //! From logs on disk (or the built-in world) to a filtered, split [`Dataset`] (METHOD §0).
 //!
 //! [`read`] (one reader per format, [`detect`] chooses) → [`Log`] → [`prepare`] (filters, dense indices, split) →
-//! [`Dataset`] → [`write`] / [`load`]. [`stats`](stats()) describes both, [`download`] fetches the public data sets.
+//! [`Dataset`] → [`write()`] / [`load`]. [`stats`](stats()) describes both, [`download`] fetches the public data sets.
 
 mod builder;
 mod calendar;
@@ -9,6 +9,7 @@ mod config;
 pub mod download;
 mod error;
 mod lines;
+mod platforms;
 mod prepare;
 mod readers;
 mod stats;

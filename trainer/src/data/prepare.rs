@@ -188,8 +188,8 @@ impl<'a> Remaining<'a> {
         let rare = format!("item taken under {min_item_count} times");
         loop {
             let counts = self.item_counts();
-            let items = min_item_count > 1
-                && self.keep_items(&rare, |item| counts[item] >= min_item_count);
+            let items =
+                min_item_count > 1 && self.keep_items(&rare, |item| counts[item] >= min_item_count);
             let counts = self.user_counts();
             let users = self.keep_users(&short, |user| counts[user] >= min_history);
             if !(users || items) || min_item_count <= 1 {
@@ -262,7 +262,10 @@ impl<'a> Remaining<'a> {
                 }
             }
         }
-        let split = histories.iter().map(|history| split(history, cuts)).collect();
+        let split = histories
+            .iter()
+            .map(|history| split(history, cuts))
+            .collect();
         let dataset = Dataset {
             name: log.name.clone(),
             items: kept(&log.items, &self.items),
@@ -305,7 +308,10 @@ fn dense(present: &[bool]) -> Vec<Option<u32>> {
 
 fn kept<T: Clone>(all: &[T], present: &[bool]) -> Vec<T> {
     let pairs = all.iter().zip(present);
-    pairs.filter(|(_, present)| **present).map(|(one, _)| one.clone()).collect()
+    pairs
+        .filter(|(_, present)| **present)
+        .map(|(one, _)| one.clone())
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! What a log and the data set made of it look like: `curec data stats`.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fmt;
 
 use serde::Serialize;
 
 use super::prepare::Dropped;
 use super::{Dataset, Item, Log, calendar, store};
+
+mod table;
 
 /// Everything that `curec data stats` prints; `--json` serialises it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -218,7 +219,11 @@ fn gini(sorted: &[usize]) -> f64 {
     if total == 0.0 {
         return 0.0;
     }
-    let weighted: f64 = sorted.iter().zip(1_u64..).map(|(x, i)| i as f64 * *x as f64).sum();
+    let weighted: f64 = sorted
+        .iter()
+        .zip(1_u64..)
+        .map(|(x, i)| i as f64 * *x as f64)
+        .sum();
     2.0 * weighted / (n * total) - (n + 1.0) / n
 }
 
@@ -238,121 +243,14 @@ fn split_counts(dataset: &Dataset) -> SplitCounts {
         train,
         valid,
         test: total - train - valid,
-        users_with_valid: users.clone().filter(|u| dataset.valid_position(*u).is_some()).count(),
-        users_with_test: users.filter(|u| dataset.test_position(*u).is_some()).count(),
+        users_with_valid: users
+            .clone()
+            .filter(|u| dataset.valid_position(*u).is_some())
+            .count(),
+        users_with_test: users
+            .filter(|u| dataset.test_position(*u).is_some())
+            .count(),
     }
-}
-
-/// `1,000,030`.
-fn grouped(count: usize) -> String {
-    let digits = count.to_string();
-    let mut shown = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            shown.push(',');
-        }
-        shown.push(digit);
-    }
-    shown
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.2} %", share * 100.0)
-}
-
-impl fmt::Display for Stats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n", self.name)?;
-        writeln!(f, "{:<34}{:>18}{:>18}", "", "as read", "after filters")?;
-        for (name, value) in rows() {
-            let (read, kept) = (value(&self.read), value(&self.kept));
-            writeln!(f, "{name:<34}{read:>18}{kept:>18}")?;
-        }
-        writeln!(f, "\n{:<18}{}", "deciles", heading())?;
-        for (name, distribution) in [
-            ("history, read", &self.read.history),
-            ("history, kept", &self.kept.history),
-            ("item count, read", &self.read.item_counts),
-            ("item count, kept", &self.kept.item_counts),
-        ] {
-            let cells = distribution.deciles.map(|value| format!("{:>7}", grouped(value)));
-            writeln!(f, "{name:<18}{}", cells.concat())?;
-        }
-        writeln!(f, "\nattributes of the items that are kept")?;
-        if self.kept.attributes.is_empty() {
-            writeln!(f, "  none")?;
-        }
-        for (kind, counts) in &self.kept.attributes {
-            let share = percent(counts.items as f64 / self.kept.items.max(1) as f64);
-            let values = grouped(counts.values);
-            writeln!(f, "  {kind:<20}{share:>10} of the items, {values} different values")?;
-        }
-        let split = &self.split;
-        writeln!(f, "\nsplit")?;
-        for (name, count) in [
-            ("training interactions", split.train),
-            ("validation interactions", split.valid),
-            ("test interactions", split.test),
-            ("users with a validation event", split.users_with_valid),
-            ("users with a test event", split.users_with_test),
-        ] {
-            writeln!(f, "  {name:<32}{:>12}", grouped(count))?;
-        }
-        writeln!(f, "\nskipped while reading")?;
-        if self.skipped.is_empty() {
-            writeln!(f, "  nothing")?;
-        }
-        for (why, count) in &self.skipped {
-            writeln!(f, "  {why}: {}", grouped(*count))?;
-        }
-        writeln!(f, "\ndropped by the filters")?;
-        if self.dropped.steps.is_empty() {
-            writeln!(f, "  nothing")?;
-        }
-        for step in &self.dropped.steps {
-            let (users, items) = (grouped(step.users), grouped(step.items));
-            let interactions = grouped(step.interactions);
-            writeln!(f, "  {}: {users} users, {items} items, {interactions} interactions", step.why)?;
-        }
-        writeln!(f, "\nsha256 {}", self.sha256)
-    }
-}
-
-fn heading() -> String {
-    (1..10).map(|tenth| format!("{:>5} %", tenth * 10)).collect()
-}
-
-/// A row's name and how its cell is made.
-type Row = (&'static str, fn(&Side) -> String);
-
-fn rows() -> [Row; 19] {
-    [
-        ("users", |s| grouped(s.users)),
-        ("items", |s| grouped(s.items)),
-        ("  taken by somebody", |s| grouped(s.items_taken)),
-        ("  without a title", |s| grouped(s.items_untitled)),
-        ("interactions", |s| grouped(s.interactions)),
-        ("  of an item taken before", |s| grouped(s.repeats)),
-        ("  at the same time as the last", |s| grouped(s.equal_times)),
-        ("density", |s| format!("{:.3} %", s.density * 100.0)),
-        ("history length, minimum", |s| grouped(s.history.min)),
-        ("  median", |s| format!("{:.1}", s.history.median)),
-        ("  mean", |s| format!("{:.1}", s.history.mean)),
-        ("  maximum", |s| grouped(s.history.max)),
-        ("item count, median", |s| format!("{:.1}", s.item_counts.median)),
-        ("  maximum", |s| grouped(s.item_counts.max)),
-        ("  Gini", |s| format!("{:.3}", s.gini)),
-        ("  share of the top 1 %", |s| percent(s.top_1_percent)),
-        ("  share of the top 10 %", |s| percent(s.top_10_percent)),
-        ("first time", |s| match &s.dates {
-            Some((first, _)) => first.clone(),
-            None => s.first_time.to_string(),
-        }),
-        ("last time", |s| match &s.dates {
-            Some((_, last)) => last.clone(),
-            None => s.last_time.to_string(),
-        }),
-    ]
 }
 
 #[cfg(test)]
@@ -375,7 +273,10 @@ mod tests {
         let ten: Vec<usize> = (1..=10).collect();
         let shape = distribution(&ten);
         assert_eq!(shape.deciles, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        assert_eq!((shape.min, shape.median, shape.mean, shape.max), (1, 5.5, 5.5, 10));
+        assert_eq!(
+            (shape.min, shape.median, shape.mean, shape.max),
+            (1, 5.5, 5.5, 10)
+        );
         let three = distribution(&[2, 4, 9]);
         // nearest rank of 3: 0.3 → 1st, 0.6, 0.9 → 1st, 1.2 … 1.8 → 2nd, 2.1 … 2.7 → 3rd
         assert_eq!(three.deciles, [2, 2, 2, 4, 4, 4, 9, 9, 9]);
@@ -384,22 +285,30 @@ mod tests {
     }
 
     #[test]
-    fn shares_and_grouping() {
+    fn shares() {
         assert!((top_share(&[1, 1, 1, 1, 1, 1, 1, 1, 1, 11], 0.1) - 0.55).abs() < 1e-12);
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1_000_030), "1,000,030");
     }
 
     #[test]
     fn a_small_log_by_hand() {
         let item = |key: &str| Item {
             key: key.to_owned(),
-            title: if key == "c" { "Untitled #c".to_owned() } else { key.to_owned() },
+            title: if key == "c" {
+                "Untitled #c".to_owned()
+            } else {
+                key.to_owned()
+            },
             attributes: Vec::new(),
         };
-        let user = |key: &str| User { key: key.to_owned() };
-        let event = |user, item, time| Interaction { user, item, time, rating: None };
+        let user = |key: &str| User {
+            key: key.to_owned(),
+        };
+        let event = |user, item, time| Interaction {
+            user,
+            item,
+            time,
+            rating: None,
+        };
         let log = Log {
             name: "tiny".to_owned(),
             items: ["a", "b", "c", "d"].map(item).to_vec(),
@@ -413,21 +322,47 @@ mod tests {
             ],
             ..Log::default()
         };
-        let options = SplitOptions { min_history: 3, ..SplitOptions::default() };
+        let options = SplitOptions {
+            min_history: 3,
+            ..SplitOptions::default()
+        };
         let (dataset, dropped) = prepare(&log, &options).unwrap();
         let stats = stats(&log, &dataset, &dropped);
         let read = &stats.read;
-        assert_eq!((read.users, read.items, read.items_taken, read.items_untitled), (2, 4, 3, 1));
-        assert_eq!((read.interactions, read.repeats, read.equal_times), (5, 1, 1));
+        assert_eq!(
+            (
+                read.users,
+                read.items,
+                read.items_taken,
+                read.items_untitled
+            ),
+            (2, 4, 3, 1)
+        );
+        assert_eq!(
+            (read.interactions, read.repeats, read.equal_times),
+            (5, 1, 1)
+        );
         assert!((read.density - 4.0 / 8.0).abs() < 1e-12);
         assert_eq!(stats.kept.users, 1);
         assert!((stats.kept.density - 1.0).abs() < 1e-12);
         let dates = stats.kept.dates.clone().unwrap();
-        assert_eq!(dates, ("1970-01-01 00:00".to_owned(), "1970-01-03 00:00".to_owned()));
-        assert_eq!((stats.split.train, stats.split.valid, stats.split.test), (2, 1, 1));
+        assert_eq!(
+            dates,
+            ("1970-01-01 00:00".to_owned(), "1970-01-03 00:00".to_owned())
+        );
+        assert_eq!(
+            (stats.split.train, stats.split.valid, stats.split.test),
+            (2, 1, 1)
+        );
         let shown = stats.to_string();
-        assert!(shown.contains("history under 3: 1 users, 0 items, 1 interactions"), "{shown}");
-        assert!(shown.contains("no interaction left: 0 users, 1 items, 0 interactions"), "{shown}");
+        assert!(
+            shown.contains("history under 3: 1 users, 0 items, 1 interactions"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("no interaction left: 0 users, 1 items, 0 interactions"),
+            "{shown}"
+        );
         let json = serde_json::to_value(&stats).unwrap();
         assert_eq!(json["read"]["interactions"], 5);
     }

@@ -49,7 +49,7 @@ struct History {
 /// part of it. Independent of how the data set is stored.
 pub fn content_hash(dataset: &Dataset) -> String {
     let mut hash = Sha256::new();
-    let mut number = |hash: &mut Sha256, value: u64| hash.update(value.to_le_bytes());
+    let number = |hash: &mut Sha256, value: u64| hash.update(value.to_le_bytes());
     let text = |hash: &mut Sha256, text: &str| {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
@@ -100,7 +100,10 @@ pub fn content_hash(dataset: &Dataset) -> String {
             }
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Writes `dataset` into `dir` (made if it is not there) and returns its content hash.
@@ -148,13 +151,15 @@ fn write_lines<T: Serialize>(path: &Path, rows: impl Iterator<Item = T>) -> Resu
             serde_json::to_writer(&mut file, &row)?;
             file.write_all(b"\n")?;
         }
-        file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+        file.into_inner()
+            .map_err(|error| error.into_error())?
+            .sync_all()?;
         std::fs::rename(&part, path)
     };
     write().map_err(DataError::io(path))
 }
 
-/// Reads what [`write`] wrote and checks all of it: counts, indices, order, split and hash.
+/// Reads what [`write()`] wrote and checks all of it: counts, indices, order, split and hash.
 ///
 /// # Errors
 /// [`DataError::Stored`] says which file does not fit, [`DataError::Io`] what cannot be read.
@@ -165,8 +170,8 @@ pub fn load(dir: &Path) -> Result<Dataset, DataError> {
         problem,
     };
     let text = std::fs::read(&meta_path).map_err(DataError::io(&meta_path))?;
-    let meta: Meta = serde_json::from_slice(&text)
-        .map_err(|error| stored(&meta_path, error.to_string()))?;
+    let meta: Meta =
+        serde_json::from_slice(&text).map_err(|error| stored(&meta_path, error.to_string()))?;
     if meta.version != VERSION {
         let problem = format!("version {}, this program reads {VERSION}", meta.version);
         return Err(stored(&meta_path, problem));
@@ -192,7 +197,10 @@ pub fn load(dir: &Path) -> Result<Dataset, DataError> {
             valid: row.valid,
         });
         let events = row.items.iter().zip(&row.times);
-        let events = events.map(|(item, time)| Event { item: *item, time: *time });
+        let events = events.map(|(item, time)| Event {
+            item: *item,
+            time: *time,
+        });
         dataset.histories.push(events.collect());
         if let (Some(causes), Some(row)) = (&mut dataset.causes, row.causes) {
             causes.push(row);
@@ -216,11 +224,18 @@ fn check(row: &History, items: usize, with_causes: bool) -> Result<(), &'static 
     if row.times.windows(2).any(|pair| pair[0] > pair[1]) {
         return Err("times go backwards");
     }
-    if row.train.checked_add(row.valid).is_none_or(|sum| sum > length) {
+    if row
+        .train
+        .checked_add(row.valid)
+        .is_none_or(|sum| sum > length)
+    {
         return Err("training and validation are longer than the history");
     }
     if row.causes.is_some() != with_causes
-        || row.causes.as_ref().is_some_and(|causes| causes.len() != length)
+        || row
+            .causes
+            .as_ref()
+            .is_some_and(|causes| causes.len() != length)
     {
         return Err("causes are not parallel to the items");
     }
@@ -242,7 +257,9 @@ fn read_lines<T: DeserializeOwned>(path: &Path, expected: usize) -> Result<Vec<T
     }
     if rows.len() != expected {
         let found = rows.len();
-        return Err(stored(format!("{found} lines where meta.json says {expected}")));
+        return Err(stored(format!(
+            "{found} lines where meta.json says {expected}"
+        )));
     }
     Ok(rows)
 }
@@ -265,13 +282,18 @@ mod tests {
         Dataset {
             name: "tiny".to_owned(),
             items: vec![item("a"), item("b")],
-            users: vec![User { key: "u".to_owned() }],
+            users: vec![User {
+                key: "u".to_owned(),
+            }],
             histories: vec![vec![event(0, 1), event(1, 2), event(0, 2)]],
             split: vec![UserSplit { train: 1, valid: 1 }],
             causes: Some(vec![vec![
                 vec![Cause::Popularity],
                 vec![
-                    Cause::Taste { kind: "genre".to_owned(), value: "noir".to_owned() },
+                    Cause::Taste {
+                        kind: "genre".to_owned(),
+                        value: "noir".to_owned(),
+                    },
                     Cause::Sequel { item: 0 },
                 ],
                 vec![Cause::Community { id: 3 }],

@@ -79,7 +79,8 @@ fn remove_tags(text: &str) -> String {
     while let Some(start) = rest.find('<') {
         let (before, tag) = rest.split_at(start);
         clean.push_str(before);
-        let is_tag = tag[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!');
+        let is_tag =
+            tag[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!');
         match tag.find('>') {
             Some(end) if is_tag => {
                 clean.push(' ');
@@ -119,9 +120,7 @@ fn split_year(text: &str) -> (&str, Option<&str>) {
 
 /// Four digits between 1870 and 2100.
 pub(crate) fn is_year(text: &str) -> bool {
-    text.len() == 4
-        && text.bytes().all(|b| b.is_ascii_digit())
-        && ("1870"..="2100").contains(&text)
+    text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()) && ("1870"..="2100").contains(&text)
 }
 
 /// `Matrix, The` → `The Matrix`, also inside brackets: `Cranes, The (Grues, Les)` → `The Cranes (Les Grues)`.
@@ -260,7 +259,10 @@ mod tests {
         assert_eq!(cleaned("Matrix, The (1999) "), pair("The Matrix", "1999"));
         assert_eq!(
             cleaned("City of Lost Children, The (Cité des enfants perdus, La) (1995)"),
-            pair("The City of Lost Children (La Cité des enfants perdus)", "1995")
+            pair(
+                "The City of Lost Children (La Cité des enfants perdus)",
+                "1995"
+            )
         );
         assert_eq!(
             cleaned("Embalmer, The (Imbalsamatore, L') (2002)"),
@@ -274,7 +276,10 @@ mod tests {
             cleaned("Death Note: Desu nôto (2006–2007)"),
             pair("Death Note: Desu nôto", "2006")
         );
-        assert_eq!(cleaned("Bye Bye, Love (1995)"), pair("Bye Bye, Love", "1995"));
+        assert_eq!(
+            cleaned("Bye Bye, Love (1995)"),
+            pair("Bye Bye, Love", "1995")
+        );
         assert_eq!(
             cleaned("(500) Days of Summer (2009)"),
             pair("(500) Days of Summer", "2009")
@@ -283,7 +288,16 @@ mod tests {
 
     #[test]
     fn what_is_no_year_stays() {
-        for title in ["Babylon 5", "(1995)", "Blade Runner 2049", "X (12345)", "X (1066)", "X (199)", "X (2001 a)", "X ()"] {
+        for title in [
+            "Babylon 5",
+            "(1995)",
+            "Blade Runner 2049",
+            "X (12345)",
+            "X (1066)",
+            "X (199)",
+            "X (2001 a)",
+            "X ()",
+        ] {
             assert_eq!(cleaned(title), (title.to_owned(), None), "{title}");
         }
     }
@@ -292,7 +306,10 @@ mod tests {
     fn entities_tags_and_white_space() {
         assert_eq!(plain_text("Command &amp; Conquer"), "Command & Conquer");
         assert_eq!(plain_text("a &amp;quot;b&amp;quot;"), "a \"b\"");
-        assert_eq!(plain_text("Game Boy&reg;\u{a0}&nbsp; Color\r\n"), "Game Boy® Color");
+        assert_eq!(
+            plain_text("Game Boy&reg;\u{a0}&nbsp; Color\r\n"),
+            "Game Boy® Color"
+        );
         assert_eq!(plain_text("<span class='x'>Title</span> <3"), "Title <3");
         assert_eq!(plain_text("R&B & AT&T"), "R&B & AT&T");
     }
@@ -301,7 +318,10 @@ mod tests {
     fn long_titles_are_cut_at_a_word() {
         let long = "Insten Dual Charging Station with 2 Rechargeable Batteries & LED Light for Nintendo Wii / Wii U Remote";
         let title = clean_title(long).title;
-        assert_eq!(title, "Insten Dual Charging Station with 2 Rechargeable Batteries & LED Light for…");
+        assert_eq!(
+            title,
+            "Insten Dual Charging Station with 2 Rechargeable Batteries & LED Light for…"
+        );
         assert!(title.chars().count() <= TITLE_LIMIT);
         let unbroken = "ü".repeat(200);
         assert_eq!(clean_title(&unbroken).title.chars().count(), TITLE_LIMIT);
@@ -311,7 +331,15 @@ mod tests {
     fn phrases_are_short_and_say_something() {
         assert_eq!(phrase(" Film-Noir "), Some("Film-Noir".to_owned()));
         assert_eq!(phrase("Movies &amp; TV"), Some("Movies & TV".to_owned()));
-        for nothing in ["", "  ", "Unknown", "</span></span>", "http://a.b", "* * *", "one two three four five six seven"] {
+        for nothing in [
+            "",
+            "  ",
+            "Unknown",
+            "</span></span>",
+            "http://a.b",
+            "* * *",
+            "one two three four five six seven",
+        ] {
             assert_eq!(phrase(nothing), None, "{nothing}");
         }
         assert_eq!(phrase(&"x".repeat(41)), None);
@@ -323,7 +351,10 @@ mod tests {
             key: key.to_owned(),
             title: title.to_owned(),
             attributes: year
-                .map(|value| Attribute { kind: "year".to_owned(), value: value.to_owned() })
+                .map(|value| Attribute {
+                    kind: "year".to_owned(),
+                    value: value.to_owned(),
+                })
                 .into_iter()
                 .collect(),
         };
@@ -343,8 +374,15 @@ mod tests {
         assert_eq!(
             titles,
             [
-                "Hamlet (1990)", "Hamlet (1996)", "Heat", "Frogger #4", "FROGGER #5", "Untitled #6",
-                "Doom (1993)", "Doom", "Frogger #4 #9"
+                "Hamlet (1990)",
+                "Hamlet (1996)",
+                "Heat",
+                "Frogger #4",
+                "FROGGER #5",
+                "Untitled #6",
+                "Doom (1993)",
+                "Doom",
+                "Frogger #4 #9"
             ]
         );
     }

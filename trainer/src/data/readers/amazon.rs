@@ -176,11 +176,17 @@ fn event(line: &[u8]) -> Result<Event, LineProblem> {
         Some(value) if !value.trim().is_empty() => Ok(value.trim().to_owned()),
         _ => Err(LineProblem::EmptyField { field }),
     };
-    let user = text(review.reviewer_id.or(review.user_id), "reviewerID or user_id")?;
+    let user = text(
+        review.reviewer_id.or(review.user_id),
+        "reviewerID or user_id",
+    )?;
     let item = text(review.parent_asin.or(review.asin), "asin or parent_asin")?;
-    let rating = review.overall.or(review.rating).ok_or(LineProblem::EmptyField {
-        field: "overall or rating",
-    })? as f32;
+    let rating = review
+        .overall
+        .or(review.rating)
+        .ok_or(LineProblem::EmptyField {
+            field: "overall or rating",
+        })? as f32;
     if !rating.is_finite() {
         let value = rating.to_string();
         let field = "overall or rating";

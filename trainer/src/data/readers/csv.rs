@@ -60,7 +60,11 @@ fn item(
         titles::push_attribute(&mut attributes, "year", &year);
     }
     for (column, kind) in free {
-        for value in row.optional(*column, FREE_COLUMN)?.unwrap_or_default().split('|') {
+        for value in row
+            .optional(*column, FREE_COLUMN)?
+            .unwrap_or_default()
+            .split('|')
+        {
             titles::push_attribute(&mut attributes, kind, value);
         }
     }

@@ -54,7 +54,12 @@ fn read_ratings(path: &Path, builder: &mut LogBuilder) -> Result<(), DataError> 
             let user = row.text(user, "userId")?;
             let item = builder.item(row.text(item, "movieId")?)?;
             let rating = lines::rating(row.bytes(rating), "rating")?;
-            Ok((user, item, rating, lines::time(row.bytes(time), "timestamp")?))
+            Ok((
+                user,
+                item,
+                rating,
+                lines::time(row.bytes(time), "timestamp")?,
+            ))
         });
         match parsed {
             Ok((user, item, rating, time)) => {

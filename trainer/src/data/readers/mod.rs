@@ -71,7 +71,11 @@ pub fn detect(dir: &Path) -> Result<Format, DataError> {
         }),
         several => Err(DataError::AmbiguousFormat {
             path: dir.to_path_buf(),
-            formats: several.iter().map(|f| f.name()).collect::<Vec<_>>().join(", "),
+            formats: several
+                .iter()
+                .map(|f| f.name())
+                .collect::<Vec<_>>()
+                .join(", "),
         }),
     }
 }
@@ -133,7 +137,10 @@ fn movie(title: &str, genres: &str) -> (String, Vec<Attribute>) {
     if let Some(year) = &clean.year {
         titles::push_attribute(&mut attributes, "year", year);
     }
-    for genre in genres.split('|').filter(|genre| *genre != "(no genres listed)") {
+    for genre in genres
+        .split('|')
+        .filter(|genre| *genre != "(no genres listed)")
+    {
         titles::push_attribute(&mut attributes, "genre", genre);
     }
     (clean.title, attributes)

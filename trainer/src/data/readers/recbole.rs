@@ -125,7 +125,7 @@ fn item(
 }
 
 /// `Action Sci-Fi`, or `'Video Games', 'PC'` with or without brackets around it.
-fn sequence(text: &str, mut each: impl FnMut(&str)) {
+fn sequence(text: &str, each: impl FnMut(&str)) {
     let list = text.trim_start_matches('[').trim_end_matches(']');
     let quote = list.chars().next().filter(|c| matches!(c, '\'' | '"'));
     match quote {
@@ -133,7 +133,7 @@ fn sequence(text: &str, mut each: impl FnMut(&str)) {
             let separator = format!("{quote}, {quote}");
             list.trim_matches(quote).split(&separator).for_each(each);
         }
-        None => text.split(' ').for_each(|value| each(value)),
+        None => text.split(' ').for_each(each),
     }
 }
 

@@ -33,15 +33,22 @@ impl Table {
         let mut record = ByteRecord::new();
         let read = reader.read_byte_record(&mut record);
         if let Err(error) = read {
-            return Err(broken(path, error).unwrap_or_else(|problem| DataError::Line {
-                file: path.to_path_buf(),
-                line: 1,
-                problem,
-            }));
+            return Err(
+                broken(path, error).unwrap_or_else(|problem| DataError::Line {
+                    file: path.to_path_buf(),
+                    line: 1,
+                    problem,
+                }),
+            );
         }
         let header = record
             .iter()
-            .map(|name| String::from_utf8_lossy(name).trim().trim_start_matches('\u{feff}').to_owned())
+            .map(|name| {
+                String::from_utf8_lossy(name)
+                    .trim()
+                    .trim_start_matches('\u{feff}')
+                    .to_owned()
+            })
             .collect();
         Ok(Self {
             path: path.to_path_buf(),
@@ -58,9 +65,11 @@ impl Table {
 
     /// Position of the first of `names` that the header has (case does not matter).
     pub(super) fn find(&self, names: &[&str]) -> Option<usize> {
-        names
-            .iter()
-            .find_map(|name| self.header.iter().position(|h| h.eq_ignore_ascii_case(name)))
+        names.iter().find_map(|name| {
+            self.header
+                .iter()
+                .position(|h| h.eq_ignore_ascii_case(name))
+        })
     }
 
     /// As [`Table::find`], but the column must be there.
@@ -79,7 +88,9 @@ impl Table {
     ) -> Result<Option<(u64, Result<Row<'_>, LineProblem>)>, DataError> {
         let read = self.reader.read_byte_record(&mut self.record);
         let number = |record: &ByteRecord, reader: &Reader<_>| {
-            record.position().map_or(reader.position().line(), |at| at.line())
+            record
+                .position()
+                .map_or(reader.position().line(), |at| at.line())
         };
         match read {
             Ok(false) => Ok(None),
@@ -94,7 +105,12 @@ impl Table {
                     let problem = LineProblem::FieldCount { expected, found };
                     return Ok(Some((number, Err(problem))));
                 }
-                Ok(Some((number, Ok(Row { record: &self.record }))))
+                Ok(Some((
+                    number,
+                    Ok(Row {
+                        record: &self.record,
+                    }),
+                )))
             }
             Err(error) => {
                 let number = number(&self.record, &self.reader);
