@@ -8,7 +8,7 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::phrases::{below, brief, labels, once_in, pick, words};
+use super::phrases::{below, brief, capital, labels, once_in, pick, words};
 use super::render::{RenderOptions, shown_title};
 use super::strands::{Frequencies, Strand, features, strands, telling_strands};
 use super::{patterns, reasons};
@@ -79,7 +79,7 @@ impl RationaleWriter {
             let named = telling_strands(&found, most.min(shown.max(1) + 1));
             let holders = self.holders(named, candidates, shown);
             let mut parts = vec![opening(named, history, &self.options, rng)];
-            parts.extend(comparison(&holders, rng));
+            parts.push(comparison(&holders, rng));
             parts.extend(decision(&holders, target, &title, rng));
             let think = parts.join(" ");
             if words(&think) <= MAX_THINK_WORDS || shown == 0 {
@@ -266,36 +266,52 @@ fn opening_without_pattern(
 }
 
 /// Which candidates hold which of it, in the prompt's order.
-fn comparison(holders: &[Holder<'_>], rng: &mut ChaCha8Rng) -> Option<String> {
+fn comparison(holders: &[Holder<'_>], rng: &mut ChaCha8Rng) -> String {
     let verb = pick(
         rng,
         &[
-            "has", "offers", "brings", "shares", "holds", "gives", "carries", "is about",
+            "has", "offers", "brings", "shares", "holds", "gives", "carries",
         ],
     );
-    let verb = if verb == "is about" { "has" } else { verb };
-    let clauses: Vec<String> = holders
-        .iter()
-        .enumerate()
-        .map(|(place, holder)| {
-            let held = labels(&holder.held);
-            match (place, holders.len()) {
-                (_, 1) => format!("{} {verb} {held}", holder.title),
-                (0, _) => format!("{} {verb} {held}", holder.title),
-                _ => format!("{} {held}", holder.title),
-            }
-        })
-        .collect();
-    if clauses.is_empty() {
-        return Some(pick(rng, &NO_HOLDER).to_string() + ".");
-    }
-    let only = if clauses.len() == 1 {
-        pick(rng, &["Only ", "Of these only ", "Just ", "Here ", ""])
-    } else {
-        ""
+    let clause = |frame: &str| -> Vec<String> {
+        let clauses = holders.iter().map(|holder| {
+            frame
+                .replace("{T}", &holder.title)
+                .replace("{V}", verb)
+                .replace("{L}", &labels(&holder.held))
+        });
+        clauses.collect()
     };
-    let glue = pick(rng, &[", ", "; ", ", "]);
-    Some(format!("{only}{}.", clauses.join(glue)))
+    let text = match holders {
+        [] => pick(rng, &NO_HOLDER).to_string(),
+        [_] => {
+            let frames = [
+                "Only {T} {V} {L}",
+                "Of these only {T} {V} {L}",
+                "Just {T} {V} {L}",
+                "Here {T} {V} {L}",
+                "{T} {V} {L}",
+                "{L}: only in {T}",
+                "Among these, {T} {V} {L}",
+                "{T} alone {V} {L}",
+            ];
+            capital(&clause(pick(rng, &frames)).concat())
+        }
+        _ => match below(rng, 5) {
+            0 => clause("{T}: {L}").join(". "),
+            1 => clause("{T} ({L})").join(", "),
+            2 => capital(&clause("{L} in {T}").join("; ")),
+            3 => clause("{T} {V} {L}").join("; "),
+            _ => {
+                let first = clause("{T} {V} {L}").into_iter().take(1);
+                first
+                    .chain(clause("{T} {L}").into_iter().skip(1))
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            }
+        },
+    };
+    text + "."
 }
 
 const NO_HOLDER: [&str; 8] = [
@@ -336,10 +352,10 @@ fn decision(
             "Still, {T} may be the turn.",
             "A change, then: {T}.",
             "{T} would be new.",
-            "Rather {T}, something else.",
+            "Rather something else: {T}.",
             "Even so, {T}.",
             "My guess is {T}.",
-            "{T}, off the path.",
+            "{T} would be a detour.",
         ]
     } else if own < best {
         &[
