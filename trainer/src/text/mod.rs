@@ -12,6 +12,8 @@ pub mod patterns;
 mod phrases;
 pub mod prompts;
 pub mod rationale;
+#[cfg(test)]
+mod rationale_tests;
 mod reasons;
 pub mod render;
 pub mod strands;
