@@ -17,6 +17,7 @@ mod rationale_tests;
 mod reasons;
 pub mod render;
 pub mod strands;
+mod thinking;
 
 pub use claims::{Hallucination, Vocabulary, claims, hallucination, hallucination_given};
 pub use contract::{
