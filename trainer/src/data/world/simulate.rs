@@ -141,7 +141,7 @@ impl Choices<'_> {
                 .iter()
                 .map(|&work| self.utility(tastes, recent, work).exp())
                 .collect();
-            // Validation leaves works that are neither taken nor late, so there is always something on offer.
+            // Nothing on offer ends the history early; only settings at their limits come here.
             let Some(&chosen) = weighted(rng, &weights).and_then(|place| offered.get(place)) else {
                 break;
             };
