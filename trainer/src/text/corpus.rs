@@ -82,3 +82,65 @@ fn joined(turns: &[Turn], answer: &str) -> String {
     }
     text + answer
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::render::RenderOptions;
+    use super::*;
+    use crate::data::world::{WorldConfig, generate};
+    use crate::data::{Event, UserSplit};
+
+    /// The world, leave-one-out.
+    fn dataset() -> Dataset {
+        let config = WorldConfig {
+            works: 320,
+            viewers: 20,
+            ..WorldConfig::default()
+        };
+        let log = generate(&config).unwrap();
+        let mut histories = vec![Vec::new(); log.users.len()];
+        for event in &log.interactions {
+            histories[event.user as usize].push(Event {
+                item: event.item,
+                time: event.time,
+            });
+        }
+        let split = histories.iter().map(|events| UserSplit {
+            train: events.len() - 2,
+            valid: 1,
+        });
+        Dataset {
+            name: log.name,
+            split: split.collect(),
+            items: log.items,
+            users: log.users,
+            histories,
+            causes: None,
+        }
+    }
+
+    #[test]
+    fn every_item_and_nothing_after_training() {
+        let whole = dataset();
+        let writer = RationaleWriter::new(&whole.items, RenderOptions::default());
+        let texts: Vec<String> = corpus(&whole, &writer, 2, 5).collect();
+        assert_eq!(texts.len(), 320 + 2 * 20 * 3);
+        assert!(
+            whole
+                .items
+                .iter()
+                .zip(&texts)
+                .all(|(item, text)| text.starts_with(&item.title))
+        );
+        let mut other = whole.clone();
+        for (events, split) in other.histories.iter_mut().zip(&other.split) {
+            for event in &mut events[split.train..] {
+                event.item = 0;
+            }
+        }
+        assert!(
+            corpus(&other, &writer, 2, 5).eq(texts),
+            "held-out events change nothing"
+        );
+    }
+}

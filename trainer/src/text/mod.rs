@@ -12,9 +12,12 @@ pub mod patterns;
 mod phrases;
 pub mod prompts;
 pub mod rationale;
+#[cfg(test)]
+mod rationale_tests;
 mod reasons;
 pub mod render;
 pub mod strands;
+mod thinking;
 
 pub use claims::{Hallucination, Vocabulary, claims, hallucination, hallucination_given};
 pub use contract::{

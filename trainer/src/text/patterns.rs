@@ -13,9 +13,9 @@ const PREFIXES: [&str; 9] = [
     "This person ",
     "A regular who ",
     "Over and over, this person ",
-    "A reader of trends who ",
+    "Here we have someone who ",
     "By all signs, this person ",
-    "Here is someone who ",
+    "In short, someone who ",
 ];
 const VERBS: [&str; 12] = [
     "keeps returning to",
@@ -35,7 +35,7 @@ const SECOND: [&str; 8] = [
     ", often with {S}",
     ", ideally with {S}",
     ", and also likes {S}",
-    "; {S} helps too",
+    "; {S} too",
     ", with {S} close behind",
     ", then {S}",
     ", next to {S}",
@@ -46,7 +46,7 @@ const RISING: [&str; 8] = [
     ", and of late {R} as well",
     "; recently also {R}",
     ", with a new interest in {R}",
-    "; {R} is new",
+    "; newly {R}",
     ", now turning to {R}",
     "; the latest turn is {R}",
     ", lately adding {R}",
@@ -54,7 +54,7 @@ const RISING: [&str; 8] = [
 const FADING: [&str; 6] = [
     "; less so {F} now",
     "; {F} came earlier",
-    "; {F} belongs to the past",
+    "; {F} in the past",
     ", no longer so much {F}",
     ", having moved on from {F}",
     "; once also {F}",

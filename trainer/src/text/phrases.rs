@@ -75,100 +75,104 @@ pub fn words(text: &str) -> usize {
     text.split_whitespace().count()
 }
 
-/// A title of more than five words is called by its first four.
+/// A title of more than five words is called by what stands before its first colon, dash or bracket, and if that is
+/// still long, by its first four words, less small words at the end.
 pub fn brief(title: &str) -> String {
-    let all: Vec<&str> = title.split(' ').collect();
-    if all.len() <= 5 {
+    const SMALL: [&str; 14] = [
+        "of", "the", "and", "a", "an", "in", "to", "for", "with", "on", "at", "from", "&", "or",
+    ];
+    let long = |text: &str| text.split(' ').count() > 5;
+    if !long(title) {
         return title.to_string();
     }
-    all[..4]
+    let marks = [": ", " - ", " (", " [", "; "];
+    let head = marks
+        .iter()
+        .filter_map(|mark| title.find(mark))
+        .filter(|&place| place >= 3)
+        .min();
+    let head = head.and_then(|place| title.get(..place)).unwrap_or(title);
+    if !long(head) {
+        return head.to_string();
+    }
+    let mut words: Vec<&str> = head.split(' ').take(4).collect();
+    while words.len() > 1
+        && words
+            .last()
+            .is_some_and(|word| SMALL.contains(&word.to_lowercase().as_str()))
+    {
+        words.pop();
+    }
+    words
         .join(" ")
-        .trim_end_matches(|mark: char| !mark.is_alphanumeric() && mark != ')')
+        .trim_end_matches(|mark: char| !mark.is_alphanumeric() && !"!?)".contains(mark))
         .to_string()
 }
 
-/// A noun phrase that says of one item what all these attributes say: `a calm noir set in Lisbon, by Quill`.
-/// `title` is used where the attributes give no noun phrase (items known by title only).
-pub fn describe(rng: &mut ChaCha8Rng, attributes: &[&Attribute], title: &str) -> String {
-    let of = |kind: &str| -> Vec<&str> {
-        attributes
-            .iter()
-            .filter(|attribute| attribute.kind == kind)
-            .map(|attribute| attribute.value.as_str())
-            .collect()
-    };
-    let (genres, moods, places, years, people) = (
-        of("genre"),
-        of("mood"),
-        of("place"),
-        of("year"),
-        of("person"),
-    );
+/// A noun phrase that says of one item what all these attributes say: `a calm noir set in Lisbon by Quill`.
+/// A place that the sentence has just named can become `there`. `title` is used where the attributes give no noun
+/// phrase (items known by title only).
+pub fn describe(
+    rng: &mut ChaCha8Rng,
+    attributes: &[&Attribute],
+    title: &str,
+    there: Option<&str>,
+) -> String {
     let known = ["genre", "mood", "place", "year", "person", TITLE];
-    let others: Vec<&str> = attributes
-        .iter()
-        .filter(|attribute| !known.contains(&attribute.kind.as_str()))
-        .map(|attribute| attribute.value.as_str())
-        .collect();
-    if genres.is_empty()
-        && moods.is_empty()
-        && places.is_empty()
-        && years.is_empty()
-        && people.is_empty()
-        && others.is_empty()
-    {
+    let of = |kind: &str| -> Vec<String> {
+        let same = attributes.iter().filter(|attribute| attribute.kind == kind);
+        same.map(|attribute| attribute.value.clone()).collect()
+    };
+    if attributes.iter().all(|attribute| attribute.kind == TITLE) {
         return brief(title);
     }
+    let (genres, people) = (of("genre"), of("person"));
     let noun = match genres.as_slice() {
         [] => pick(rng, &["title", "pick", "choice"]).to_string(),
         // Lower-case genres are nouns of their own (a noir), capitalised ones are labels (a Drama title).
-        [genre] if genre.chars().all(|letter| !letter.is_uppercase()) => (*genre).to_string(),
-        _ => format!(
-            "{} title",
-            list(&genres.iter().map(ToString::to_string).collect::<Vec<_>>())
-        ),
+        [genre] if !genre.chars().any(char::is_uppercase) => genre.clone(),
+        _ => format!("{} title", list(&genres)),
     };
-    let mut before: Vec<String> = moods.iter().map(ToString::to_string).collect();
-    before.extend(others.iter().map(ToString::to_string));
+    let mut before = of("mood");
+    let others = attributes
+        .iter()
+        .filter(|attribute| !known.contains(&attribute.kind.as_str()));
+    before.extend(others.map(|attribute| attribute.value.clone()));
     let mut after = Vec::new();
-    if let [place] = places.as_slice() {
-        // "a calm Lisbon noir" or "a calm noir set in Lisbon"
-        match below(rng, 4) {
-            0 => before.push((*place).to_string()),
-            1 => after.push(format!("in {place}")),
-            _ => after.push(format!("set in {place}")),
-        }
-    } else if !places.is_empty() {
-        after.push(format!(
-            "set in {}",
-            list(&places.iter().map(ToString::to_string).collect::<Vec<_>>())
-        ));
-    }
-    if let Some(year) = years.first() {
-        if year.ends_with('s') {
-            after.push(format!("from the {year}"));
-        } else if once_in(rng, 2) {
-            after.push(format!("from {year}"));
-        } else {
-            before.insert(0, (*year).to_string());
-        }
+    place(rng, &of("place"), there, &mut before, &mut after);
+    match of("year").first() {
+        Some(year) if year.ends_with('s') => after.push(format!("from the {year}")),
+        Some(year) if once_in(rng, 2) => after.push(format!("from {year}")),
+        Some(year) => before.insert(0, year.clone()),
+        None => {}
     }
     if !people.is_empty() {
-        after.push(format!(
-            "by {}",
-            list(&people.iter().map(ToString::to_string).collect::<Vec<_>>())
-        ));
+        after.push(format!("by {}", list(&people)));
     }
-    let mut phrase = before.join(" ");
-    if !phrase.is_empty() {
-        phrase.push(' ');
-    }
-    phrase += &noun;
-    for part in after {
-        phrase.push(' ');
-        phrase += &part;
-    }
+    before.push(noun);
+    before.extend(after);
+    let phrase = before.join(" ");
     format!("{} {phrase}", article(&phrase))
+}
+
+/// Where it is set: `a Lisbon noir`, `a noir in Lisbon`, `a noir set in Lisbon`, `a noir set there`.
+fn place(
+    rng: &mut ChaCha8Rng,
+    places: &[String],
+    there: Option<&str>,
+    before: &mut Vec<String>,
+    after: &mut Vec<String>,
+) {
+    match places {
+        [] => {}
+        [only] if there == Some(only) && once_in(rng, 2) => after.push("set there".to_string()),
+        [only] => match below(rng, 4) {
+            0 => before.push(only.clone()),
+            1 => after.push(format!("in {only}")),
+            _ => after.push(format!("set in {only}")),
+        },
+        several => after.push(format!("set in {}", list(several))),
+    }
 }
 
 #[cfg(test)]
@@ -194,9 +198,18 @@ mod tests {
             ],
             ["an", "a", "a", "an"]
         );
+        let titles = [
+            "Heat",
+            "The Lord of the Rings: The Two Towers",
+            "Harry Potter and the Goblet of Fire",
+        ];
         assert_eq!(
-            brief("The Lord of the Rings: The Two Towers"),
-            "The Lord of the"
+            titles.map(brief),
+            ["Heat", "The Lord of the Rings", "Harry Potter"]
+        );
+        assert_eq!(
+            brief("Misfortunates, The (De helaasheid der dingen)"),
+            "Misfortunates, The"
         );
         assert_eq!(capital("élan"), "Élan");
     }
@@ -215,7 +228,7 @@ mod tests {
         );
         let all: Vec<&Attribute> = work.attributes.iter().collect();
         for seed in 0..20 {
-            let phrase = describe(&mut ChaCha8Rng::seed_from_u64(seed), &all, "A");
+            let phrase = describe(&mut ChaCha8Rng::seed_from_u64(seed), &all, "A", None);
             let forms = [
                 "an eerie noir set in Lisbon from the 1970s by Quill",
                 "an eerie noir in Lisbon from the 1970s by Quill",
@@ -223,12 +236,27 @@ mod tests {
             ];
             assert!(forms.contains(&phrase.as_str()), "{phrase}");
         }
+        let place = [&work.attributes[1], &work.attributes[0]];
+        let there: Vec<String> = (0..20)
+            .map(|seed| {
+                describe(
+                    &mut ChaCha8Rng::seed_from_u64(seed),
+                    &place,
+                    "A",
+                    Some("Lisbon"),
+                )
+            })
+            .collect();
+        assert!(
+            there.iter().any(|phrase| phrase == "a noir set there"),
+            "{there:?}"
+        );
         let film = item(
             "B",
             &[("genre", "Comedy"), ("genre", "Romance"), ("year", "1995")],
         );
         let all: Vec<&Attribute> = film.attributes.iter().collect();
-        let phrase = describe(&mut ChaCha8Rng::seed_from_u64(1), &all, "B");
+        let phrase = describe(&mut ChaCha8Rng::seed_from_u64(1), &all, "B", None);
         assert!(
             [
                 "a Comedy and Romance title from 1995",

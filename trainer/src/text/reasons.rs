@@ -22,31 +22,40 @@ const WHO: [&str; 12] = [
     "anyone who leans toward {L}",
     "someone always after {L}",
 ];
-/// The item holds something of it: `{W}` who, `{N}` the item described, `{O}` what they share.
-const SHARED: [&str; 16] = [
+/// The item holds something of it; `{W}` is who, `{N}` the item described.
+const SHARED: [&str; 14] = [
     "For {W}: {N}.",
     "A natural next step for {W}: {N}.",
     "Suits {W}, being {N}.",
     "Picked by {W}, since it is {N}.",
     "This is {N}, right for {W}.",
+    "{W} will want {N}.",
+    "Here is {N}, made for {W}.",
+    "{W} finds {N} here.",
+    "Because it is {N}, it appeals to {W}.",
+    "{W} sees {N} and takes it.",
+    "{W} chooses it for being {N}.",
+    "As {N} it fits {W}.",
+    "{N}, and so a match for {W}.",
+    "{N} of the kind that suits {W}.",
+];
+/// The reader likes more than what the item shares, `{O}`, so that naming both says something.
+const PARTLY: [&str; 8] = [
     "With {O}, it speaks to {W}.",
-    "It offers {O} to {W}.",
-    "What draws {W} here is {O}.",
+    "{O} will draw {W} here.",
     "{O} again, so it fits {W}.",
     "{W} takes it for {O}.",
-    "{W} finds {O} here: {N}.",
-    "Here is {N}, made for {W}.",
     "Because of {O} it appeals to {W}.",
-    "{W} will want {N}.",
-    "More of {O}, for {W}.",
-    "{W} gets {N}.",
+    "{W} finds {O} here: {N}.",
+    "It offers {O} to {W}.",
+    "For {W}, at least {O}: {N}.",
 ];
 /// It holds nothing of it.
-const DIFFERENT: [&str; 12] = [
+const DIFFERENT: [&str; 14] = [
     "A change of pace from {L}: {N}.",
     "Away from {L} for once: {N}.",
     "For {W}, ready for something else: {N}.",
-    "Not the usual {L}, but {N}.",
+    "Not the usual mix of {L}, but {N}.",
     "Someone used to {L} might try {N} in between.",
     "Nothing of {L} here; {N} instead.",
     "A side step from {L}: {N}.",
@@ -54,7 +63,9 @@ const DIFFERENT: [&str; 12] = [
     "{W} may still be curious about {N}.",
     "Outside {L}, yet worth a look: {N}.",
     "A break from {L}, being {N}.",
-    "No {L} this time, rather {N}.",
+    "Without {L} this time, rather {N}.",
+    "{W} tries something different, {N}.",
+    "After much of {L}, {N} for a change.",
 ];
 /// Nothing is known of the reader.
 const UNKNOWN: [&str; 10] = [
@@ -110,36 +121,59 @@ fn sentence(
     if reader.len() > 1 && once_in(rng, 3) {
         reader.swap(0, 1);
     }
-    // The item is described by what is shared and something of its own.
+    let frames = match (tastes.is_empty(), shared.is_empty()) {
+        (true, _) => &UNKNOWN[..],
+        (false, true) => &DIFFERENT[..],
+        (false, false) if reader.len() > shared.len() && once_in(rng, 2) => &PARTLY[..],
+        (false, false) => &SHARED[..],
+    };
+    let frame = pick(rng, frames);
+    // "a noir set there" needs the place to be named before.
+    let there = reader
+        .iter()
+        .find(|taste| taste.kind == "place")
+        .map(|taste| taste.value.as_str());
+    let there = there.filter(|_| frame.find("{N}") > frame.find("{W}"));
+    let text = frame
+        .replace("{W}", pick(rng, &WHO))
+        .replace("{L}", &labels(reader.iter().copied()))
+        .replace(
+            "{N}",
+            &described(&shared, features, title, most, there, rng),
+        )
+        .replace("{O}", &labels(shared.iter().copied()));
+    (capital(&text), reader.into_iter().cloned().collect())
+}
+
+/// The item by what it shares with the reader and something of its own: its first genre, and now and then one more.
+fn described(
+    shared: &[&Attribute],
+    features: &[Attribute],
+    title: &str,
+    most: usize,
+    there: Option<&str>,
+    rng: &mut ChaCha8Rng,
+) -> String {
+    let mut item: Vec<&Attribute> = shared.to_vec();
     let own: Vec<&Attribute> = features
         .iter()
         .filter(|feature| !shared.contains(feature) && feature.kind != TITLE)
         .collect();
-    let mut item: Vec<&Attribute> = shared.clone();
-    let extra = if most > 1 {
-        1 + below(rng, 2)
-    } else {
-        usize::from(shared.is_empty())
-    };
-    let start = below(rng, own.len());
-    item.extend(own.iter().cycle().skip(start).take(extra.min(own.len())));
-    let described = if item.iter().all(|attribute| attribute.kind == TITLE) {
-        titled(&shared, title, rng)
-    } else {
-        describe(rng, &item, title)
-    };
-    let frames: &[&str] = match (tastes.is_empty(), shared.is_empty()) {
-        (true, _) => &UNKNOWN,
-        (false, true) => &DIFFERENT,
-        (false, false) => &SHARED,
-    };
-    let reader_list = labels(reader.iter().copied());
-    let text = pick(rng, frames)
-        .replace("{W}", pick(rng, &WHO))
-        .replace("{L}", &reader_list)
-        .replace("{N}", &described)
-        .replace("{O}", &labels(shared.iter().copied()));
-    (capital(&text), reader.into_iter().cloned().collect())
+    if !item.iter().any(|attribute| attribute.kind == "genre") {
+        item.extend(own.iter().find(|attribute| attribute.kind == "genre"));
+    }
+    let rest: Vec<&Attribute> = own
+        .into_iter()
+        .filter(|attribute| attribute.kind != "genre")
+        .collect();
+    let more = usize::from(item.len() < 2 || (most > 1 && !once_in(rng, 3)));
+    if let Some(extra) = rest.get(below(rng, rest.len())).filter(|_| more > 0) {
+        item.push(extra);
+    }
+    if item.iter().all(|attribute| attribute.kind == TITLE) {
+        return titled(shared, title, rng);
+    }
+    describe(rng, &item, title, there)
 }
 
 /// An item known by its title only: named by what it shares, or by the title.

@@ -76,7 +76,6 @@ pub fn shown_attributes(item: &Item, options: &RenderOptions) -> Vec<Attribute> 
             < options.max_per_kind
         {
             shown.push(attribute);
-        } else {
         }
     }
     shown.truncate(options.max_attributes);

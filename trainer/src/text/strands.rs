@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::render::{RenderOptions, clean, shown_attributes, shown_title};
+use super::render::{RenderOptions, shown_attributes, shown_title};
 use crate::data::{Attribute, Item};
 
 /// Kind given to the words of a title where an item has no metadata at all.
@@ -38,35 +38,90 @@ impl Frequencies {
     }
 }
 
-/// What can be said of an item: its shown attributes, or, where it has none, the telling words of its shown title.
+/// What can be said of an item: its shown attributes, or, where it has none, the names in its shown title.
 pub fn features(item: &Item, options: &RenderOptions) -> Vec<Attribute> {
     let shown = shown_attributes(item, options);
-    if !shown.is_empty() {
-        return shown;
+    if shown.is_empty() {
+        title_features(&shown_title(item, options))
+    } else {
+        shown
     }
-    let mut words: Vec<Attribute> = Vec::new();
-    for word in shown_title(item, options).split(' ') {
-        let word = word.trim_matches(|letter: char| !letter.is_alphanumeric());
-        let feature = Attribute {
-            kind: TITLE.to_string(),
-            value: clean(word),
-        };
-        if telling(word) && !words.contains(&feature) {
-            words.push(feature);
-        }
-    }
-    words
 }
 
-/// A word that can be what two titles share: capitalised or with a digit, not a number, three letters or more.
+/// The telling words of a title and the names of two of them in a row: `Xbox`, `Xbox One`, `Call of Duty`.
+fn title_features(title: &str) -> Vec<Attribute> {
+    let mut found: Vec<Attribute> = Vec::new();
+    let mut add = |value: &str| {
+        let feature = Attribute {
+            kind: TITLE.to_string(),
+            value: value.to_string(),
+        };
+        if !found.contains(&feature) {
+            found.push(feature);
+        }
+    };
+    let raw: Vec<&str> = title.split(' ').collect();
+    let words: Vec<&str> = raw
+        .iter()
+        .map(|word| word.trim_matches(|letter: char| !letter.is_alphanumeric()))
+        .collect();
+    for (place, &word) in words.iter().enumerate() {
+        if !telling(word) {
+            continue;
+        }
+        add(word);
+        // A name goes on over "of" or "of the", but over no punctuation.
+        let link = words[place + 1..]
+            .iter()
+            .take_while(|next| ["of", "the"].contains(next))
+            .count()
+            .min(2);
+        let Some(next) = words.get(place + 1 + link) else {
+            continue;
+        };
+        let name = raw[place..=place + 1 + link].join(" ");
+        let plain = name.trim_matches(|letter: char| !letter.is_alphanumeric());
+        let unbroken = !plain.contains(|letter: char| ",:;-()[]/".contains(letter));
+        let number = !next.is_empty() && next.chars().all(|letter| letter.is_ascii_digit());
+        if unbroken && (telling(next) || number || ["One", "U"].contains(next)) {
+            add(plain);
+        }
+    }
+    found
+}
+
+/// A word that can be what two titles share: with a capital letter, three letters or more unless all are capitals.
 fn telling(word: &str) -> bool {
-    const EMPTY: [&str; 18] = [
-        "the", "and", "for", "with", "from", "edition", "new", "pack", "game", "games", "set",
-        "black", "white", "standard", "limited", "digital", "code", "version",
+    const EMPTY: [&str; 24] = [
+        "the",
+        "and",
+        "for",
+        "with",
+        "from",
+        "edition",
+        "new",
+        "pack",
+        "game",
+        "games",
+        "set",
+        "black",
+        "white",
+        "standard",
+        "limited",
+        "digital",
+        "code",
+        "version",
+        "online",
+        "collection",
+        "one",
+        "two",
+        "of",
+        "in",
     ];
-    word.chars().count() >= 3
-        && word.chars().next().is_some_and(char::is_uppercase)
-        && word.chars().any(char::is_alphabetic)
+    let capitals = word.chars().filter(|letter| letter.is_uppercase()).count();
+    let letters = word.chars().count();
+    capitals > 0
+        && (letters >= 3 || capitals == letters && letters == 2)
         && !EMPTY.contains(&word.to_lowercase().as_str())
 }
 
@@ -89,7 +144,7 @@ pub struct Strand {
 /// with the largest weight; empty only if no item has any feature.
 ///
 /// The weight is `c · ln(c / (n f))`: `c` of `n` items hold the feature, counted with recency weights from 0.6 for the
-/// oldest to 1 for the latest, and a share `f` of the catalogue does.
+/// oldest to 1 for the latest, and a share `f` of the catalogue does. Exact years (`1995`) count for a third of it.
 pub fn strands(
     history: &[&Item],
     frequencies: &Frequencies,
@@ -110,7 +165,9 @@ pub fn strands(
             let count: f64 = places.iter().map(|&place| recency(place)).sum();
             let late = places.iter().filter(|&&place| place >= last_three).count();
             Strand {
-                weight: count * (count / (total * frequencies.share(&feature))).ln(),
+                weight: trust(&feature)
+                    * count
+                    * (count / (total * frequencies.share(&feature))).ln(),
                 rising: last_three > 0 && late >= 2 && late == places.len(),
                 fading: last_three > 0 && late == 0,
                 count: places.len(),
@@ -122,6 +179,7 @@ pub fn strands(
         other
             .weight
             .total_cmp(&one.weight)
+            .then(other.feature.value.len().cmp(&one.feature.value.len()))
             .then(one.feature.cmp(&other.feature))
     });
     if found.iter().any(|strand| strand.count >= 2) {
@@ -129,7 +187,32 @@ pub fn strands(
     } else {
         found.truncate(1);
     }
-    found
+    without_echoes(found)
+}
+
+/// Of names that share a word (`Xbox`, `Xbox One`) only the strongest stays.
+fn without_echoes(strands: Vec<Strand>) -> Vec<Strand> {
+    let mut kept: Vec<Strand> = Vec::new();
+    for strand in strands {
+        let echo = |other: &Strand| {
+            let mut words = strand.feature.value.split(' ').filter(|word| telling(word));
+            other.feature.kind == TITLE
+                && words.any(|word| other.feature.value.split(' ').any(|own| own == word))
+        };
+        if strand.feature.kind != TITLE || !kept.iter().any(echo) {
+            kept.push(strand);
+        }
+    }
+    kept
+}
+
+/// Exact years repeat by chance in any short history: they count for a third.
+fn trust(feature: &Attribute) -> f64 {
+    if feature.kind == "year" && !feature.value.ends_with('s') {
+        1.0 / 3.0
+    } else {
+        1.0
+    }
 }
 
 /// The strands worth naming, at most `most`: the strongest, and of the others those with at least a quarter of its
@@ -209,5 +292,14 @@ mod tests {
         let history: Vec<&Item> = history.iter().collect();
         let found = strands(&history, &Frequencies::default(), &RenderOptions::default());
         assert_eq!(values(&found), ["Mario"]);
+        let history = [
+            "Call of Duty: Ghosts - Xbox One",
+            "FIFA 15 - Xbox One",
+            "Call of Duty 2",
+        ]
+        .map(|title| item(title, &[]));
+        let history: Vec<&Item> = history.iter().collect();
+        let found = strands(&history, &Frequencies::default(), &RenderOptions::default());
+        assert_eq!(values(&found), ["Call of Duty", "Xbox One"]);
     }
 }

@@ -19,5 +19,5 @@ mod words;
 pub use calibration::{Calibration, calibrate};
 pub use config::{WorldConfig, WorldError};
 pub use simulate::{World, generate, simulate};
-pub use statistics::{LogStatistics, sanity_table, sanity_tables, statistics};
+pub use statistics::{LogStatistics, report, sanity_table, sanity_tables, statistics};
 pub use viewers::{Taste, ViewerTruth};

@@ -1,5 +1,7 @@
 //! Statistics of a log that show whether it looks like people chose it, as a table in Markdown.
 
+use super::calibration::calibrate;
+use super::simulate::World;
 use crate::data::{Cause, Log};
 
 /// What the table shows of one log.
@@ -148,6 +150,22 @@ fn gini(ascending: &[usize]) -> f64 {
     sum / (count * total)
 }
 
+/// What `curec data world --stats` prints and `docs/world.md` quotes: the calibration of a world and its table, beside
+/// those of other logs.
+pub fn report(world: &World, others: &[&Log]) -> String {
+    let logs: Vec<&Log> = std::iter::once(&world.log)
+        .chain(others.iter().copied())
+        .collect();
+    format!(
+        "```text\n{}\n```\n\n{}",
+        calibrate(world, CANDIDATE_SEED),
+        sanity_tables(&logs)
+    )
+}
+
+/// Seed of the candidate sets in [`report`].
+const CANDIDATE_SEED: u64 = 11;
+
 /// The table of one log.
 pub fn sanity_table(log: &Log) -> String {
     sanity_tables(&[log])
@@ -221,6 +239,7 @@ pub fn sanity_tables(logs: &[&Log]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::world::{WorldConfig, simulate};
     use crate::data::{Interaction, Item, User};
 
     fn log(events: &[(u32, u32, i64)], items: usize) -> Log {
@@ -270,6 +289,25 @@ mod tests {
         // Counts 1, 1, 3: Gini = (−2·1 + 0·1 + 2·3) / (3·5) = 4/15.
         assert!((found.gini - 4.0 / 15.0).abs() < 1e-12);
         assert_eq!(found.top_tenth, 0.6);
+    }
+
+    /// The numbers in the documentation are those of the code as it is.
+    #[test]
+    fn the_documented_numbers_are_current() {
+        let world = simulate(&WorldConfig::default()).unwrap();
+        let document = include_str!("../../../../docs/world.md");
+        for line in report(&world, &[])
+            .lines()
+            .filter(|line| !line.starts_with("|---"))
+        {
+            let found = document
+                .lines()
+                .any(|other| other.trim_end().starts_with(line));
+            assert!(
+                found,
+                "docs/world.md lacks `{line}`: run `curec data world --stats` and paste"
+            );
+        }
     }
 
     #[test]

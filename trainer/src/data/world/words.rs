@@ -75,10 +75,20 @@ pub const SECOND: [&str; 60] = [
     "Witness",
 ];
 
-/// Genres: countable nouns, so that "a calm noir" reads well.
+/// Genres: nouns that read well both with an article ("a calm noir") and without one ("drawn to noir").
 pub const GENRES: [&str; 12] = [
-    "noir", "western", "heist", "romance", "comedy", "thriller", "mystery", "fantasy", "musical",
-    "satire", "drama", "biopic",
+    "noir",
+    "romance",
+    "comedy",
+    "fantasy",
+    "satire",
+    "drama",
+    "mystery",
+    "adventure",
+    "tragedy",
+    "melodrama",
+    "farce",
+    "horror",
 ];
 
 /// Places where a work is set.
