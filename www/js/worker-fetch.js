@@ -5,9 +5,9 @@
 
 const FORMAT = 'curec-artefact';
 const VERSION = 1;
-/** File names come from the manifest, so they are checked before they become addresses. */
 /** More than any sensible artefact, less than what would bring a browser tab down. */
 const MOST_BYTES = 1 << 29;
+/** File names come from the manifest, so they are checked before they become addresses. */
 const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 /** @param {string} kind @param {string} message @param {string} [file] @returns {import('./types.js').Fault} */
