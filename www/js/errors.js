@@ -58,7 +58,7 @@ const WORDINGS = {
   },
   gone: {
     title: 'The scorer was stopped',
-    advice: 'The browser ended it, often to free memory. It can start again from here; your viewer stays chosen.',
+    advice: 'It can start again from here; your viewer stays chosen.',
     action: 'Start the scorer again',
   },
   worker: {
@@ -84,19 +84,20 @@ const WORDINGS = {
 };
 
 /**
- * The scorer names its faults more finely than a visitor needs; the first match decides.
- * @type {[RegExp, keyof typeof WORDINGS][]}
+ * The scorer names its faults more finely than a visitor needs. What is not listed and concerns a file is a file whose
+ * contents do not fit: `malformed`.
+ * @type {Record<string, string>}
  */
-const FAMILIES = [
-  [/missing|not-?found|absent/, 'missing'],
-  [/trunc|short|size|length/, 'truncated'],
-  [/hash|sha|tamper|checksum|digest|integrity/, 'tampered'],
-  [/version|format/, 'version'],
-  [/shape|json|parse|malformed|manifest|invalid|schema|tensor/, 'malformed'],
-  [/device|adapter|gpu/, 'device'],
-  [/crash|panic/, 'crashed'],
-  [/scor|user|rank/, 'scoring'],
-];
+const FAMILIES = {
+  'missing-file': 'missing',
+  'wrong-size': 'truncated',
+  'wrong-hash': 'tampered',
+  'wrong-format': 'version',
+  'unsupported-version': 'version',
+  'no-such-user': 'scoring',
+  'no-such-viewer': 'scoring',
+  'score-not-finite': 'scoring',
+};
 
 /** Kinds after which only a new worker helps. */
 const FATAL = new Set(['gone', 'worker', 'crashed', 'device', 'not-loaded']);
@@ -106,13 +107,12 @@ const FATAL = new Set(['gone', 'worker', 'crashed', 'device', 'not-loaded']);
  * @returns {Wording}
  */
 export function wording(fault) {
-  const kind = fault.kind.toLowerCase().replaceAll('_', '-');
-  const family = kind in WORDINGS ? kind : FAMILIES.find(([pattern]) => pattern.test(kind))?.[1];
-  return /** @type {Wording} */ (WORDINGS[family ?? 'unexpected']);
+  const family = FAMILIES[fault.kind] ?? fault.kind;
+  return WORDINGS[family] ?? /** @type {Wording} */ (WORDINGS[fault.file ? 'malformed' : 'unexpected']);
 }
 
 /** @param {import('./types.js').Fault} fault */
-export const needsNewWorker = (fault) => FATAL.has(fault.kind) || /crash|panic|device/i.test(fault.kind);
+export const needsNewWorker = (fault) => FATAL.has(fault.kind);
 
 /**
  * Anything that was thrown, as a fault; what is no fault is a bug and goes to the console.

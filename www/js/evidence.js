@@ -10,18 +10,18 @@ const MOST_HISTORY = 6;
 /** @typedef {import('./types.js').CatalogueItem} CatalogueItem */
 
 /**
- * How to show a set of weights: as shares where they are shares, with their sign where they are not.
+ * How to show a set of weights: as shares where their magnitudes sum to one, as signed numbers where they do not.
  * @param {{weight: number}[]} weighted
  */
 function scaleOf(weighted) {
   const weights = weighted.map(({ weight }) => weight);
-  const sum = weights.reduce((total, weight) => total + weight, 0);
+  const sum = weights.reduce((total, weight) => total + Math.abs(weight), 0);
   const largest = Math.max(...weights.map(Math.abs), Number.MIN_VALUE);
-  const shares = weights.every((weight) => weight >= 0) && sum <= 1.02 && sum >= 0.5;
+  const shares = Math.abs(sum - 1) < 0.01;
   return {
-    text: (/** @type {number} */ weight) => (shares ? percent(weight) : signed(weight)),
+    text: (/** @type {number} */ weight) => (!shares ? signed(weight) : weight < 0 ? `− ${percent(-weight)}` : percent(weight)),
     length: (/** @type {number} */ weight) => Math.min(1, Math.abs(weight) / largest),
-    signed: !shares && weights.some((weight) => weight < 0),
+    signed: weights.some((weight) => weight < 0),
   };
 }
 
@@ -75,7 +75,7 @@ function reasonsPart(row, { dated }) {
  */
 function historyPart(row, { catalogue, viewer }) {
   const shown = row.history.slice(0, MOST_HISTORY);
-  const scale = scaleOf(row.history);
+  const scale = scaleOf(row.history); // of all events, so that the shown ones keep their true share
   const items = shown.map(({ position, item, weight }) => {
     const entry = catalogue[item];
     if (!entry) return null;
@@ -94,7 +94,7 @@ function historyPart(row, { catalogue, viewer }) {
     );
   });
   const rest = row.history.length - shown.length;
-  const note = scale.signed ? 'What this viewer took before: + speaks for the title, − against it.' : 'What this viewer took before, by its weight in this score.';
+  const note = scale.signed ? 'What this viewer took before, by its share in this score; hatched bars speak against the title.' : 'What this viewer took before, by its share in this score.';
   return el(
     'section',
     { class: 'evidence-part', 'data-family': 'history' },

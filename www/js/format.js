@@ -48,8 +48,14 @@ export function signed(value) {
 /** @param {number} time seconds since 1970 */
 export const date = (time) => day.format(new Date(time * 1000));
 
-/** @param {string} key a bare number gets a noun, anything else speaks for itself */
-export const viewerName = (key) => (/^\d+$/.test(key) ? `Viewer ${key}` : key);
+/**
+ * A viewer's name: keys that are a bare number, or “viewer-12” and the like, become “Viewer 12”; others speak for themselves.
+ * @param {string} key
+ */
+export function viewerName(key) {
+  const number = /^(?:viewer|user|u|v)?[-_ ]?(\d+)$/i.exec(key)?.[1];
+  return number ? `Viewer ${number}` : key;
+}
 
 /** @param {string} text */
 export const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);

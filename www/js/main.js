@@ -25,7 +25,7 @@ const badge = createBackendBadge(byId('backend-badge'));
 let progress = progressPanel();
 const client = new ScorerClient({
   onProgress: (report) => progress.update(report),
-  onDeath: (fault) => app?.ranking.fail(fault, start),
+  onDeath: (fault) => app?.ranking.warn(fault, start),
 });
 
 /**
@@ -116,7 +116,7 @@ async function select(user, address) {
   await answered(user, async (current) => {
     const viewer = await client.ask('viewer', { user });
     if (chosen !== user) return;
-    current.card.show(viewer);
+    current.card.show(viewer, entry.tastes);
     const ranking = await client.ask('recommend', { user, count: FIRST_COUNT });
     if (chosen !== user) return;
     current.ranking.show(ranking, viewer);

@@ -41,7 +41,7 @@ export function createRankingList(root, { catalogue, dated, backend }, onMore) {
       root.setAttribute('aria-busy', 'false');
       const { scored, recommendations } = ranking;
       summary.textContent = `${count(scored)} titles scored in ${milliseconds(ranking.milliseconds)} on ${backend.used === 'webgpu' ? backendName(backend) : 'the CPU'}. ${backend.reason}`;
-      truth.replaceChildren(heldOutCard(ranking, catalogue));
+      truth.replaceChildren(heldOutCard(ranking, viewer, catalogue));
       list.replaceChildren();
       this.append(ranking, viewer);
       if (recommendations.length === 0) list.append(el('li', { class: 'muted' }, 'Nothing is left to suggest to this viewer.'));
@@ -73,6 +73,17 @@ export function createRankingList(root, { catalogue, dated, backend }, onMore) {
     fail(fault, onRetry) {
       root.setAttribute('aria-busy', 'false');
       root.replaceChildren(heading, faultPanel(fault, onRetry));
+      root.scrollIntoView({ block: 'nearest' });
+    },
+
+    /**
+     * A fault that touches only what comes next: the list that stands there stays, the panel keeps in sight above it.
+     * @param {import('./types.js').Fault} fault @param {() => void} onRetry
+     */
+    warn(fault, onRetry) {
+      const panel = faultPanel(fault, onRetry);
+      panel.classList.add('notice-sticky');
+      root.prepend(panel);
     },
   };
 }

@@ -40,15 +40,16 @@ export function recommendationRow(row, context) {
     cover(item),
     el(
       'div',
-      { class: 'recommendation-body' },
-      el(
-        'div',
-        { class: 'recommendation-head' },
-        el('h3', { dir: 'auto' }, item.title),
-        truth ? el('span', { class: 'truth-pill' }, 'really taken next') : null,
-      ),
+      { class: 'recommendation-head' },
+      el('h3', { dir: 'auto' }, item.title),
+      truth ? el('span', { class: 'truth-pill' }, 'really taken next') : null,
       attributeLine(item, 5),
+    ),
+    el(
+      'div',
+      { class: 'recommendation-body' },
       leadingReason(row),
+      leaningOn(row, context.catalogue),
       el(
         'div',
         { class: 'recommendation-foot' },
@@ -58,6 +59,18 @@ export function recommendationRow(row, context) {
       drawer,
     ),
   );
+}
+
+/**
+ * The two titles of the history that spoke most for this one.
+ * @param {Recommendation} row
+ * @param {import('./types.js').CatalogueItem[]} catalogue
+ */
+function leaningOn(row, catalogue) {
+  const titles = new Set(row.history.filter(({ weight }) => weight > 0).map(({ item }) => catalogue[item]?.title));
+  const [first, second] = [...titles].map((title) => el('em', { dir: 'auto' }, title));
+  if (!first) return null;
+  return el('p', { class: 'leaning' }, 'Leans most on ', first, ...(second ? [' and ', second] : []), ' in this history.');
 }
 
 /** @param {Recommendation} row */

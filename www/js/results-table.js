@@ -4,8 +4,17 @@ import { capitalised, count } from './format.js';
 
 /** @typedef {import('./types.js').Metric} Metric */
 
-/** Metrics of which more is better, so that the best may be marked. */
-const MORE_IS_BETTER = /^(recall|ndcg|mrr|hr|hit|precision|coverage)/i;
+/** Accuracy metrics, of which more is better, so that the best may be marked. */
+const MORE_IS_BETTER = /^(recall|ndcg|mrr|hr|hit|precision)/i;
+
+/** Families of metrics from left to right; within one, by its cut-off. Others follow by name. */
+const ORDER = ['recall', 'ndcg', 'hr', 'mrr', 'coverage', 'gini'];
+
+/** @param {string} a @param {string} b */
+function byFamily(a, b) {
+  const place = (/** @type {string} */ name) => (ORDER.indexOf(name.toLowerCase().split('@')[0] ?? '') + ORDER.length + 1) % (ORDER.length + 1);
+  return place(a) - place(b) || a.localeCompare(b, 'en', { numeric: true });
+}
 
 /** What holds for every run; a run's own notes come from results.json. */
 const LIMITS = [
@@ -13,6 +22,8 @@ const LIMITS = [
   'Weights show what the scorer attended to. That is evidence for why a title stands where it does, not proof of a cause.',
   'A held-out title is one real choice among many good ones: a miss is not always a bad list, nor a hit a good one.',
 ];
+
+const NOTE = 'Bold marks the best of a column. It is one run with one seed: a small difference may be chance.';
 
 /** @param {Metric|undefined} metric */
 const value = (metric) => (typeof metric === 'object' ? metric.value : metric);
@@ -37,7 +48,7 @@ export function showResults(root, { manifest, results }) {
   root.replaceChildren(
     el('h2', { id: 'results-heading' }, 'How good is it?'),
     el('p', { class: 'results-lead' }, 'Measured on this very run over the whole catalogue, with simple rivals beside it.'),
-    results && results.models.length > 0 ? table(results) : el('p', { class: 'muted' }, 'This run was exported without a result table.'),
+    ...(results && results.models.length > 0 ? [table(results), el('p', { class: 'table-note' }, NOTE)] : [el('p', { class: 'muted' }, 'This run was exported without a result table.')]),
     el('div', { class: 'results-notes' }, limits(results), facts(manifest, results)),
   );
   root.hidden = false;
@@ -45,7 +56,7 @@ export function showResults(root, { manifest, results }) {
 
 /** @param {import('./types.js').Results} results */
 function table({ models }) {
-  const metrics = [...new Set(models.flatMap((model) => Object.keys(model.metrics)))];
+  const metrics = [...new Set(models.flatMap((model) => Object.keys(model.metrics)))].sort(byFamily);
   const best = new Map(
     metrics
       .filter((metric) => MORE_IS_BETTER.test(metric) && models.length > 1)
@@ -69,7 +80,7 @@ function table({ models }) {
     el(
       'table',
       {},
-      el('caption', {}, 'Bold marks the best of a column; differences smaller than the intervals mean nothing.'),
+      el('caption', { class: 'visually-hidden' }, 'Ranking quality per model'),
       el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Model'), ...metrics.map((metric) => el('th', { scope: 'col' }, metric)))),
       el('tbody', {}, ...rows),
     ),
@@ -101,7 +112,7 @@ function facts(manifest, results) {
       ([name, content]) => /** @type {[string, string]} */ ([capitalised(name.replaceAll('_', ' ')), plain(content)]),
     ),
     ['Seed', String(run.seed)],
-    ['Run', String(run.hash)],
+    ['Data hash', String(run.hash)],
     ['Configuration', String(run.config_hash)],
     ['Made by', manifest.created_by],
   ];

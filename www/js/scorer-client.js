@@ -93,7 +93,7 @@ export class ScorerClient {
     this.#watch = watch;
     navigator.locks
       .request(name, { signal: watch.signal }, () => {
-        this.#died(worker, { kind: 'gone', message: 'The browser ended the background worker.' });
+        this.#died(worker, { kind: 'gone', message: 'The browser ended the background worker, often to free memory.' });
       })
       .catch(() => {}); // aborted: ended on purpose
   }

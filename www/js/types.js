@@ -42,13 +42,13 @@
  * @typedef {{index: number, weight: number}} RawReason
  * @typedef {{position: number, item: number, weight: number}} HistoryWeight
  * @typedef {{item: number, rank: number, score: number}} Placed
- * @typedef {Placed & {reasons: RawReason[], history: HistoryWeight[]}} RawRecommendation
+ * @typedef {Placed & {reasons: RawReason[], history: HistoryWeight[]}} RawRecommendation reason weights sum to 1, magnitudes of history weights too
  *
  * @typedef {object} RawRanking what the scorer answers
  * @property {number} user
  * @property {number} milliseconds
- * @property {number} scored
- * @property {Placed|null} held_out
+ * @property {number} scored how many items got a score: the whole catalogue
+ * @property {Placed|null} held_out its rank is the one among the items this user has not taken before
  * @property {RawRecommendation[]} recommendations
  *
  * @typedef {object} Scorer
@@ -69,7 +69,7 @@
  * @typedef {Placed & {reasons: Reason[], history: HistoryWeight[]}} Recommendation
  * @typedef {Omit<RawRanking, 'recommendations'> & {recommendations: Recommendation[]}} Ranking
  *
- * @typedef {{key: string, label: string, length: number}} ViewerEntry one line of the viewer directory
+ * @typedef {{key: string, tastes: string[], length: number}} ViewerEntry one line of the viewer directory; tastes are for display
  *
  * @typedef {object} Loaded the answer to `load`
  * @property {Backend} backend

@@ -1,7 +1,7 @@
 /** Who the list is for: the pattern that the language model wrote about this viewer, and the history it was written from. */
 import { cover } from './cover.js';
 import { button, el } from './dom.js';
-import { date, plural, viewerName } from './format.js';
+import { capitalised, date, plural, viewerName } from './format.js';
 import { attributeLine, voice } from './pieces.js';
 
 const FIRST_SHOWN = 6;
@@ -12,10 +12,15 @@ const FIRST_SHOWN = 6;
  */
 export function createViewerCard(root, { catalogue, dated }) {
   return {
-    /** @param {import('./types.js').ArtefactUser} viewer */
-    show(viewer) {
+    /** @param {import('./types.js').ArtefactUser} viewer @param {string[]} tastes */
+    show(viewer, tastes) {
       root.replaceChildren(
-        el('h2', { id: 'viewer-heading', dir: 'auto' }, viewerName(viewer.key)),
+        el(
+          'div',
+          {},
+          el('h2', { id: 'viewer-heading', dir: 'auto' }, viewerName(viewer.key)),
+          tastes.length > 0 ? el('p', { class: 'viewer-tastes', dir: 'auto' }, capitalised(tastes.join(' and '))) : null,
+        ),
         patternFigure(viewer.pattern),
         historyPart(viewer, catalogue, dated),
       );
@@ -62,6 +67,7 @@ function historyPart(viewer, catalogue, dated) {
       const isOpen = toggle.getAttribute('aria-expanded') === 'true';
       if (isOpen) while (list.children.length > FIRST_SHOWN) list.lastElementChild?.remove();
       else list.append(...rest.map(row));
+      list.classList.toggle('is-open', !isOpen);
       toggle.setAttribute('aria-expanded', String(!isOpen));
       toggle.textContent = isOpen ? showAll : 'Show fewer';
     });

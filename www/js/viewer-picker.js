@@ -13,12 +13,13 @@ export function createViewerPicker(root, { viewers, featured }, onChoose) {
   const chips = featured.map((user) => {
     const viewer = viewers[user];
     const name = viewer ? viewerName(viewer.key) : '';
-    const label = viewer?.label ? capitalised(viewer.label) : name;
-    const note = `${viewer?.label ? `${name}, ` : ''}${plural(viewer?.length ?? 0, 'title')}`;
+    const [first, second] = viewer?.tastes ?? [];
+    const note = `${first ? `${name}, ` : ''}${plural(viewer?.length ?? 0, 'title')}`;
     const chip = button(
       { class: 'chip', 'aria-pressed': 'false' },
       () => onChoose(user),
-      el('span', { class: 'chip-label', dir: 'auto' }, label),
+      el('span', { class: 'chip-label', dir: 'auto' }, first ? capitalised(first) : name),
+      second ? el('span', { class: 'chip-second', dir: 'auto' }, `and ${second}`) : null,
       el('span', { class: 'chip-note' }, note),
     );
     return { user, chip };
@@ -56,7 +57,7 @@ export function createViewerPicker(root, { viewers, featured }, onChoose) {
  * @param {(user: number) => void} onChoose
  */
 function createSearch(viewers, onChoose) {
-  const haystacks = viewers.map((viewer) => `${viewerName(viewer.key)} ${viewer.key} ${viewer.label}`.toLowerCase());
+  const haystacks = viewers.map((viewer) => `${viewerName(viewer.key)} ${viewer.key} ${viewer.tastes.join(' ')}`.toLowerCase());
   const input = el('input', {
     id: 'viewer-search',
     class: 'search-input',
@@ -100,7 +101,7 @@ function createSearch(viewers, onChoose) {
       'li',
       { id: `viewer-option-${index}`, class: 'search-option', role: 'option', 'aria-selected': String(user === shown) },
       el('span', { class: 'option-name' }, viewerName(viewer.key)),
-      el('span', { class: 'option-label', dir: 'auto' }, viewer.label),
+      el('span', { class: 'option-label', dir: 'auto' }, viewer.tastes.join(', ')),
       el('span', { class: 'option-count' }, plural(viewer.length, 'title')),
     );
     // Before the input loses focus, so that the list is still there to be clicked.

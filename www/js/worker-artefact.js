@@ -72,7 +72,7 @@ export class Artefact {
     const labels = tasteLabels(this.catalogue, this.users);
     const viewers = this.users.map((user, index) => ({
       key: user.key,
-      label: (labels[index] ?? []).map((taste) => taste.value).join(' · '),
+      tastes: (labels[index] ?? []).map((taste) => taste.value),
       length: user.history.length,
     }));
     const first = this.users.find((user) => user.history.length > 0)?.history[0]?.time ?? 0;

@@ -59,7 +59,7 @@ function makeUsers(catalogue) {
     const start = Date.UTC(2019, pick(12), 1 + pick(27)) / 1000;
     return {
       key: `viewer-${String(u + 1).padStart(2, '0')}`,
-      history: taken.map((item, at) => ({ item, time: start + at * (9 + pick(5)) * DAY })),
+      history: taken.map((item, at) => ({ item, time: start + (at * 9 + pick(5)) * DAY })),
       held_out: u === 23 ? null : held,
       pattern:
         u === 22

@@ -44,9 +44,9 @@ export class Scorer {
   static async load(manifestJson, files, prefer) {
     for (const { name, bytes, sha256: expected } of JSON.parse(manifestJson).files) {
       const content = files.get(name);
-      if (!content) throw { kind: 'missing_file', message: `${name} was not given to the scorer.`, file: name };
-      if (content.length !== bytes) throw { kind: 'size', message: `${name} has ${content.length} bytes, the manifest says ${bytes}.`, file: name };
-      if ((await sha256(content)) !== expected) throw { kind: 'hash', message: `${name} does not have the SHA-256 that the manifest lists.`, file: name };
+      if (!content) throw { kind: 'missing-file', message: `${name} was not given to the scorer.`, file: name };
+      if (content.length !== bytes) throw { kind: 'wrong-size', message: `${name} has ${content.length} bytes, the manifest says ${bytes}.`, file: name };
+      if ((await sha256(content)) !== expected) throw { kind: 'wrong-hash', message: `${name} does not have the SHA-256 that the manifest lists.`, file: name };
     }
     const read = (name) => JSON.parse(new TextDecoder().decode(files.get(name)));
     const scorer = new Scorer();
@@ -68,7 +68,7 @@ export class Scorer {
     // The tests' way of making one scoring fail, or trap as wasm does.
     const trouble = globalThis.__mockTrouble;
     delete globalThis.__mockTrouble;
-    if (trouble === 'fail') throw { kind: 'scoring', message: 'The scores are not finite.' };
+    if (trouble === 'fail') throw { kind: 'score-not-finite', message: 'The scores are not finite.' };
     if (trouble === 'trap') throw new WebAssembly.RuntimeError('unreachable');
     const person = this.#users[user];
     const scores = mockScores(this.#catalogue, person);
@@ -77,7 +77,7 @@ export class Scorer {
     const truth = order.indexOf(person.held_out);
     return {
       user,
-      scored: order.length,
+      scored: this.#catalogue.length,
       held_out: truth < 0 ? null : { item: person.held_out, rank: truth + 1, score: scores[person.held_out] },
       recommendations: order.slice(0, count).map((item, at) => this.#explained(person, item, at + 1, scores[item])),
       milliseconds: performance.now() - began,
@@ -86,17 +86,15 @@ export class Scorer {
 
   #explained(person, item, rank, score) {
     const fit = this.#reasons[item].map((reason) => Math.exp((reason.text.length % 7) / 3));
-    const sum = fit.reduce((total, value) => total + value, 0);
+    const sum = fit.reduce((all, value) => all + value, 0);
+    const carried = person.history.map((_, position) => carriedBy(this.#catalogue, person, position, item));
+    const total = carried.reduce((all, weight) => all + Math.abs(weight), 0);
     return {
       item,
       rank,
       score,
       reasons: fit.map((value, index) => ({ index, weight: value / sum })),
-      history: person.history.map((event, position) => ({
-        position,
-        item: event.item,
-        weight: carriedBy(this.#catalogue, person, position, item),
-      })),
+      history: carried.map((weight, position) => ({ position, item: person.history[position].item, weight: weight / total })),
     };
   }
 }
