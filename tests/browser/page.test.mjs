@@ -159,7 +159,7 @@ test('words of the language model render literally', async (t) => {
 });
 
 describe('no horizontal overflow', () => {
-  for (const width of [360, 768, 1280]) {
+  for (const width of [320, 360, 768, 1280]) {
     test(`at ${width} pixels, drawers open`, async () => {
       const { page } = await open(hashOf(0), { viewport: { width, height: 780 } });
       await rows(page).first().getByRole('button', { name: /What carried it/ }).click();

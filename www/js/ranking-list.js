@@ -4,6 +4,7 @@ import { button, el } from './dom.js';
 import { count, milliseconds } from './format.js';
 import { heldOutCard } from './held-out.js';
 import { faultPanel } from './notice.js';
+import { backendAddress } from './permalink.js';
 import { recommendationRow } from './recommendation.js';
 
 const STEP = 10;
@@ -30,7 +31,7 @@ export function createRankingList(root, { catalogue, dated, backend }, onMore) {
     busy() {
       root.setAttribute('aria-busy', 'true');
       summary.textContent = 'Scoring the whole catalogue…';
-      truth.replaceChildren();
+      truth.replaceChildren(...(backend.used === 'webgpu' ? [slowHint()] : []));
       list.replaceChildren(...Array.from({ length: 5 }, () => el('li', { class: 'recommendation-ghost', 'aria-hidden': 'true' })));
       foot.replaceChildren();
       draw();
@@ -86,6 +87,11 @@ export function createRankingList(root, { catalogue, dated, backend }, onMore) {
       root.prepend(panel);
     },
   };
+}
+
+/** Appears by itself after some seconds: a software adapter may need a minute for what the CPU does at once. */
+function slowHint() {
+  return el('p', { class: 'slow-hint' }, 'Taking long? A software WebGPU adapter is slow: ', el('a', { href: backendAddress('cpu') }, 'use the CPU'), '.');
 }
 
 /** How many are asked for at first. */

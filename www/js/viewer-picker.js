@@ -1,6 +1,6 @@
 /** Choosing a viewer: a few worth meeting as chips, all of them in a search box (an ARIA combobox with a listbox). */
 import { button, el } from './dom.js';
-import { capitalised, plural, viewerName } from './format.js';
+import { capitalised, count, plural, viewerName } from './format.js';
 
 const MOST_OPTIONS = 50;
 
@@ -83,6 +83,9 @@ function createSearch(viewers, onChoose) {
   function open() {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     const all = viewers.map((_, user) => user).filter((user) => words.every((word) => haystacks[user]?.includes(word)));
+    // Who is meant by name comes before those whose name only contains it.
+    const exact = all.findIndex((user) => viewers[user]?.key.toLowerCase() === input.value.trim().toLowerCase());
+    if (exact > 0) all.unshift(...all.splice(exact, 1));
     matches = all.slice(0, MOST_OPTIONS);
     active = -1;
     list.replaceChildren(...matches.map(option));
@@ -90,7 +93,7 @@ function createSearch(viewers, onChoose) {
     input.setAttribute('aria-expanded', String(matches.length > 0));
     input.removeAttribute('aria-activedescendant');
     if (all.length === 0) hint.textContent = 'Nobody by that name or taste.';
-    else if (all.length > matches.length) hint.textContent = `${plural(all.length, 'match').replace('matchs', 'matches')}, the first ${MOST_OPTIONS} shown: type to narrow down`;
+    else if (all.length > matches.length) hint.textContent = `${count(all.length)} matches, the first ${MOST_OPTIONS} shown: type to narrow down`;
     else hint.textContent = all.length === 1 ? '1 match' : `${all.length} matches`;
   }
 
