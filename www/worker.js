@@ -83,7 +83,12 @@ self.addEventListener('message', (/** @type {MessageEvent<Request & {id: number}
 // lock, and getting it means that this worker is gone.
 if (self.name && navigator.locks) {
   navigator.locks.request(self.name, () => {
-    post({ event: 'alive' });
+    post({ event: 'alive', locked: true });
     return new Promise(() => {});
   });
+} else {
+  post({ event: 'alive', locked: false }); // a page without https has no locks
 }
+
+// A trap inside an asynchronous wasm function rejects nothing that anybody waits for: make it an error the page hears of.
+self.addEventListener('unhandledrejection', (event) => self.reportError(event.reason));

@@ -132,7 +132,7 @@ test('a scoring that fails can be tried again', { skip: !mock && 'only the mock 
   const { page } = await freshPage(browser);
   await page.goto(`${url}?backend=cpu`);
   await listShown(page);
-  for (const [trouble, words] of [['fail', /could not be computed/], ['trap', /middle of its work/]]) {
+  for (const [trouble, words] of [['fail', /could not be computed/], ['trap', /middle of its work/], ['late trap', /middle of its work/]]) {
     await page.workers().at(-1)?.evaluate((value) => (/** @type {any} */ (globalThis).__mockTrouble = value), trouble);
     await page.getByRole('button', { name: 'Surprise me' }).click();
     const panel = page.locator('.notice-fault');

@@ -13,6 +13,7 @@ export class ScorerClient {
   /** @type {Map<number, {resolve: (value: any) => void, reject: (fault: Fault) => void}>} */
   #waiting = new Map();
   #lastId = 0;
+  #alive = false;
   #onProgress;
   #onDeath;
 
@@ -35,10 +36,12 @@ export class ScorerClient {
     const name = `curec-scorer-${Date.now()}-${(serial += 1)}`;
     const worker = new Worker(new URL('../worker.js', import.meta.url), { type: 'module', name });
     this.#worker = worker;
+    this.#alive = false;
     worker.addEventListener('message', ({ data }) => this.#receive(worker, name, data));
     worker.addEventListener('error', (event) => {
-      event.preventDefault();
-      this.#died(worker, { kind: 'worker', message: 'The background worker could not be started.' });
+      // Before the worker's first word it never came up; after it, the wasm inside has trapped.
+      if (!this.#alive) return this.#died(worker, { kind: 'worker', message: 'The background worker could not be started.' });
+      this.#died(worker, { kind: 'crashed', message: 'The scorer ended with an error that it could not handle.' });
     });
     return this.ask('load', what);
   }
@@ -74,7 +77,10 @@ export class ScorerClient {
     if (worker !== this.#worker) return;
     if ('event' in message) {
       if (message.event === 'progress') this.#onProgress(message);
-      else this.#waitForDeath(worker, name);
+      else {
+        this.#alive = true;
+        if (message.locked) this.#waitForDeath(worker, name);
+      }
       return;
     }
     const waiting = this.#waiting.get(message.id);

@@ -98,7 +98,7 @@
  * @property {Float32Array} scores
  *
  * @typedef {{id: number, ok: true, value: unknown} | {id: number, ok: false, error: Fault}} Answer
- * @typedef {Answer | Progress | {event: 'alive'}} FromWorker
+ * @typedef {Answer | Progress | {event: 'alive', locked: boolean}} FromWorker
  */
 
 export {};

@@ -70,6 +70,13 @@ export class Scorer {
     delete globalThis.__mockTrouble;
     if (trouble === 'fail') throw { kind: 'score-not-finite', message: 'The scores are not finite.' };
     if (trouble === 'trap') throw new WebAssembly.RuntimeError('unreachable');
+    if (trouble === 'late trap') {
+      // What a panic in an async wasm function looks like: an error out of nowhere, and a promise that never settles.
+      setTimeout(() => {
+        throw new WebAssembly.RuntimeError('unreachable');
+      });
+      return new Promise(() => {});
+    }
     const person = this.#users[user];
     const scores = mockScores(this.#catalogue, person);
     const seen = new Set(person.history.map((event) => event.item));
