@@ -106,8 +106,8 @@ fn cache_folder() -> Result<PathBuf> {
     if let Some(folder) = from("XDG_CACHE_HOME") {
         return Ok(PathBuf::from(folder).join("curec"));
     }
-    let home =
-        from("HOME").context("neither CUREC_CACHE nor HOME is set: no place for the build tools")?;
+    let home = from("HOME")
+        .context("neither CUREC_CACHE nor HOME is set: no place for the build tools")?;
     Ok(PathBuf::from(home).join(".cache").join("curec"))
 }
 

@@ -25,8 +25,8 @@ struct Tool {
 
 fn tools(workspace: &Workspace) -> Result<[Tool; 2]> {
     let path = workspace.root.join("Cargo.lock");
-    let lock =
-        std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let lock = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
     Ok([
         Tool {
             package: "wasm-bindgen-cli",
@@ -62,10 +62,12 @@ pub fn ensure(workspace: &Workspace) -> Result<PathBuf> {
         );
         std::fs::create_dir_all(&home)
             .with_context(|| format!("cannot create {}", home.display()))?;
-        step::run(
-            &format!("cargo install {}", tool.package),
-            &mut install(workspace, &tool, &home),
-        )?;
+        let name = format!("cargo install {}", tool.package);
+        // The versions its authors tested, if the registry at hand has them all; else what fits this compiler.
+        if let Err(error) = step::run(&name, install(workspace, &tool, &home).arg("--locked")) {
+            println!("   {error:#}\n   trying again with other versions of its dependencies");
+            step::run(&name, &mut install(workspace, &tool, &home))?;
+        }
     }
     Ok(home.join("bin"))
 }
@@ -75,7 +77,7 @@ fn install(workspace: &Workspace, tool: &Tool, home: &std::path::Path) -> Comman
     // Neither tool is to fetch anything itself, so their TLS stacks stay out: half the crates, and no C code but one codec.
     command
         .args(["install", tool.package, "--version", &tool.version])
-        .args(["--locked", "--debug", "--no-default-features"])
+        .args(["--debug", "--no-default-features"])
         .args(["--bin", tool.binary, "--force", "--root"])
         .arg(home)
         .current_dir(home)
@@ -83,7 +85,8 @@ fn install(workspace: &Workspace, tool: &Tool, home: &std::path::Path) -> Comman
         .env("CARGO_PROFILE_DEV_OPT_LEVEL", tool.opt_level)
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
         .env("CARGO_PROFILE_DEV_DEBUG_ASSERTIONS", "false")
-        .env("CARGO_INCREMENTAL", "0");
+        .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback");
     command
 }
 
