@@ -1,6 +1,6 @@
 //! Build tools from crates.io: trunk and wasm-bindgen, installed into the cache once, in exactly the versions that fit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -45,34 +45,47 @@ fn tools(workspace: &Workspace) -> Result<[Tool; 2]> {
     ])
 }
 
-/// Installs what is missing and returns the folder of the tools, to be put first on PATH.
-pub fn ensure(workspace: &Workspace) -> Result<PathBuf> {
-    let home = workspace.cache.join("tools");
-    for tool in tools(workspace)? {
-        let installed = home.join("bin").join(tool.binary);
-        if has_version(&installed, &tool.version) {
-            continue;
-        }
-        if on_path(tool.binary).is_some_and(|file| has_version(&file, &tool.version)) {
-            continue;
-        }
-        println!(
-            "   installing {} {}: {}",
-            tool.package, tool.version, tool.why
-        );
-        std::fs::create_dir_all(&home)
-            .with_context(|| format!("cannot create {}", home.display()))?;
-        let name = format!("cargo install {}", tool.package);
-        // The versions its authors tested, if the registry at hand has them all; else what fits this compiler.
-        if let Err(error) = step::run(&name, install(workspace, &tool, &home).arg("--locked")) {
-            println!("   {error:#}\n   trying again with other versions of its dependencies");
-            step::run(&name, &mut install(workspace, &tool, &home))?;
-        }
-    }
-    Ok(home.join("bin"))
+/// Where the installed programs are.
+pub struct Bin {
+    /// The page builder.
+    pub trunk: PathBuf,
+    /// What trunk calls; trunk looks for it on PATH.
+    pub wasm_bindgen: PathBuf,
 }
 
-fn install(workspace: &Workspace, tool: &Tool, home: &std::path::Path) -> Command {
+/// Finds the programs in the cache or on PATH, or installs them into the cache.
+pub fn ensure(workspace: &Workspace) -> Result<Bin> {
+    let [wasm_bindgen, trunk] = tools(workspace)?;
+    Ok(Bin {
+        wasm_bindgen: ensure_one(workspace, &wasm_bindgen)?,
+        trunk: ensure_one(workspace, &trunk)?,
+    })
+}
+
+fn ensure_one(workspace: &Workspace, tool: &Tool) -> Result<PathBuf> {
+    let home = workspace.cache.join("tools");
+    let installed = home.join("bin").join(tool.binary);
+    let found = std::iter::once(installed.clone())
+        .chain(on_path(tool.binary))
+        .find(|file| has_version(file, &tool.version));
+    if let Some(file) = found {
+        return Ok(file);
+    }
+    println!(
+        "   installing {} {}: {}",
+        tool.package, tool.version, tool.why
+    );
+    std::fs::create_dir_all(&home).with_context(|| format!("cannot create {}", home.display()))?;
+    let name = format!("cargo install {}", tool.package);
+    // The versions its authors tested, if the registry at hand has them all; else what fits this compiler.
+    if let Err(error) = step::run(&name, install(workspace, tool, &home).arg("--locked")) {
+        println!("   {error:#}\n   trying again with other versions of its dependencies");
+        step::run(&name, &mut install(workspace, tool, &home))?;
+    }
+    Ok(installed)
+}
+
+fn install(workspace: &Workspace, tool: &Tool, home: &Path) -> Command {
     let mut command = workspace.cargo();
     // Neither tool is to fetch anything itself, so their TLS stacks stay out: half the crates, and no C code but one codec.
     command
@@ -90,7 +103,7 @@ fn install(workspace: &Workspace, tool: &Tool, home: &std::path::Path) -> Comman
     command
 }
 
-fn has_version(file: &std::path::Path, version: &str) -> bool {
+fn has_version(file: &Path, version: &str) -> bool {
     file.is_file() && version_line(file).is_some_and(|line| names_version(&line, version))
 }
 
