@@ -91,8 +91,10 @@ fn run_method(workspace: &Workspace, options: &Options) -> Result<(Duration, Str
             workspace.show(&options.run)
         );
     }
+    // A run that only finds itself finished says nothing about the method.
     let peak = watched
         .peak
+        .filter(|_| watched.elapsed > Duration::from_secs(1))
         .map(|bytes| format!(", at most {} of memory", size::size(bytes)))
         .unwrap_or_default();
     Ok((watched.elapsed, peak))

@@ -82,6 +82,8 @@ fn ensure_one(workspace: &Workspace, tool: &Tool) -> Result<PathBuf> {
         println!("   {error:#}\n   trying again with other versions of its dependencies");
         step::run(&name, &mut install(workspace, tool, &home))?;
     }
+    // Over a gigabyte that only an interrupted installation would need again.
+    let _ = std::fs::remove_dir_all(home.join("target"));
     Ok(installed)
 }
 
