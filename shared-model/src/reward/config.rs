@@ -41,8 +41,6 @@ pub struct RewardConfig {
     pub score_hidden: usize,
     /// Activation of both.
     pub activation: ActivationKind,
-    /// Dropout on the encoder's input while training.
-    pub dropout: f64,
     /// Let the DIN weights be scaled and shifted by a learned function of the event's age (0 = newest).
     pub use_recency: bool,
     /// Item ID embeddings; off = *text only*.
@@ -67,7 +65,6 @@ impl Default for RewardConfig {
             interest_hidden: 16,
             score_hidden: 64,
             activation: ActivationKind::Prelu,
-            dropout: 0.1,
             use_recency: true,
             use_ids: true,
             use_reasons: true,
@@ -90,9 +87,16 @@ pub enum ConfigError {
         /// The configured number of heads.
         heads: usize,
     },
-    /// A probability outside `[0, 1)`.
-    #[error("reward model: `dropout` is {0}; it must lie in [0, 1)")]
-    Dropout(f64),
+    /// A size that no file of this length can hold.
+    #[error("reward model: `{name}` is {value}, more than a file of {bytes} bytes can hold")]
+    TooLarge {
+        /// The field.
+        name: &'static str,
+        /// Its value.
+        value: usize,
+        /// Length of the file.
+        bytes: usize,
+    },
     /// Without IDs and without reasons all items look alike.
     #[error(
         "reward model: `use_ids` and `use_reasons` are both off, so no item differs from another; switch one on"
@@ -115,9 +119,8 @@ impl RewardConfig {
         2 * self.width
     }
 
-    /// Refuses sizes that cannot work, naming the field.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        for (name, value) in [
+    fn sizes(&self) -> [(&'static str, usize); 9] {
+        [
             ("items", self.items),
             ("text_width", self.text_width),
             ("width", self.width),
@@ -127,7 +130,25 @@ impl RewardConfig {
             ("max_history", self.max_history),
             ("interest_hidden", self.interest_hidden),
             ("score_hidden", self.score_hidden),
-        ] {
+        ]
+    }
+
+    /// Refuses sizes that a file of `bytes` bytes cannot hold, before anything of that size is allocated.
+    pub fn validate_for_file(&self, bytes: usize) -> Result<(), ConfigError> {
+        let layers = ("layers", self.layers);
+        for (name, value) in self.sizes().into_iter().chain([layers]) {
+            // Without IDs the number of items appears in no tensor; all others are sides of one.
+            let known = name == "items" && !self.use_ids || name == "reasons";
+            if !known && value > bytes {
+                return Err(ConfigError::TooLarge { name, value, bytes });
+            }
+        }
+        self.validate()
+    }
+
+    /// Refuses sizes that cannot work, naming the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        for (name, value) in self.sizes() {
             if value == 0 {
                 return Err(ConfigError::Zero(name));
             }
@@ -137,9 +158,6 @@ impl RewardConfig {
                 width: self.width,
                 heads: self.heads,
             });
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(ConfigError::Dropout(self.dropout));
         }
         if !self.use_ids && !self.use_reasons {
             return Err(ConfigError::NothingAboutItems);

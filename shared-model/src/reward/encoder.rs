@@ -5,7 +5,7 @@
 //! right-padded; event 0 is the oldest of the window.
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{relu, softmax};
 use burn::tensor::{Bool, Device, Tensor};
 
@@ -18,7 +18,6 @@ const MASKED: f32 = -1e9;
 pub struct HistoryEncoder {
     /// Learned positions from the oldest event on, `[max_history, 2d]`.
     pub positions: Param<Tensor<2>>,
-    dropout: Dropout,
     /// Pre-norm layers.
     pub layers: Vec<EncoderLayer>,
     /// Norm of the output.
@@ -49,7 +48,6 @@ impl HistoryEncoder {
                 std: 0.02,
             }
             .init([config.max_history, width], device),
-            dropout: DropoutConfig::new(config.dropout).init(),
             layers: (0..config.layers)
                 .map(|_| EncoderLayer::new(config, device))
                 .collect(),
@@ -75,7 +73,7 @@ impl HistoryEncoder {
                     .reshape([batch, 1, 1, length])
                     .expand([batch, 1, length, length]),
             );
-        let mut states = self.dropout.forward(inputs + positions);
+        let mut states = inputs + positions;
         for layer in &self.layers {
             states = layer.forward(states, hidden.clone());
         }

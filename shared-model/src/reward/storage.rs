@@ -34,7 +34,7 @@ impl RewardModel {
         })?;
         let config: RewardConfig = serde_json::from_str(text)
             .map_err(|error| WeightsError::Metadata(format!("`{CONFIG_KEY}`: {error}")))?;
-        config.validate()?;
+        config.validate_for_file(bytes.len())?;
         Ok(config)
     }
 

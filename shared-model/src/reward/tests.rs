@@ -94,11 +94,11 @@ fn heads_attend_to_their_own_columns() {
         .query
         .forward(pattern)
         .into_data()
-        .to_vec::<f32>()
+        .try_to_vec::<f32>()
         .unwrap();
     let (k, v) = (
-        keys.into_data().to_vec::<f32>().unwrap(),
-        values.into_data().to_vec::<f32>().unwrap(),
+        keys.into_data().try_to_vec::<f32>().unwrap(),
+        values.into_data().try_to_vec::<f32>().unwrap(),
     );
     let mut joined = vec![0f32; 2 * 3 * 8];
     for b in 0..2 {
@@ -139,7 +139,7 @@ fn an_all_masked_row_is_the_learned_vector() {
         model.matching.no_reason.val().unsqueeze::<3>(),
     );
     assert!(matched.vector.is_finite().all().into_scalar::<bool>());
-    let attention = matched.attention.into_data().to_vec::<f32>().unwrap();
+    let attention = matched.attention.into_data().try_to_vec::<f32>().unwrap();
     assert_eq!(attention, [0., 0., 0., 0., 0., 0., 1., 0., 0., 1., 0., 0.]);
 }
 
@@ -347,7 +347,7 @@ fn ages_count_back_from_the_newest_event() {
         [2, 4],
     );
     let ages = ages(present).into_data().convert::<i32>();
-    assert_eq!(ages.to_vec::<i32>().unwrap(), [2, 1, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(ages.try_to_vec::<i32>().unwrap(), [2, 1, 0, 0, 0, 0, 0, 0]);
 }
 
 #[test]
@@ -462,6 +462,19 @@ mod storage {
             RewardModel::from_bytes(&bytes, &device()),
             Err(WeightsError::Format(_))
         ));
+    }
+
+    #[test]
+    fn sizes_beyond_the_file_are_refused_before_they_are_allocated() {
+        let bytes = model(&small()).to_bytes().unwrap();
+        let from = br#"\"score_hidden\":7,\"activation\":\"prelu\""#;
+        let to = br#"\"score_hidden\":700000000000,                  "#;
+        let start = bytes.windows(from.len()).position(|w| w == from);
+        let mut hostile = bytes.clone();
+        let to = &to[..from.len()];
+        hostile[start.unwrap()..start.unwrap() + from.len()].copy_from_slice(to);
+        let error = RewardModel::from_bytes(&hostile, &device()).unwrap_err();
+        assert!(error.to_string().contains("score_hidden"), "{error}");
     }
 
     #[test]
