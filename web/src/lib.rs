@@ -55,8 +55,32 @@ struct Timed {
 /// Runs once, when the module starts.
 #[wasm_bindgen(start)]
 pub fn start() {
+    run_constructors();
     promise::install_panic_hook();
 }
+
+/// Runs the module's constructors (cubecl registers its operations in some thousands of them), and by being there keeps the
+/// linker from doing so at every call.
+///
+/// A WebAssembly library has nobody to run its constructors. Where nothing refers to `__wasm_call_ctors`, wasm-ld takes the
+/// module for a command and wraps *every* export in a call of all constructors, wasm-bindgen's memory and reference helpers
+/// included: a reply of a few hundred objects then took seconds instead of milliseconds.
+#[cfg(target_arch = "wasm32")]
+fn run_constructors() {
+    #[allow(unsafe_code)] // The only way to reach the linker's function. It takes nothing, returns nothing, and runs once.
+    {
+        unsafe extern "C" {
+            fn __wasm_call_ctors();
+        }
+        // SAFETY: this is the module's start function, which wasm-bindgen calls once before anything else; constructors
+        // expect exactly that.
+        unsafe { __wasm_call_ctors() }
+    }
+}
+
+/// Elsewhere the loader runs constructors.
+#[cfg(not(target_arch = "wasm32"))]
+fn run_constructors() {}
 
 #[wasm_bindgen]
 impl Scorer {
