@@ -67,7 +67,8 @@ pub fn start() {
 /// included: a reply of a few hundred objects then took seconds instead of milliseconds.
 #[cfg(target_arch = "wasm32")]
 fn run_constructors() {
-    #[allow(unsafe_code)] // The only way to reach the linker's function. It takes nothing, returns nothing, and runs once.
+    #[allow(unsafe_code)]
+    // The only way to reach the linker's function. It takes nothing, returns nothing, and runs once.
     {
         unsafe extern "C" {
             fn __wasm_call_ctors();
