@@ -518,3 +518,7 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         source,
     })
 }
+
+#[cfg(test)]
+#[path = "stores_tests.rs"]
+mod tests;

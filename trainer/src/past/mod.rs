@@ -229,3 +229,6 @@ impl<'a> Past<'a> {
         &visible[visible.len().saturating_sub(count)..]
     }
 }
+
+#[cfg(test)]
+mod tests;
