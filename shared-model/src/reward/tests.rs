@@ -393,6 +393,8 @@ fn text_statistics_centre_and_scale() {
 }
 
 mod storage {
+    use std::collections::HashMap;
+
     use super::*;
     use crate::weights::WeightsError;
 
@@ -466,15 +468,17 @@ mod storage {
 
     #[test]
     fn sizes_beyond_the_file_are_refused_before_they_are_allocated() {
-        let bytes = model(&small()).to_bytes().unwrap();
-        let from = br#"\"score_hidden\":7,\"activation\":\"prelu\""#;
-        let to = br#"\"score_hidden\":700000000000,                  "#;
-        let start = bytes.windows(from.len()).position(|w| w == from);
-        let mut hostile = bytes.clone();
-        let to = &to[..from.len()];
-        hostile[start.unwrap()..start.unwrap() + from.len()].copy_from_slice(to);
-        let error = RewardModel::from_bytes(&hostile, &device()).unwrap_err();
-        assert!(error.to_string().contains("score_hidden"), "{error}");
+        let hostile = RewardConfig {
+            score_hidden: 700_000_000_000,
+            ..small()
+        };
+        let header = HashMap::from([(
+            "reward_config".to_owned(),
+            serde_json::to_string(&hostile).unwrap(),
+        )]);
+        let bytes = crate::weights::to_bytes(&model(&small()), header).unwrap();
+        let error = RewardModel::from_bytes(&bytes, &device()).unwrap_err();
+        assert!(error.to_string().contains("`score_hidden`"), "{error}");
     }
 
     #[test]
