@@ -193,11 +193,7 @@ impl fmt::Display for Explained {
             )?;
         }
         for item in &self.recommendations {
-            writeln!(
-                f,
-                "\n{:>3}. {}  [{:.3}]",
-                item.rank, item.title, item.score
-            )?;
+            writeln!(f, "\n{:>3}. {}  [{:.3}]", item.rank, item.title, item.score)?;
             if !item.attributes.is_empty() {
                 writeln!(f, "     {}", item.attributes.join(", "))?;
             }
@@ -205,7 +201,12 @@ impl fmt::Display for Explained {
                 writeln!(f, "     no reason was told yet")?;
             }
             for reason in item.reasons.iter().take(SHOWN_CAUSES) {
-                writeln!(f, "     {:>4.0} %  “{}”", reason.weight * 100.0, reason.text)?;
+                writeln!(
+                    f,
+                    "     {:>4.0} %  “{}”",
+                    reason.weight * 100.0,
+                    reason.text
+                )?;
             }
             let carried: Vec<String> = item
                 .history
