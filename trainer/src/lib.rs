@@ -10,6 +10,8 @@ pub mod config;
 pub mod data;
 pub mod device;
 pub mod evaluation;
+pub mod explain;
+pub mod export;
 pub mod grpo;
 pub mod llm;
 pub mod past;

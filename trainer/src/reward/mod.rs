@@ -1,1 +1,17 @@
-//! reward
+//! Training and using the reward model (METHOD §2): stores of texts, features, batches, training, full-catalogue scores, and the reward of
+//! a reason (METHOD §3).
+
+mod batch;
+mod config;
+mod features;
+mod forward;
+pub mod score;
+pub mod stores;
+pub mod train;
+
+pub use config::{RewardLoss, RewardTrainingConfig};
+pub use features::Features;
+pub use score::{ReasonRewards, ScoreError, Scorer};
+pub use train::{
+    EpochReport, RewardTrainingError, TrainingEnd, TrainingEvent, TrainingReport, train,
+};

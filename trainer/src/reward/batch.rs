@@ -1,0 +1,221 @@
+//! Packs training interactions into batches of history windows.
+//!
+//! A window is a run of up to `max_history + 1` consecutive training events of one user. Its event `e ≥ 1` is an example whose history
+//! are the window's events before `e`; so one encoder pass trains all positions. Windows tile each history from a random offset that
+//! changes with the epoch; neighbours share their seam event, so every training event but a user's first is a target once per epoch.
+
+use rand::Rng;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::features::{Features, ReasonGrid, RowSet};
+use crate::data::Dataset;
+
+/// Events `start..end` of a user's training history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) user: usize,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// All windows of one epoch, of similar length side by side, cut into batches in random order.
+pub(crate) fn epoch_batches(
+    data: &Dataset,
+    max_history: usize,
+    batch: usize,
+    rng: &mut ChaCha8Rng,
+) -> Vec<Vec<Window>> {
+    let mut windows = Vec::new();
+    for user in 0..data.users.len() {
+        let events = data.train_events(user).len();
+        let mut start = 0;
+        let mut end = (1 + rng.random_range(1..=max_history)).min(events);
+        while end - start >= 2 {
+            windows.push(Window { user, start, end });
+            start = end - 1;
+            end = (start + max_history + 1).min(events);
+        }
+    }
+    windows.shuffle(rng);
+    // Sorted inside pools only: batches stay mixed, padding stays small.
+    let mut batches: Vec<Vec<Window>> = Vec::new();
+    for pool in windows.chunks_mut(batch * 32) {
+        pool.sort_by_key(|window| window.end - window.start);
+        batches.extend(pool.chunks(batch).map(<[Window]>::to_vec));
+    }
+    batches.shuffle(rng);
+    batches
+}
+
+/// A batch of windows on the host. `B` windows of `E` events (right-padded); event `e` has candidate 0, itself, and `n` negatives.
+#[derive(Debug)]
+pub(crate) struct HostBatch {
+    pub(crate) windows: usize,
+    pub(crate) events: usize,
+    /// `[B, E, 1 + n]`
+    pub(crate) items: Vec<i32>,
+    /// `[B, E]`: an event is there.
+    pub(crate) present: Vec<bool>,
+    /// Reasons of each of `items` as visible at the event's time.
+    pub(crate) reasons: ReasonGrid,
+    pub(crate) reason_rows: RowSet,
+    /// `[B, E]`: local row of the pattern known at the event; anything where absent.
+    pub(crate) patterns: Vec<i32>,
+    /// `[B, E]`
+    pub(crate) pattern_present: Vec<bool>,
+    pub(crate) pattern_rows: RowSet,
+    /// Number of examples: present events that have one before them.
+    pub(crate) examples: usize,
+    /// Seeds the dropout of this batch.
+    pub(crate) seed: u64,
+}
+
+/// What stays the same over all batches.
+#[derive(Debug, Clone)]
+pub(crate) struct Sampler<'a> {
+    features: Features<'a>,
+    /// Each user's training items, sorted.
+    taken: Vec<Vec<u32>>,
+    items: usize,
+    negatives: usize,
+    reasons: usize,
+    use_reasons: bool,
+    use_patterns: bool,
+}
+
+impl<'a> Sampler<'a> {
+    pub(crate) fn new(features: Features<'a>, config: &super::RewardTrainingConfig) -> Self {
+        let data = features.timeline.data();
+        // Training items only: leaving held-out items out of the negatives would tell the model what they are.
+        let taken = (0..data.users.len())
+            .map(|user| {
+                let mut items: Vec<u32> = data
+                    .train_events(user)
+                    .iter()
+                    .map(|event| event.item)
+                    .collect();
+                items.sort_unstable();
+                items.dedup();
+                items
+            })
+            .collect();
+        Self {
+            features,
+            taken,
+            items: data.items.len(),
+            negatives: config.negatives,
+            reasons: config.model.reasons,
+            use_reasons: config.model.use_reasons,
+            use_patterns: config.model.use_patterns,
+        }
+    }
+
+    /// Gathers a batch; the same seed gives the same batch.
+    pub(crate) fn gather(
+        &self,
+        windows: &[Window],
+        seed: u64,
+    ) -> Result<HostBatch, crate::past::LeakError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let events = windows
+            .iter()
+            .map(|window| window.end - window.start)
+            .max()
+            .unwrap_or(0);
+        let slots = windows.len() * events;
+        let mut batch = HostBatch {
+            windows: windows.len(),
+            events,
+            items: Vec::with_capacity(slots * (1 + self.negatives)),
+            present: Vec::with_capacity(slots),
+            reasons: ReasonGrid::default(),
+            reason_rows: RowSet::default(),
+            patterns: Vec::with_capacity(slots),
+            pattern_present: Vec::with_capacity(slots),
+            pattern_rows: RowSet::default(),
+            examples: 0,
+            seed: rng.random(),
+        };
+        for window in windows {
+            for event in 0..events {
+                if window.start + event < window.end {
+                    self.add_event(&mut batch, window, event, &mut rng)?;
+                } else {
+                    self.add_padding(&mut batch);
+                }
+            }
+            batch.examples += window.end - window.start - 1;
+        }
+        Ok(batch)
+    }
+
+    fn add_event(
+        &self,
+        batch: &mut HostBatch,
+        window: &Window,
+        event: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<(), crate::past::LeakError> {
+        let Features {
+            timeline,
+            patterns,
+            reasons,
+        } = self.features;
+        let position = window.start + event;
+        let past = timeline.past(window.user, position)?;
+        let item = timeline.data().histories[window.user][position].item;
+        for candidate in 0..=self.negatives {
+            // The window's first event is no target: it needs no negatives.
+            let item = if candidate == 0 || event == 0 {
+                item
+            } else {
+                self.negative(window.user, rng)
+            };
+            batch.items.push(item as i32);
+            let visible: &[u32] = if self.use_reasons && (candidate == 0 || event > 0) {
+                past.reasons(reasons, item, self.reasons)
+            } else {
+                &[]
+            };
+            let rows = &mut batch.reason_rows;
+            batch
+                .reasons
+                .push(visible.iter().map(|&row| rows.local(row)));
+        }
+        batch.present.push(true);
+        let pattern = if self.use_patterns {
+            past.pattern(patterns)
+        } else {
+            None
+        };
+        batch
+            .patterns
+            .push(pattern.map_or(0, |row| batch.pattern_rows.local(row)));
+        batch.pattern_present.push(pattern.is_some());
+        Ok(())
+    }
+
+    fn add_padding(&self, batch: &mut HostBatch) {
+        for _ in 0..=self.negatives {
+            batch.items.push(0);
+            batch.reasons.push([]);
+        }
+        batch.present.push(false);
+        batch.patterns.push(0);
+        batch.pattern_present.push(false);
+    }
+
+    fn negative(&self, user: usize, rng: &mut ChaCha8Rng) -> u32 {
+        let taken = &self.taken[user];
+        // A user who has taken everything gets any item; else a few tries are enough on any real catalogue.
+        for _ in 0..100 {
+            let item = rng.random_range(0..self.items as u32);
+            if taken.binary_search(&item).is_err() {
+                return item;
+            }
+        }
+        rng.random_range(0..self.items as u32)
+    }
+}

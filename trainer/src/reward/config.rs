@@ -1,0 +1,68 @@
+//! Settings of reward training.
+
+use curec_shared_model::reward::RewardConfig;
+use serde::{Deserialize, Serialize};
+
+/// Loss over a positive and its sampled negatives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RewardLoss {
+    /// Binary cross-entropy, every candidate by itself (METHOD §2's default; scores are probabilities of taking against sampled items).
+    #[default]
+    BinaryCrossEntropy,
+    /// Softmax over the positive and its negatives.
+    SampledSoftmax,
+}
+
+/// How the reward model is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RewardTrainingConfig {
+    /// Sizes and switches of the model; `items` and `text_width` of 0 are taken from the data.
+    pub model: RewardConfig,
+    /// Passes over the training interactions at most.
+    pub epochs: usize,
+    /// History windows per step; a window holds up to `model.max_history` examples.
+    pub batch_windows: usize,
+    /// Sampled negatives per example, uniform over the items the user has not taken in training.
+    pub negatives: usize,
+    /// Which loss.
+    pub loss: RewardLoss,
+    /// Peak learning rate of AdamW; linear warm-up, then cosine down to a tenth.
+    pub learning_rate: f64,
+    /// Steps of warm-up.
+    pub warmup_steps: usize,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Dropout on the history's item inputs.
+    pub dropout: f32,
+    /// Users whose validation event is ranked after each epoch (a seeded sample; 0 = all).
+    pub validation_users: usize,
+    /// Epochs without a better validation NDCG@10 before training stops.
+    pub patience: usize,
+    /// Seed of weights, order, negatives and dropout.
+    pub seed: u64,
+    /// Parts a batch is divided into, each on its own thread; 0 = one per core on a CPU, 1 on a GPU. The division changes
+    /// results only by rounding.
+    pub threads: usize,
+}
+
+impl Default for RewardTrainingConfig {
+    fn default() -> Self {
+        Self {
+            model: RewardConfig::default(),
+            epochs: 4,
+            batch_windows: 32,
+            negatives: 2,
+            loss: RewardLoss::default(),
+            learning_rate: 2e-3,
+            warmup_steps: 100,
+            weight_decay: 1e-2,
+            dropout: 0.1,
+            validation_users: 1000,
+            patience: 2,
+            seed: 42,
+            threads: 0,
+        }
+    }
+}

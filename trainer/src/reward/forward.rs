@@ -1,0 +1,203 @@
+//! The training pass over one batch: logits of all examples, and the loss.
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Int, Tensor};
+use curec_shared_model::reward::RewardModel;
+use rand::Rng;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::batch::HostBatch;
+use super::config::RewardLoss;
+use super::features::{Features, bools, floats, ints};
+
+/// Logits of a batch's examples.
+pub(crate) struct BatchLogits {
+    /// `[B, P, 1 + n]`, candidate 0 is the one taken; `P` is one less than the batch's events.
+    pub(crate) logits: Tensor<3>,
+    /// `[B, P]`: 1 where the example exists.
+    pub(crate) weight: Tensor<2>,
+}
+
+/// Runs the model over every position of every window at once (METHOD §2; the encoder is causal).
+pub(crate) fn batch_logits(
+    model: &RewardModel,
+    features: &Features,
+    batch: &HostBatch,
+    dropout: f32,
+    device: &Device,
+) -> BatchLogits {
+    let config = model.config();
+    let (rows, events, width) = (batch.windows, batch.events, config.width);
+    let candidates = batch.items.len() / (rows * events);
+    let moments = events - 1;
+
+    let patterns = patterns(model, features, batch, device); // [B·E, d]
+    let matched = if batch.reason_rows.is_empty() {
+        model.no_match(rows * events, candidates)
+    } else {
+        let vectors = features.reasons;
+        let table = batch
+            .reason_rows
+            .vectors(vectors.width(), |row| vectors.vector(row), device);
+        let table = model.project_reasons(table);
+        let (index, mask) = batch.reasons.rectangle();
+        let reasons = batch.reasons.width();
+        let index = ints(index, [rows * events * candidates * reasons], device);
+        let shape = [rows * events, candidates, reasons, width];
+        let mask = bools(mask, [rows * events, candidates, reasons], device);
+        let keys = table.keys.select(0, index.clone()).reshape(shape);
+        let values = table.values.select(0, index).reshape(shape);
+        model
+            .match_reasons(patterns.clone(), keys, values, mask)
+            .vector
+    };
+    let items = ints(batch.items.clone(), [rows * events, candidates], device);
+    let inputs = model
+        .item_input(items, matched)
+        .reshape([rows, events, candidates, 2 * width]);
+
+    let history =
+        inputs
+            .clone()
+            .slice([0..rows, 0..moments, 0..1])
+            .reshape([rows, moments, 2 * width]);
+    let history = drop(history, dropout, batch.seed, device);
+    let present = bools(batch.present.clone(), [rows, events], device);
+    let past = present.clone().narrow(1, 0, moments);
+    let states = model.encode_history(history, past.clone());
+
+    // Example p is the choice of event p + 1; it sees events 0..=p.
+    let future = Tensor::<2, burn::tensor::Bool>::tril_mask([moments, moments], 0, device);
+    let visible = past
+        .unsqueeze_dim::<3>(1)
+        .expand([rows, moments, moments])
+        .bool_and(
+            future
+                .bool_not()
+                .unsqueeze::<3>()
+                .expand([rows, moments, moments]),
+        );
+    let step = Tensor::<1, Int>::arange(0..moments as i64, device);
+    let ages = (step.clone().unsqueeze_dim::<2>(1) - step.unsqueeze::<2>()).clamp_min(0);
+    let targets = inputs.narrow(1, 1, moments);
+    let interest = model.interest(states, targets.clone(), visible, ages.unsqueeze::<3>());
+    let patterns = patterns
+        .reshape([rows, events, width])
+        .narrow(1, 1, moments);
+    BatchLogits {
+        logits: model.logits(interest.vector, targets, patterns),
+        weight: present.narrow(1, 1, moments).float(),
+    }
+}
+
+fn patterns(
+    model: &RewardModel,
+    features: &Features,
+    batch: &HostBatch,
+    device: &Device,
+) -> Tensor<2> {
+    let slots = batch.windows * batch.events;
+    let none = model.no_pattern.val().unsqueeze::<2>();
+    if batch.pattern_rows.is_empty() || !model.config().use_patterns {
+        return none.expand([slots, model.config().width]);
+    }
+    let store = features.patterns;
+    let vectors = batch
+        .pattern_rows
+        .vectors(store.width(), |row| store.vector(row), device);
+    let encoded = model
+        .encode_text(vectors)
+        .select(0, ints(batch.patterns.clone(), [slots], device));
+    let there = batch
+        .pattern_present
+        .iter()
+        .map(|&present| f32::from(present))
+        .collect();
+    let there = floats(there, [slots, 1], device);
+    encoded * there.clone() + none * there.neg().add_scalar(1.0)
+}
+
+/// Dropout with a mask made on the host, so that results do not depend on the order in which threads draw.
+fn drop(inputs: Tensor<3>, rate: f32, seed: u64, device: &Device) -> Tensor<3> {
+    if rate <= 0.0 {
+        return inputs;
+    }
+    let shape = inputs.dims();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let limit = (rate as f64 * f64::from(u32::MAX)) as u32;
+    let keep = 1.0 / (1.0 - rate);
+    let mask = (0..shape.iter().product::<usize>())
+        .map(|_| {
+            if rng.random::<u32>() < limit {
+                0.0
+            } else {
+                keep
+            }
+        })
+        .collect();
+    inputs * floats(mask, shape, device)
+}
+
+/// Sum of the examples' losses divided by `total` examples.
+pub(crate) fn loss(output: BatchLogits, kind: RewardLoss, total: usize) -> Tensor<1> {
+    let [rows, moments, candidates] = output.logits.dims();
+    let weight = output.weight;
+    let per_example = match kind {
+        RewardLoss::BinaryCrossEntropy => {
+            // −log σ(s) for the positive, −log σ(−s) for negatives: softplus(∓s), mean over the candidates.
+            let mut sign = vec![1.0f32; candidates];
+            sign[0] = -1.0;
+            let sign = floats(sign, [1, 1, candidates], &weight.device());
+            softplus(output.logits * sign)
+                .mean_dim(2)
+                .reshape([rows, moments])
+        }
+        RewardLoss::SampledSoftmax => log_softmax(output.logits, 2)
+            .narrow(2, 0, 1)
+            .neg()
+            .reshape([rows, moments]),
+    };
+    (per_example * weight).sum().div_scalar(total as f32)
+}
+
+/// `log(1 + eˢ)` without overflow.
+fn softplus(s: Tensor<3>) -> Tensor<3> {
+    s.clone().clamp_min(0.0) + s.abs().neg().exp().log1p()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logits(values: [[[f32; 3]; 2]; 1]) -> BatchLogits {
+        let device = Device::flex();
+        BatchLogits {
+            logits: Tensor::from_floats(values, &device),
+            weight: Tensor::from_floats([[1.0, 0.0]], &device),
+        }
+    }
+
+    #[test]
+    fn losses_by_hand() {
+        // BCE: (−ln σ(ln 3) − ln σ(0) − ln σ(ln 4)) / 3 = (ln 4/3 + ln 2 + ln 5/4) / 3 = ln(10/3) / 3
+        let scores = [[[3f32.ln(), 0.0, -(4f32.ln())], [90.0, -90.0, 5.0]]];
+        let bce = loss(logits(scores), RewardLoss::BinaryCrossEntropy, 1).into_scalar::<f32>();
+        assert!((bce - (10f32 / 3.0).ln() / 3.0).abs() < 1e-6, "{bce}");
+        // Softmax: −ln(3 / (3 + 1 + 1/4)) = ln(17/12); halved by a total of two examples
+        let softmax = loss(logits(scores), RewardLoss::SampledSoftmax, 2).into_scalar::<f32>();
+        assert!(
+            (softmax - (17f32 / 12.0).ln() / 2.0).abs() < 1e-6,
+            "{softmax}"
+        );
+    }
+
+    #[test]
+    fn softplus_survives_large_scores() {
+        let device = Device::flex();
+        let out = softplus(Tensor::from_floats([[[200.0, -200.0, 0.0]]], &device));
+        let out = out.into_data().try_to_vec::<f32>().unwrap();
+        assert_eq!(out[..2], [200.0, 0.0]);
+        assert!((out[2] - 2f32.ln()).abs() < 1e-6);
+    }
+}
