@@ -1,0 +1,245 @@
+//! Checks of meaning: everything that could later index out of range, divide the wrong vectors, or leak the test set.
+//! Reader and writer share them, so nothing is written that would not be read.
+
+use super::tensors::{
+    HISTORY_MATCHED, PATTERNS, REASON_COUNT, REASON_KEYS, REASON_VALUES, WEIGHTS,
+};
+use super::{Artefact, ArtefactError, FileRole, StoredType};
+use crate::reward::RewardConfig;
+use std::collections::HashMap;
+
+/// No size of a model that fits a browser comes near this; a damaged number does.
+const LARGEST_SIZE: usize = 1 << 20;
+const LARGEST_LAYERS: usize = 256;
+
+pub(super) fn check(artefact: &Artefact) -> Result<(), ArtefactError> {
+    let (users, items) = (artefact.dataset.users, artefact.dataset.items);
+    if users == 0 || items == 0 {
+        return Err(ArtefactError::EmptyDataset { users, items });
+    }
+    let config = artefact.reward_config()?;
+    length(FileRole::Catalogue, artefact.catalogue.len(), items)?;
+    length(FileRole::Users, artefact.users.len(), users)?;
+    length(FileRole::Reasons, artefact.reasons.len(), items)?;
+    unique(
+        FileRole::Catalogue,
+        artefact.catalogue.iter().map(|item| item.key.as_str()),
+    )?;
+    unique(
+        FileRole::Users,
+        artefact.users.iter().map(|user| user.key.as_str()),
+    )?;
+    histories(artefact)?;
+    reasons(artefact, &config)?;
+    tensors(artefact, &config)
+}
+
+impl Artefact {
+    /// The reward model's configuration, checked.
+    pub fn reward_config(&self) -> Result<RewardConfig, ArtefactError> {
+        let bad = |message: String| ArtefactError::BadConfig { message };
+        let config: RewardConfig =
+            serde_json::from_value(self.model.reward.clone()).map_err(|e| bad(e.to_string()))?;
+        config.validate().map_err(|error| bad(error.to_string()))?;
+        for (name, value, largest) in [
+            ("items", config.items, usize::MAX),
+            ("text_width", config.text_width, LARGEST_SIZE),
+            ("width", config.width, LARGEST_SIZE),
+            ("layers", config.layers, LARGEST_LAYERS),
+            ("feed_forward", config.feed_forward, LARGEST_SIZE),
+            ("reasons", config.reasons, LARGEST_SIZE),
+            ("max_history", config.max_history, LARGEST_SIZE),
+            ("interest_hidden", config.interest_hidden, LARGEST_SIZE),
+            ("score_hidden", config.score_hidden, LARGEST_SIZE),
+        ] {
+            if value > largest {
+                return Err(bad(format!("`{name}` is {value}, more than {largest}")));
+            }
+        }
+        if config.items != self.dataset.items {
+            return Err(bad(format!(
+                "it is made for {} items, the dataset has {}",
+                config.items, self.dataset.items
+            )));
+        }
+        Ok(config)
+    }
+}
+
+fn length(role: FileRole, found: usize, expected: usize) -> Result<(), ArtefactError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(ArtefactError::WrongLength {
+        file: role.file_name().to_owned(),
+        expected,
+        found,
+    })
+}
+
+fn unique<'a>(role: FileRole, keys: impl Iterator<Item = &'a str>) -> Result<(), ArtefactError> {
+    let mut seen = HashMap::new();
+    for (second, key) in keys.enumerate() {
+        if let Some(first) = seen.insert(key, second) {
+            return Err(ArtefactError::DuplicateKey {
+                file: role.file_name().to_owned(),
+                key: key.to_owned(),
+                first,
+                second,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn histories(artefact: &Artefact) -> Result<(), ArtefactError> {
+    let items = artefact.dataset.items;
+    let file = || FileRole::Users.file_name().to_owned();
+    let in_range = |item: u32, place: String| {
+        if (item as usize) < items {
+            return Ok(());
+        }
+        Err(ArtefactError::ItemOutOfRange {
+            file: file(),
+            place,
+            item,
+            items,
+        })
+    };
+    for (index, user) in artefact.users.iter().enumerate() {
+        for (position, event) in user.history.iter().enumerate() {
+            in_range(event.item, format!("user {index}, history {position}"))?;
+        }
+        if let Some(item) = user.held_out {
+            in_range(item, format!("user {index}, held_out"))?;
+        }
+        if !user.history.is_sorted_by_key(|event| event.time) {
+            return Err(ArtefactError::NotChronological {
+                file: file(),
+                place: format!("user {index}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn reasons(artefact: &Artefact, config: &RewardConfig) -> Result<(), ArtefactError> {
+    let file = || FileRole::Reasons.file_name().to_owned();
+    for (item, list) in artefact.reasons.iter().enumerate() {
+        if list.len() > config.reasons {
+            return Err(ArtefactError::TooManyReasons {
+                file: file(),
+                item,
+                found: list.len(),
+                capacity: config.reasons,
+            });
+        }
+        if !list.is_sorted_by_key(|reason| reason.time) {
+            return Err(ArtefactError::NotChronological {
+                file: file(),
+                place: format!("item {item}"),
+            });
+        }
+        for (position, reason) in list.iter().enumerate() {
+            let Some(index) = reason.user else { continue };
+            let Some(user) = artefact.users.get(index as usize) else {
+                return Err(ArtefactError::UserOutOfRange {
+                    file: file(),
+                    place: format!("item {item}, reason {position}"),
+                    user: index,
+                    users: artefact.users.len(),
+                });
+            };
+            let known = user
+                .history
+                .iter()
+                .any(|event| event.item as usize == item && event.time == reason.time);
+            if user.held_out == Some(item as u32) && !known {
+                return Err(ArtefactError::HeldOutReason {
+                    file: file(),
+                    item,
+                    user: index,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn tensors(artefact: &Artefact, config: &RewardConfig) -> Result<(), ArtefactError> {
+    let file = || FileRole::Model.file_name().to_owned();
+    let (items, users) = (artefact.dataset.items, artefact.dataset.users);
+    let events = artefact
+        .users
+        .iter()
+        .map(|user| user.history.len().min(config.max_history))
+        .sum();
+    let lists = vec![items, config.reasons, config.width];
+    let fixed = [
+        (REASON_KEYS, StoredType::F16, lists.clone()),
+        (REASON_VALUES, StoredType::F16, lists),
+        (REASON_COUNT, StoredType::F32, vec![items]),
+        (PATTERNS, StoredType::F32, vec![users, config.width]),
+        (HISTORY_MATCHED, StoredType::F16, vec![events, config.width]),
+    ];
+    for (name, dtype, shape) in &fixed {
+        let Some(tensor) = artefact.tensors.get(*name) else {
+            return Err(ArtefactError::MissingTensor {
+                file: file(),
+                tensor: (*name).to_owned(),
+            });
+        };
+        expect_type(name, tensor.dtype, *dtype)?;
+        if tensor.shape != *shape {
+            return Err(ArtefactError::WrongShape {
+                file: file(),
+                tensor: (*name).to_owned(),
+                expected: shape.clone(),
+                found: tensor.shape.clone(),
+            });
+        }
+    }
+    for (name, tensor) in &artefact.tensors {
+        if name.starts_with(WEIGHTS) {
+            expect_type(name, tensor.dtype, StoredType::F32)?;
+        } else if !fixed.iter().any(|(known, ..)| known == name) {
+            return Err(ArtefactError::UnexpectedTensor {
+                file: file(),
+                tensor: name.clone(),
+            });
+        }
+        // A reader has seen to this while decoding; a writer has not.
+        if let Some(position) = tensor.values.iter().position(|value| !value.is_finite()) {
+            return Err(ArtefactError::NotFinite {
+                file: file(),
+                tensor: name.clone(),
+                position,
+                value: tensor.values[position].to_string(),
+            });
+        }
+    }
+    let counts = &artefact.tensors[REASON_COUNT].values;
+    for (item, (list, vectors)) in artefact.reasons.iter().zip(counts).enumerate() {
+        if list.len() as f32 != *vectors {
+            return Err(ArtefactError::ReasonCountMismatch {
+                file: file(),
+                item,
+                vectors: *vectors,
+                texts: list.len(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn expect_type(name: &str, found: StoredType, expected: StoredType) -> Result<(), ArtefactError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(ArtefactError::WrongType {
+        file: FileRole::Model.file_name().to_owned(),
+        tensor: name.to_owned(),
+        expected: expected.to_string(),
+        found: found.to_string(),
+    })
+}

@@ -1,0 +1,86 @@
+//! What the JSON files of an artefact hold.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One named property of an item that a sentence can mention.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    /// Lower-case kind: `genre`, `year`, `person`, …
+    pub kind: String,
+    /// The value as shown.
+    pub value: String,
+}
+
+/// One entry of `catalogue.json`; its position is the item's index everywhere else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogueItem {
+    /// The data set's own identifier, unique.
+    pub key: String,
+    /// Title as shown.
+    pub title: String,
+    /// Metadata in the source's order.
+    pub attributes: Vec<Attribute>,
+    /// Training interactions with the item (its popularity).
+    pub count: u32,
+}
+
+/// One step of a user's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryEvent {
+    /// Index into the catalogue.
+    pub item: u32,
+    /// Time of the interaction, in the data set's unit.
+    pub time: i64,
+}
+
+/// One entry of `users.json`; its position is the user's index everywhere else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRecord {
+    /// The data set's own identifier, unique.
+    pub key: String,
+    /// Everything before the held-out test item, oldest first.
+    pub history: Vec<HistoryEvent>,
+    /// The test item, if the user has one.
+    pub held_out: Option<u32>,
+    /// The pattern `P_u` the LLM wrote, if it wrote one.
+    pub pattern: Option<String>,
+}
+
+/// One entry of an item's list in `reasons.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// The sentence.
+    pub text: String,
+    /// Index of the user whose interaction it explains; `null` where that user is not among the exported ones.
+    pub user: Option<u32>,
+    /// Time of that interaction.
+    pub time: i64,
+}
+
+/// `results.json`: the evaluation of the run, as the trainer measured it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Results {
+    /// How the numbers were made: split, filter of seen items, catalogue size, seeds …
+    pub protocol: serde_json::Map<String, serde_json::Value>,
+    /// One row per model or control.
+    pub models: Vec<ModelMetrics>,
+    /// Sentences a reader must see beside the numbers.
+    pub notes: Vec<String>,
+}
+
+/// One row of the result table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelMetrics {
+    /// Name of the model or control.
+    pub name: String,
+    /// Metric name → value.
+    pub metrics: BTreeMap<String, f64>,
+}

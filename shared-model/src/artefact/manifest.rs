@@ -1,0 +1,125 @@
+//! `manifest.json`.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The manifest: where the artefact comes from and what its files must be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Always [`super::FORMAT`].
+    pub format: String,
+    /// Always [`super::VERSION`].
+    pub version: u32,
+    /// Program and version.
+    pub created_by: String,
+    /// What it was trained on.
+    pub dataset: DatasetSummary,
+    /// Which run it came from.
+    pub run: RunSummary,
+    /// Every file but the manifest itself.
+    pub files: Vec<FileEntry>,
+    /// Model configurations.
+    pub model: ModelConfigs,
+}
+
+/// Name and counts of the data set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetSummary {
+    /// Short name, e.g. `world` or `ml-1m`.
+    pub name: String,
+    /// Number of users.
+    pub users: usize,
+    /// Number of items.
+    pub items: usize,
+    /// Number of interactions, held-out ones included.
+    pub interactions: usize,
+    /// The split, e.g. `leave-one-out`.
+    pub split: String,
+}
+
+/// Identity of the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSummary {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Hash of the data the run read.
+    pub hash: String,
+    /// Hash of the resolved configuration.
+    pub config_hash: String,
+}
+
+/// Configurations of the models inside. The reward model's own type parses `reward` (kept as JSON here, so that the
+/// manifest can be read by anything).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfigs {
+    /// The reward model (METHOD §2).
+    pub reward: serde_json::Value,
+}
+
+/// One file of the artefact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Its role's [`FileRole::file_name`].
+    pub name: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the content, 64 lower-case hex digits.
+    pub sha256: String,
+    /// What the file is for.
+    pub role: FileRole,
+}
+
+/// What a file is for. Every role occurs exactly once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileRole {
+    /// Titles and metadata.
+    Catalogue,
+    /// Histories and patterns.
+    Users,
+    /// Reason lists.
+    Reasons,
+    /// Evaluation of the run.
+    Results,
+    /// Weights and precomputed vectors.
+    Model,
+}
+
+impl FileRole {
+    /// All roles, in the order in which the writer lists them.
+    pub const ALL: [Self; 5] = [
+        Self::Catalogue,
+        Self::Users,
+        Self::Reasons,
+        Self::Results,
+        Self::Model,
+    ];
+
+    /// The name of the file with this role.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Catalogue => "catalogue.json",
+            Self::Users => "users.json",
+            Self::Reasons => "reasons.json",
+            Self::Results => "results.json",
+            Self::Model => "model.safetensors",
+        }
+    }
+}
+
+impl fmt::Display for FileRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Catalogue => "catalogue",
+            Self::Users => "users",
+            Self::Reasons => "reasons",
+            Self::Results => "results",
+            Self::Model => "model",
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! The artefact: the one versioned folder that leaves the trainer and enters the browser (METHOD §4).
+//!
+//! Nothing of the LLM runs at inference, so everything the LLM wrote travels as data: patterns, reason lists, and their
+//! vectors already projected by the reward model. A folder holds
+//!
+//! | file | role | content |
+//! |---|---|---|
+//! | `manifest.json` | – | [`Manifest`]: format, version, origin, and size and SHA-256 of every other file |
+//! | `catalogue.json` | catalogue | `[{key, title, attributes: [{kind, value}], count}]` in dense item order |
+//! | `users.json` | users | `[{key, history: [{item, time}], held_out, pattern}]` in dense user order |
+//! | `reasons.json` | reasons | per item `[{text, user, time}]`, oldest first, the newest `K` |
+//! | `results.json` | results | `{protocol, models: [{name, metrics}], notes}` |
+//! | `model.safetensors` | model | [`tensors`]: weights and the precomputed item and user side |
+//!
+//! There is no file system here: [`Artefact::to_files`] gives bytes by name, [`Artefact::from_files`] takes them, and
+//! checks everything that can be checked before a single number is used. What is wrong is one [`ArtefactError`]. The names
+//! and shapes of the weights themselves are checked by the [scorer](crate::scorer), which knows the model they belong to.
+//! Bump [`VERSION`] when a reader of the present version would misread what a writer now writes.
+
+mod check;
+mod content;
+mod error;
+mod manifest;
+mod read;
+pub mod tensors;
+mod write;
+
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
+
+pub use content::{
+    Attribute, CatalogueItem, HistoryEvent, ModelMetrics, Reason, Results, UserRecord,
+};
+pub use error::ArtefactError;
+pub use manifest::{DatasetSummary, FileEntry, FileRole, Manifest, ModelConfigs, RunSummary};
+pub use tensors::{StoredTensor, StoredType};
+
+use std::collections::BTreeMap;
+
+/// What `manifest.json` must say in `format`.
+pub const FORMAT: &str = "curec-artefact";
+/// The version this code writes, and the only one it reads.
+pub const VERSION: u32 = 1;
+/// The name of the manifest inside the folder.
+pub const MANIFEST: &str = "manifest.json";
+
+/// A whole artefact in memory: either built by the trainer, or read and checked by [`Artefact::from_files`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Artefact {
+    /// Program and version that wrote it, e.g. `curec 0.1.0`.
+    pub created_by: String,
+    /// What it was trained on.
+    pub dataset: DatasetSummary,
+    /// Which run it came from.
+    pub run: RunSummary,
+    /// Configuration of every model whose weights are in `tensors`.
+    pub model: ModelConfigs,
+    /// Items in dense order.
+    pub catalogue: Vec<CatalogueItem>,
+    /// Users in dense order.
+    pub users: Vec<UserRecord>,
+    /// Per item its reason list `R_i`, oldest first.
+    pub reasons: Vec<Vec<Reason>>,
+    /// The evaluation of the run.
+    pub results: Results,
+    /// Weights and precomputed vectors by name.
+    pub tensors: BTreeMap<String, StoredTensor>,
+}
