@@ -104,7 +104,7 @@ fn rank(
             chunk,
             config.seen_items,
             ranker,
-            &mut |_, target, scores, excluded| {
+            &mut |target, scores, excluded| {
                 ranks.push(rank_of(scores, target, excluded));
                 for item in top_items(scores, config.list_length, excluded) {
                     shown[item as usize] += 1;
