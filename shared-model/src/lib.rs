@@ -1,10 +1,9 @@
-//! What runs natively and in the browser: no file, clock, thread, network or command line, and nothing of training.
-//!
-//! [`reward`] is the recommender (METHOD §2), [`weights`] its parameters as bytes, [`artefact`] the exported folder (METHOD §4),
-//! [`scorer`] runs the recommender from an artefact, and [`explain`] turns its numbers into recommendations with their causes.
+//! What runs natively and in the browser: the Qwen2 forward pass, the reward model, the artefact format, the scorer and
+//! the explanation maths. No file, clock, thread, network or command line here, and nothing of training.
 
 pub mod artefact;
 pub mod explain;
+pub mod qwen2;
 pub mod reward;
 pub mod scorer;
 pub mod weights;

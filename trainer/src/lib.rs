@@ -18,4 +18,5 @@ pub mod past;
 pub mod reward;
 pub mod run;
 pub mod stages;
+pub mod tasks;
 pub mod text;

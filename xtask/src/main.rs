@@ -1,1 +1,162 @@
-fn main() {}
+//! `cargo xtask`: set-up and automation, so that two commands do everything. One file per command.
+
+mod checks;
+mod demo;
+mod dist;
+mod interrupt;
+mod memory;
+mod serve;
+mod setup;
+mod size;
+mod stamp;
+mod step;
+mod strip;
+mod summary;
+mod test;
+mod workspace;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Parser, Subcommand};
+
+use workspace::Workspace;
+
+const PORT: u16 = 8080;
+
+/// Sets up, runs, tests and packages curec. Each command first installs what it needs and the machine lacks, says so, and can be
+/// repeated at any time.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run the whole method on the built-in world, build the page with its result, and serve it on this machine
+    Demo {
+        /// The run directory [default: runs/demo]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// One of curec's presets
+        #[arg(long, default_value = "world")]
+        preset: String,
+        /// The port of the page on 127.0.0.1
+        #[arg(long, default_value_t = PORT)]
+        port: u16,
+        /// Stop once the page is built
+        #[arg(long)]
+        no_serve: bool,
+        /// Handed on to `curec run`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Run every check and test; the last line says how many passed and failed
+    Test {
+        /// Leave out WebAssembly, the browser and the GPU build
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Build the page as a static folder for any host
+    Dist {
+        /// What `curec export` wrote [default: runs/demo/export/artefact]
+        #[arg(long, value_name = "DIR")]
+        artefact: Option<PathBuf>,
+        /// The folder of the page [default: dist]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Fail if the page takes more than this many megabytes compressed
+        #[arg(long, value_name = "MB", default_value_t = dist::BUDGET / 1_000_000)]
+        max_mb: u64,
+    },
+    /// Serve a built page on this machine
+    Serve {
+        /// The folder of the page [default: dist]
+        #[arg(value_name = "DIR")]
+        page: Option<PathBuf>,
+        /// The port on 127.0.0.1
+        #[arg(long, default_value_t = PORT)]
+        port: u16,
+    },
+    /// Install everything that the other commands need
+    Setup,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    let workspace = Workspace::locate()?;
+    let or_default = |path: Option<PathBuf>, default: &str| -> Result<PathBuf> {
+        match path {
+            Some(path) => workspace.absolute(&path),
+            None => Ok(workspace.root.join(Path::new(default))),
+        }
+    };
+    interrupt::install()?;
+    match task {
+        Task::Demo {
+            out,
+            preset,
+            port,
+            no_serve,
+            arguments,
+        } => demo::demo(
+            &workspace,
+            &demo::Options {
+                run: or_default(out, "runs/demo")?,
+                page: workspace.root.join("dist"),
+                preset,
+                arguments,
+                port: (!no_serve).then_some(port),
+            },
+        ),
+        Task::Test { quick } => {
+            if test::test(&workspace, quick) {
+                Ok(())
+            } else {
+                // The counts stand on the last line; nothing may follow them.
+                std::process::exit(1)
+            }
+        }
+        Task::Dist {
+            artefact,
+            out,
+            max_mb,
+        } => dist::build(
+            &workspace,
+            &dist::Options {
+                artefact: or_default(artefact, "runs/demo/export/artefact")?,
+                out: or_default(out, "dist")?,
+                budget: max_mb.saturating_mul(1_000_000),
+            },
+        ),
+        Task::Serve { page, port } => {
+            let page = or_default(page, "dist")?;
+            if !page.join("index.html").is_file() {
+                bail!(
+                    "no page at {}: build one with `cargo xtask dist`",
+                    page.display()
+                );
+            }
+            let listener = serve::bind(port)?;
+            interrupt::is_the_way_to_stop();
+            serve::serve(&page, listener)
+        }
+        Task::Setup => setup::all(&workspace),
+    }
+}

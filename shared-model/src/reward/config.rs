@@ -43,6 +43,9 @@ pub struct RewardConfig {
     pub activation: ActivationKind,
     /// Let the DIN weights be scaled and shifted by a learned function of the event's age (0 = newest).
     pub use_recency: bool,
+    /// Add `z · x` to the score network's output. **A departure** from `MLP([z ; x ; e(P)])` alone, which learns products of its inputs so
+    /// slowly that it stays near popularity for a whole epoch of MovieLens-1M.
+    pub use_product: bool,
     /// Item ID embeddings; off = *text only*.
     pub use_ids: bool,
     /// Reason vectors; off = *no reasons*. With `use_patterns` off too: *IDs only*.
@@ -66,6 +69,7 @@ impl Default for RewardConfig {
             score_hidden: 64,
             activation: ActivationKind::Prelu,
             use_recency: true,
+            use_product: true,
             use_ids: true,
             use_reasons: true,
             use_patterns: true,

@@ -7,7 +7,8 @@
 //! product and the concatenation `[B, N, T, 4 · 2d]` is never formed.
 //!
 //! **Choice:** a state does not know how old it is when a candidate looks at it, so `a_j` may be scaled and shifted by a
-//! learned function of the age of `j` (0 = newest); at the start this is the identity, i.e. plain DIN.
+//! learned function of the age of `j` (0 = newest): `γ(age) a_j + β(age)`. It starts as plain DIN plus the newest state
+//! (`γ = 1`, `β(0) = 1`, else 0), which is what a sequential recommender without DIN scores with.
 
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::activation::relu;
@@ -59,11 +60,9 @@ impl InterestUnit {
             min: -bound,
             max: bound,
         };
-        let recency = |value: f64| {
-            config
-                .use_recency
-                .then(|| Initializer::Constant { value }.init([config.max_history], device))
-        };
+        let newest: Vec<f32> = (0..config.max_history)
+            .map(|age| f32::from(u8::from(age == 0)))
+            .collect();
         Self {
             state: uniform(bound).init([hidden, width], device),
             candidate: uniform(bound).init([hidden, width], device),
@@ -73,8 +72,12 @@ impl InterestUnit {
             activation: Activation::new(config.activation, hidden, device),
             output: uniform((1.0 / hidden as f64).sqrt()).init([hidden], device),
             output_bias: Initializer::Zeros.init([1], device),
-            recency_scale: recency(1.0),
-            recency_shift: recency(0.0),
+            recency_scale: config
+                .use_recency
+                .then(|| Initializer::Ones.init([config.max_history], device)),
+            recency_shift: config
+                .use_recency
+                .then(|| Param::from_data(newest.as_slice(), device)),
         }
     }
 

@@ -36,7 +36,7 @@ pub struct RewardModel {
     config: RewardConfig,
 }
 
-/// `MLP([z ; x ; e(P)])`, its first layer kept as three so that nothing is concatenated.
+/// `MLP([z ; x ; e(P)])`, plus `z · x` where the configuration asks for it. Its first layer is kept as three so that nothing is concatenated.
 #[derive(Module, Debug)]
 pub struct ScoreHead {
     interest: Linear,
@@ -44,6 +44,8 @@ pub struct ScoreHead {
     pattern: Linear,
     activation: Activation,
     output: Linear,
+    #[module(skip)]
+    product: bool,
 }
 
 impl RewardConfig {
@@ -79,6 +81,7 @@ impl RewardConfig {
                 pattern: linear(self.width, false),
                 activation: Activation::new(self.activation, self.score_hidden, device),
                 output: LinearConfig::new(self.score_hidden, 1).init(device),
+                product: self.use_product,
             },
             config: self.clone(),
         })
@@ -204,13 +207,21 @@ impl RewardModel {
 impl ScoreHead {
     fn forward(&self, interest: Tensor<4>, candidates: Tensor<4>, pattern: Tensor<3>) -> Tensor<3> {
         let [batch, moments, count, _] = interest.dims();
-        let inner = self.interest.forward(interest)
-            + self.candidate.forward(candidates)
+        let inner = self.interest.forward(interest.clone())
+            + self.candidate.forward(candidates.clone())
             + self.pattern.forward(pattern).unsqueeze_dim::<4>(2);
         let [_, _, _, hidden] = inner.dims();
         let inner = inner.reshape([batch * moments * count, hidden]);
-        self.output
+        let logits = self
+            .output
             .forward(self.activation.forward(inner))
-            .reshape([batch, moments, count])
+            .reshape([batch, moments, count]);
+        if !self.product {
+            return logits;
+        }
+        logits
+            + (interest * candidates)
+                .sum_dim(3)
+                .reshape([batch, moments, count])
     }
 }

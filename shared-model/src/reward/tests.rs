@@ -1,6 +1,6 @@
 //! Cases with values worked out by hand or by a second, plain formulation.
 
-use burn::module::Param;
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Bool, Device, Distribution, Int, Tensor, TensorData, Tolerance};
 
 use super::*;
@@ -173,6 +173,7 @@ fn interest_weight_by_hand() {
     unit.bias = one(-2.0); // 1 − 2 − 5 + 6 − 2 = −2 → prelu −1/2
     unit.output = one(4.0);
     unit.output_bias = one(0.5); // a = −2 + 1/2 = −3/2
+    unit.recency_shift = Some(Param::from_tensor(Tensor::zeros([6], &device())));
     let states = Tensor::from_floats([[[1.0, 0.0], [5.0, 5.0]]], &device());
     let candidates = Tensor::from_floats([[[[2.0, 3.0]]]], &device());
     let visible = bools(&[true, false], [1, 1, 2]);
@@ -208,6 +209,7 @@ fn the_decomposed_unit_equals_the_concatenation() {
     for activation in [ActivationKind::Prelu, ActivationKind::Dice] {
         let config = RewardConfig {
             activation,
+            use_recency: false,
             ..small()
         };
         let unit = model(&config).interest;
@@ -237,6 +239,36 @@ fn the_decomposed_unit_equals_the_concatenation() {
         let plain = hidden.matmul(unit.output.val().unsqueeze_dim::<2>(1))
             + unit.output_bias.val().unsqueeze::<2>();
         close(fast.weights, plain.reshape([b, p, n, t]));
+    }
+}
+
+/// An MLP of zeros leaves `z · x`: (1, 2) · (3, 4) = 11.
+#[test]
+fn the_product_is_added_to_the_network() {
+    let vector = |a: f32, b: f32| Tensor::from_floats([[[[a, b]]]], &device());
+    for (use_product, expected) in [(true, 11.0), (false, 0.0)] {
+        let config = RewardConfig {
+            width: 1,
+            heads: 1,
+            use_product,
+            ..small()
+        };
+        let mut model = model(&config);
+        model.head = model.head.map(&mut Zero);
+        let logits = model.logits(
+            vector(1.0, 2.0),
+            vector(3.0, 4.0),
+            Tensor::ones([1, 1, 1], &device()),
+        );
+        assert_eq!(logits.into_scalar::<f32>(), expected);
+    }
+}
+
+struct Zero;
+
+impl ModuleMapper for Zero {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| tensor.zeros_like())
     }
 }
 

@@ -70,7 +70,7 @@ pub struct Log {
     pub interactions: Vec<Interaction>,
     /// True causes, parallel to `interactions`; only the built-in world has them.
     pub causes: Option<Vec<Vec<Cause>>>,
-    /// Lines that were counted and skipped under `--lenient`, by reason.
+    /// What reading left out, by reason: lines skipped under `--lenient`, exact duplicates, items described twice.
     pub skipped: std::collections::BTreeMap<String, usize>,
 }
 

@@ -1,1 +1,16 @@
-//! llm
+//! The language model: Hugging Face folders, tokenizer and chat format, scoring, sampling, supervised training.
+
+mod chat;
+pub mod cpu;
+mod checkpoint;
+mod sample;
+mod score;
+mod supervised;
+mod trainer;
+
+pub use chat::{ChatTokenizer, TokenizerError, train_tokenizer};
+pub use checkpoint::{CheckpointError, LanguageModel, read_config};
+pub use sample::{SamplingConfig, sample};
+pub use score::{Scored, mean_hidden, score};
+pub use supervised::{Example, SupervisedConfig, supervised_loss, supervised_step};
+pub use trainer::{Trainer, TrainerSettings, learning_rate};

@@ -50,7 +50,7 @@ pub(crate) fn epoch_batches(
 }
 
 /// A batch of windows on the host. `B` windows of `E` events (right-padded); event `e` has candidate 0, itself, and `n` negatives.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct HostBatch {
     pub(crate) windows: usize,
     pub(crate) events: usize,
@@ -66,6 +66,8 @@ pub(crate) struct HostBatch {
     /// `[B, E]`
     pub(crate) pattern_present: Vec<bool>,
     pub(crate) pattern_rows: RowSet,
+    /// Items every example is held against by the auxiliary loss; may be empty.
+    pub(crate) shared: Vec<i32>,
     /// Number of examples: present events that have one before them.
     pub(crate) examples: usize,
     /// Seeds the dropout of this batch.
@@ -80,6 +82,7 @@ pub(crate) struct Sampler<'a> {
     taken: Vec<Vec<u32>>,
     items: usize,
     negatives: usize,
+    shared: usize,
     reasons: usize,
     use_reasons: bool,
     use_patterns: bool,
@@ -106,6 +109,11 @@ impl<'a> Sampler<'a> {
             taken,
             items: data.items.len(),
             negatives: config.negatives,
+            shared: if config.auxiliary_weight > 0.0 && config.model.use_ids {
+                config.auxiliary_negatives
+            } else {
+                0
+            },
             reasons: config.model.reasons,
             use_reasons: config.model.use_reasons,
             use_patterns: config.model.use_patterns,
@@ -135,6 +143,7 @@ impl<'a> Sampler<'a> {
             patterns: Vec::with_capacity(slots),
             pattern_present: Vec::with_capacity(slots),
             pattern_rows: RowSet::default(),
+            shared: self.shared_items(&mut rng),
             examples: 0,
             seed: rng.random(),
         };
@@ -195,6 +204,17 @@ impl<'a> Sampler<'a> {
             .push(pattern.map_or(0, |row| batch.pattern_rows.local(row)));
         batch.pattern_present.push(pattern.is_some());
         Ok(())
+    }
+
+    /// Distinct items, or the whole catalogue where it is no larger than the sample.
+    fn shared_items(&self, rng: &mut ChaCha8Rng) -> Vec<i32> {
+        if self.shared >= self.items {
+            return (0..self.items as i32).collect();
+        }
+        rand::seq::index::sample(rng, self.items, self.shared)
+            .into_iter()
+            .map(|item| item as i32)
+            .collect()
     }
 
     fn add_padding(&self, batch: &mut HostBatch) {

@@ -28,6 +28,12 @@ pub struct RewardTrainingConfig {
     pub negatives: usize,
     /// Which loss.
     pub loss: RewardLoss,
+    /// Weight of an auxiliary loss: the state after each event predicts the next item's ID by a softmax over that item and
+    /// `auxiliary_negatives` items drawn once per step. DIEN (Zhou et al. 2019, §4.2) supervises its states this way; the
+    /// reward alone gives embeddings and encoder little to learn from per step. 0 = off; always off without ID embeddings.
+    pub auxiliary_weight: f32,
+    /// Items drawn for it.
+    pub auxiliary_negatives: usize,
     /// Peak learning rate of AdamW; linear warm-up, then cosine down to a tenth.
     pub learning_rate: f64,
     /// Steps of warm-up.
@@ -55,6 +61,8 @@ impl Default for RewardTrainingConfig {
             batch_windows: 32,
             negatives: 2,
             loss: RewardLoss::default(),
+            auxiliary_weight: 1.0,
+            auxiliary_negatives: 512,
             learning_rate: 2e-3,
             warmup_steps: 100,
             weight_decay: 1e-2,

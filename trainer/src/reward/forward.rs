@@ -17,6 +17,8 @@ pub(crate) struct BatchLogits {
     pub(crate) logits: Tensor<3>,
     /// `[B, P]`: 1 where the example exists.
     pub(crate) weight: Tensor<2>,
+    /// `H`, `[B, P, 2d]`.
+    pub(crate) states: Tensor<3>,
 }
 
 /// Runs the model over every position of every window at once (METHOD §2; the encoder is causal).
@@ -81,13 +83,19 @@ pub(crate) fn batch_logits(
     let step = Tensor::<1, Int>::arange(0..moments as i64, device);
     let ages = (step.clone().unsqueeze_dim::<2>(1) - step.unsqueeze::<2>()).clamp_min(0);
     let targets = inputs.narrow(1, 1, moments);
-    let interest = model.interest(states, targets.clone(), visible, ages.unsqueeze::<3>());
+    let interest = model.interest(
+        states.clone(),
+        targets.clone(),
+        visible,
+        ages.unsqueeze::<3>(),
+    );
     let patterns = patterns
         .reshape([rows, events, width])
         .narrow(1, 1, moments);
     BatchLogits {
         logits: model.logits(interest.vector, targets, patterns),
         weight: present.narrow(1, 1, moments).float(),
+        states,
     }
 }
 
@@ -139,6 +147,46 @@ fn drop(inputs: Tensor<3>, rate: f32, seed: u64, device: &Device) -> Tensor<3> {
     inputs * floats(mask, shape, device)
 }
 
+/// Cross-entropy of each example's item against the batch's shared items, from the half of its state that meets ID embeddings in
+/// `z · x`; summed over examples and divided by `total`.
+pub(crate) fn auxiliary_loss(
+    model: &RewardModel,
+    output: &BatchLogits,
+    batch: &HostBatch,
+    total: usize,
+) -> Tensor<1> {
+    let device = output.weight.device();
+    let [rows, moments, _] = output.states.dims();
+    let (width, count, shared) = (model.config().width, rows * moments, batch.shared.len());
+    let candidates = batch.items.len() / (batch.windows * batch.events);
+    let taken: Vec<i32> = (0..rows)
+        .flat_map(|row| (1..=moments).map(move |event| (row * (moments + 1) + event) * candidates))
+        .map(|slot| batch.items[slot])
+        .collect();
+    let taken = ints(taken, [count, 1], &device);
+    let drawn = ints(batch.shared.clone(), [1, shared], &device);
+    let same = taken
+        .clone()
+        .expand([count, shared])
+        .equal(drawn.clone().expand([count, shared]));
+
+    let query = output
+        .states
+        .clone()
+        .narrow(2, 0, width)
+        .reshape([count, width]);
+    let own = model.item.forward(taken).reshape([count, width]);
+    let others = model.item.forward(drawn).reshape([shared, width]);
+    let own = (query.clone() * own).sum_dim(1);
+    let others = query.matmul(others.transpose()).mask_fill(same, -1e9);
+    let loss = log_softmax(Tensor::cat(vec![own, others], 1), 1)
+        .narrow(1, 0, 1)
+        .neg();
+    (loss.reshape([rows, moments]) * output.weight.clone())
+        .sum()
+        .div_scalar(total as f32)
+}
+
 /// Sum of the examples' losses divided by `total` examples.
 pub(crate) fn loss(output: BatchLogits, kind: RewardLoss, total: usize) -> Tensor<1> {
     let [rows, moments, candidates] = output.logits.dims();
@@ -169,12 +217,15 @@ fn softplus(s: Tensor<3>) -> Tensor<3> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::module::Param;
+    use curec_shared_model::reward::RewardConfig;
 
     fn logits(values: [[[f32; 3]; 2]; 1]) -> BatchLogits {
         let device = Device::flex();
         BatchLogits {
             logits: Tensor::from_floats(values, &device),
             weight: Tensor::from_floats([[1.0, 0.0]], &device),
+            states: Tensor::zeros([1, 2, 2], &device),
         }
     }
 
@@ -190,6 +241,32 @@ mod tests {
             (softmax - (17f32 / 12.0).ln() / 2.0).abs() < 1e-6,
             "{softmax}"
         );
+    }
+
+    #[test]
+    fn auxiliary_loss_by_hand() {
+        let device = Device::flex();
+        let config = RewardConfig {
+            width: 1,
+            heads: 1,
+            ..RewardConfig::new(3, 1)
+        };
+        let mut model = config.init(&device).unwrap();
+        model.item.weight = Param::from_tensor(Tensor::from_floats([[0.0], [1.0], [0.0]], &device));
+        let batch = HostBatch {
+            windows: 1,
+            events: 3,
+            items: vec![2, 2, 1, 0, 0, 0], // events 2, 1 and padding, each with one negative
+            shared: vec![0, 1, 2],
+            ..HostBatch::default()
+        };
+        let output = BatchLogits {
+            states: Tensor::from_floats([[[3f32.ln(), 50.0], [7.0, 7.0]]], &device),
+            ..logits([[[0.0; 3]; 2]])
+        };
+        // Item 1 has logit ln 3, items 0 and 2 have 0, the drawn copy of item 1 does not compete: −ln(3 / 5)
+        let loss = auxiliary_loss(&model, &output, &batch, 1).into_scalar::<f32>();
+        assert!((loss - (5f32 / 3.0).ln()).abs() < 1e-6, "{loss}");
     }
 
     #[test]

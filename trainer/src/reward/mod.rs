@@ -15,3 +15,6 @@ pub use score::{ReasonRewards, ScoreError, Scorer};
 pub use train::{
     EpochReport, RewardTrainingError, TrainingEnd, TrainingEvent, TrainingReport, train,
 };
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use thiserror::Error;
 use super::batch::{Sampler, Window, epoch_batches};
 use super::config::RewardTrainingConfig;
 use super::features::{Features, floats};
-use super::forward::{batch_logits, loss};
+use super::forward::{auxiliary_loss, batch_logits, loss};
 use super::score::{ScoreError, Scorer};
 use crate::evaluation::{Example, RankError, SeenItems, Target, rank_examples, sample_examples};
 use crate::past::LeakError;
@@ -399,9 +399,18 @@ impl<'a> Run<'a> {
                     this.config.dropout,
                     &this.training,
                 );
+                let auxiliary = (!batch.shared.is_empty())
+                    .then(|| auxiliary_loss(&model, &output, &batch, total));
                 let loss = loss(output, this.config.loss, total);
                 let value = loss.clone().into_scalar::<f32>();
-                Ok((GradientsParams::from_grads(loss.backward(), &model), value))
+                let objective = match auxiliary {
+                    Some(auxiliary) => loss + auxiliary.mul_scalar(this.config.auxiliary_weight),
+                    None => loss,
+                };
+                Ok((
+                    GradientsParams::from_grads(objective.backward(), &model),
+                    value,
+                ))
             };
         let results: Vec<_> = if let [only] = parts.as_slice() {
             vec![work(only)]

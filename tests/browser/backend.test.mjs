@@ -1,0 +1,61 @@
+/** Where scores are computed: a software WebGPU adapter when it is forced, the CPU when there is none, and a reason each time. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { freshPage, host, launch, listShown, rows, SWIFTSHADER_FLAGS } from './helper/harness.mjs';
+
+const { url } = await host();
+
+/** @param {string[]} flags @param {string} query */
+async function badgeOf(flags, query) {
+  const browser = await launch(flags);
+  const { page, manners } = await freshPage(browser);
+  await page.goto(url + query);
+  await listShown(page);
+  await page.locator('.badge summary').click();
+  const badge = page.locator('.badge');
+  return {
+    page,
+    manners,
+    used: await badge.getAttribute('data-backend'),
+    words: await badge.innerText(),
+    reason: await page.locator('.badge-panel p').first().innerText(),
+  };
+}
+
+test('forced WebGPU runs on the software adapter and says so', async () => {
+  const { page, used, words, manners } = await badgeOf(SWIFTSHADER_FLAGS, '?backend=webgpu');
+  assert.equal(used, 'webgpu');
+  assert.match(words, /WebGPU/);
+  assert.match(words, /Adapter: \S+/);
+  assert.equal(await rows(page).count(), 10);
+  assert.deepEqual(manners.consoleErrors, []);
+});
+
+test('a software adapter alone does not win over the CPU', async () => {
+  const { used, reason } = await badgeOf(SWIFTSHADER_FLAGS, '');
+  assert.equal(used, 'cpu');
+  assert.match(reason, /software|fallback/i);
+});
+
+test('without an adapter the CPU computes and the badge says why', async () => {
+  const { page, used, words, reason } = await badgeOf([], '');
+  assert.equal(used, 'cpu');
+  assert.match(words, /CPU/);
+  assert.match(reason, /adapter|webgpu/i);
+  assert.equal(await rows(page).count(), 10);
+});
+
+test('asking for WebGPU where there is none falls back and says why', async () => {
+  const { used, reason } = await badgeOf([], '?backend=webgpu');
+  assert.equal(used, 'cpu');
+  assert.match(reason, /adapter|webgpu/i);
+});
+
+test('the badge links switch the backend and keep the viewer', async () => {
+  const { page } = await badgeOf([], '');
+  const key = new URL(page.url()).hash;
+  await page.getByRole('link', { name: 'Use the CPU' }).click();
+  await listShown(page);
+  assert.equal(new URL(page.url()).search, '?backend=cpu');
+  assert.equal(new URL(page.url()).hash, key);
+});

@@ -1,0 +1,160 @@
+/** What the page says when something is missing, spoiled, unsupported or killed, and that it finds back where it can. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { freshPage, host, launch, listShown, mock, rows } from './helper/harness.mjs';
+
+const browser = await launch();
+const MODEL = '/artefact/model.safetensors';
+
+/** @param {Buffer} content @param {number} at */
+function withFlippedBit(content, at) {
+  const body = Buffer.from(content);
+  body[at] = (body[at] ?? 0) ^ 1;
+  return { body };
+}
+
+/**
+ * Opens the page over a server with these rules and waits for the fault panel.
+ * @param {Record<string, import('./helper/server.mjs').Rule>} rules
+ */
+async function faultWith(rules) {
+  const server = await host(rules);
+  const { page, manners } = await freshPage(browser);
+  await page.goto(`${server.url}?backend=cpu`);
+  const panel = page.locator('.notice-fault');
+  await panel.waitFor();
+  const text = await panel.innerText();
+  assert.doesNotMatch(text, /\bat .*\.js:\d|RuntimeError|TypeError|undefined|\[object/, 'no stack trace, no leftovers');
+  assert.equal(await rows(page).count(), 0, 'nothing of a spoiled artefact is shown');
+  return { page, server, text, manners };
+}
+
+/** The spoiled file is mended, then the retry button must bring the list. @param {Awaited<ReturnType<typeof faultWith>>} fault */
+async function mendAndRetry({ page, server }) {
+  for (const path of Object.keys(server.rules)) delete server.rules[path];
+  await page.locator('.notice-fault').getByRole('button').click();
+  await listShown(page);
+  assert.equal(await page.locator('.notice-fault').count(), 0);
+}
+
+test('a flipped bit in the model is refused, and named', async () => {
+  const fault = await faultWith({ [MODEL]: (content) => withFlippedBit(content, content.length >> 1) });
+  assert.match(fault.text, /not the one that was published/i);
+  assert.match(fault.text, /model\.safetensors/);
+  await mendAndRetry(fault);
+});
+
+test('a flipped bit in a text file is refused as well', async () => {
+  const fault = await faultWith({ '/artefact/reasons.json': (content) => withFlippedBit(content, content.length >> 1) });
+  assert.match(fault.text, /reasons\.json/);
+});
+
+test('a file that is shorter than promised', async () => {
+  const fault = await faultWith({ [MODEL]: (content) => ({ body: content.subarray(0, content.length >> 1) }) });
+  assert.match(fault.text, /incomplete/i);
+  assert.match(fault.text, /model\.safetensors/);
+  await mendAndRetry(fault);
+});
+
+test('a connection that breaks off', async () => {
+  const fault = await faultWith({ [MODEL]: (content) => ({ breakAfter: content.length >> 1 }) });
+  assert.match(fault.text, /incomplete|connection/i);
+  await mendAndRetry(fault);
+});
+
+test('a file that is longer than promised', async () => {
+  const fault = await faultWith({ [MODEL]: (content) => ({ body: Buffer.concat([content, Buffer.from('x')]) }) });
+  assert.match(fault.text, /not the one that was published/i);
+});
+
+test('a missing manifest', async () => {
+  const fault = await faultWith({ '/artefact/manifest.json': () => ({ status: 404 }) });
+  assert.match(fault.text, /not here/i);
+  assert.match(fault.text, /manifest\.json/);
+  await mendAndRetry(fault);
+});
+
+test('a manifest of another version', async () => {
+  const fault = await faultWith({
+    '/artefact/manifest.json': (content) => ({ body: Buffer.from(JSON.stringify({ ...JSON.parse(String(content)), version: 999 })) }),
+  });
+  assert.match(fault.text, /version/i);
+});
+
+test('a manifest that points outside its folder', async () => {
+  const fault = await faultWith({
+    '/artefact/manifest.json': (content) => {
+      const manifest = JSON.parse(String(content));
+      manifest.files[0].name = '../../secret';
+      return { body: Buffer.from(JSON.stringify(manifest)) };
+    },
+  });
+  assert.match(fault.text, /cannot be read/i);
+  assert.ok(!fault.manners.requests.some((address) => address.includes('secret')));
+});
+
+test('a missing scorer', async () => {
+  const fault = await faultWith({ '/curec-web_bg.wasm': () => ({ status: 404 }) });
+  assert.match(fault.text, /curec-web_bg\.wasm/);
+  await mendAndRetry(fault);
+});
+
+test('a truncated scorer', async () => {
+  const fault = await faultWith({ '/curec-web_bg.wasm': (content) => ({ body: content.subarray(0, content.length - 3) }) });
+  assert.match(fault.text, /could not be started/i);
+});
+
+test('a missing worker file', async () => {
+  const fault = await faultWith({ '/worker.js': () => ({ status: 404 }) });
+  assert.match(fault.text, /worker/i);
+  await mendAndRetry(fault);
+});
+
+test('a killed worker: the page notices by itself and starts again with the same viewer', async () => {
+  const { url } = await host();
+  const { page } = await freshPage(browser);
+  await page.goto(`${url}?backend=cpu`);
+  await listShown(page);
+  await page.locator('.chip').nth(1).click();
+  await listShown(page);
+  const before = new URL(page.url()).hash;
+  await page.workers()[0]?.evaluate(() => self.close()).catch(() => {});
+  const panel = page.locator('.notice-fault');
+  await panel.waitFor({ timeout: 10_000 });
+  assert.match(await panel.innerText(), /stopped/i);
+  await panel.getByRole('button', { name: 'Start the scorer again' }).click();
+  await listShown(page);
+  assert.equal(new URL(page.url()).hash, before);
+});
+
+test('a scoring that fails can be tried again', { skip: !mock && 'only the mock can be made to fail' }, async () => {
+  const { url } = await host();
+  const { page } = await freshPage(browser);
+  await page.goto(`${url}?backend=cpu`);
+  await listShown(page);
+  for (const [trouble, words] of [['fail', /could not be computed/], ['trap', /middle of its work/], ['late trap', /middle of its work/]]) {
+    await page.workers().at(-1)?.evaluate((value) => (/** @type {any} */ (globalThis).__mockTrouble = value), trouble);
+    await page.getByRole('button', { name: 'Surprise me' }).click();
+    const panel = page.locator('.notice-fault');
+    await panel.waitFor();
+    assert.match(await panel.innerText(), /** @type {RegExp} */ (words));
+    await panel.getByRole('button').click();
+    await listShown(page);
+  }
+});
+
+for (const [what, script] of [
+  ['workers', 'delete globalThis.Worker'],
+  ['WebAssembly', 'delete globalThis.WebAssembly'],
+]) {
+  test(`a browser without ${what}`, async () => {
+    const { url } = await host();
+    const { page } = await freshPage(browser);
+    await page.addInitScript(/** @type {string} */ (script));
+    await page.goto(url);
+    const panel = page.locator('.notice-fault');
+    await panel.waitFor();
+    assert.match(await panel.innerText(), /This browser cannot run the scorer/);
+    assert.equal(await panel.getByRole('button').count(), 0);
+  });
+}

@@ -1,0 +1,191 @@
+/** The page as a visitor meets it, in CPU mode: list, explanations, held-out choice, permalinks, keyboard, phone, manners. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { describe, test } from 'node:test';
+import { viewerName } from '../../www/js/format.js';
+import { artefactJson, freshPage, host, launch, listShown, mock, overflow, rows } from './helper/harness.mjs';
+
+const browser = await launch();
+const { url } = await host();
+const users = await artefactJson('users.json');
+const catalogue = await artefactJson('catalogue.json');
+const reasons = await artefactJson('reasons.json');
+const results = await artefactJson('results.json').catch(() => null);
+
+/** @param {string} hash @param {import('playwright-core').BrowserContextOptions} [options] */
+async function open(hash = '', options = {}) {
+  const fresh = await freshPage(browser, options);
+  await fresh.page.goto(`${url}?backend=cpu${hash}`);
+  await listShown(fresh.page);
+  return fresh;
+}
+
+const hashOf = (/** @type {number} */ user) => `#${new URLSearchParams({ user: users[user].key })}`;
+
+test('loads, shows a list, and minds its manners', async () => {
+  const { page, manners } = await open();
+  assert.equal(await rows(page).count(), Math.min(10, catalogue.length));
+  assert.match(await page.locator('.intro').innerText(), /Computed on your device, nothing leaves it/);
+  assert.deepEqual(manners.foreign, [], 'no request leaves the origin');
+  assert.deepEqual(manners.consoleErrors, [], 'no error and no policy violation on the console');
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('says where it computed and why', async () => {
+  const { page } = await open();
+  await page.locator('.badge summary').click();
+  const badge = page.locator('.badge');
+  assert.equal(await badge.getAttribute('data-backend'), 'cpu');
+  assert.match(await badge.innerText(), /CPU/);
+  assert.match(await badge.innerText(), /\d (ms|s)/);
+  const reason = await page.locator('.badge-panel p').first().innerText();
+  assert.ok(reason.length > 10, 'the reason is a sentence');
+  assert.ok((await page.locator('.ranking-summary').innerText()).includes(reason));
+});
+
+test('a row opens into the reasons and the history that carried it', async () => {
+  const { page } = await open(hashOf(0));
+  const row = rows(page).first();
+  const toggle = row.getByRole('button', { name: /What carried it/ });
+  assert.equal(await toggle.getAttribute('aria-expanded'), 'false');
+  await toggle.click();
+  assert.equal(await toggle.getAttribute('aria-expanded'), 'true');
+  const item = Number(await row.getAttribute('data-item'));
+  assert.equal(await row.locator('h3').first().innerText(), catalogue[item].title);
+  const shown = await row.locator('.evidence-part[data-family="reason"] .evidence-row').count();
+  assert.equal(shown > 0, reasons[item].length > 0, 'reasons are shown if and only if the artefact has some');
+  for (const text of await row.locator('.evidence-part[data-family="reason"] blockquote').allTextContents()) {
+    assert.ok(reasons[item].some((/** @type {{text: string}} */ reason) => reason.text.trim() === text), `a stored reason: ${text}`);
+  }
+  const taken = new Set(users[0].history.map((/** @type {{item: number}} */ event) => catalogue[event.item].title));
+  const history = await row.locator('.evidence-history span[dir]').allTextContents();
+  assert.ok(history.length > 0);
+  for (const title of history) assert.ok(taken.has(title), `${title} is in the history`);
+  await toggle.click();
+  assert.equal(await row.locator('.drawer').isVisible(), false);
+});
+
+test('history is shown newest first and opens to all of it', async () => {
+  const { page } = await open(hashOf(0));
+  const { history } = users[0];
+  const titles = page.locator('.history-title');
+  assert.equal(await titles.first().innerText(), catalogue[history.at(-1).item].title);
+  const all = page.getByRole('button', { name: /Show all/ });
+  if ((await all.count()) > 0) await all.click();
+  assert.equal(await titles.count(), history.length);
+});
+
+test('the held-out choice is shown with its rank, and marked where the list holds it', async () => {
+  const user = users.findIndex((/** @type {{held_out: number|null}} */ candidate) => candidate.held_out !== null);
+  const { page } = await open(hashOf(user));
+  const card = await page.locator('.truth').innerText();
+  assert.ok(card.includes(catalogue[users[user].held_out].title));
+  const [, rank, of] = card.replaceAll(',', '').match(/rank (\d+)\s+of (\d+)/) ?? [];
+  const taken = new Set(users[user].history.map((/** @type {{item: number}} */ event) => event.item));
+  taken.delete(users[user].held_out);
+  assert.equal(Number(of), catalogue.length - taken.size, 'ranked among what was not taken before');
+  assert.ok(Number(rank) >= 1 && Number(rank) <= Number(of), card);
+  const marked = page.locator('.recommendation[data-truth] .rank');
+  assert.equal(await marked.count(), Number(rank) <= 10 ? 1 : 0);
+  if (Number(rank) <= 10) assert.match(await marked.innerText(), new RegExp(`\\b${rank}$`));
+});
+
+test('more of the list on request, and open drawers stay open', async (t) => {
+  const { page } = await open(hashOf(0));
+  const more = page.getByRole('button', { name: /^Show \d+ more$/ });
+  if ((await more.count()) === 0) return t.skip('the catalogue has no more');
+  await rows(page).first().getByRole('button', { name: /What carried it/ }).click();
+  await more.click();
+  await rows(page).nth(10).waitFor();
+  assert.ok(await rows(page).first().locator('.drawer').isVisible());
+  const ranks = await page.locator('.recommendation .rank').allInnerTexts();
+  assert.deepEqual(ranks.map((text) => Number(text.replace(/\D/g, ''))), ranks.map((_, at) => at + 1));
+});
+
+test('the address restores a viewer, follows a choice, and steps back', async () => {
+  const last = users.length - 1;
+  const { page } = await open(hashOf(last));
+  const heading = page.locator('#viewer-heading');
+  assert.equal(await heading.innerText(), viewerName(users[last].key));
+  await page.locator('.chip').first().click();
+  await page.waitForFunction((key) => document.querySelector('#viewer-heading')?.textContent !== key, viewerName(users[last].key));
+  assert.notEqual(new URL(page.url()).hash, hashOf(last));
+  await page.goBack();
+  await page.waitForFunction((key) => document.querySelector('#viewer-heading')?.textContent === key, viewerName(users[last].key));
+});
+
+test('an unknown viewer in the address is named as such, as text', async () => {
+  const { page, manners } = await open(`#user=${encodeURIComponent('<img src=x onerror=alert(1)>')}`);
+  assert.match(await page.locator('.notice-aside').innerText(), /<img src=x/);
+  assert.equal(await page.locator('.notice-aside img').count(), 0);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('the search finds a viewer by keyboard alone', async () => {
+  const { page } = await open(hashOf(0));
+  const { key } = users[users.length - 1];
+  await page.getByRole('combobox', { name: 'Find a viewer' }).fill(key);
+  const options = page.getByRole('option');
+  await options.first().waitFor();
+  const names = await options.locator('.option-name').allInnerTexts();
+  const at = names.findIndex((name) => name === viewerName(key));
+  for (let step = 0; step <= at; step += 1) await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction((wanted) => document.querySelector('#viewer-heading')?.textContent === wanted, viewerName(key));
+  await page.waitForFunction(() => /suggestions/.test(document.querySelector('#announcer')?.textContent ?? ''));
+});
+
+test('the result table and the limits of the run are there', async (t) => {
+  if (!results) return t.skip('the artefact has no results.json');
+  const { page } = await open();
+  const body = page.locator('#results tbody tr');
+  assert.equal(await body.count(), results.models.length);
+  assert.equal(await body.first().locator('th').innerText().then((text) => text.split('\n')[0]), results.models[0].name);
+  assert.match(await page.locator('#results').innerText(), /can be wrong/);
+});
+
+test('words of the language model render literally', async (t) => {
+  if (!mock) return t.skip('only the mock artefact carries a hostile text');
+  const { HOSTILE } = await import('./mock/artefact.mjs');
+  const { page } = await open(hashOf(0));
+  await page.getByRole('button', { name: /^Show \d+ more$/ }).click();
+  await rows(page).nth(19).waitFor();
+  for (const toggle of await page.getByRole('button', { name: /What carried it/ }).all()) await toggle.click();
+  const texts = await page.locator('.evidence blockquote').allTextContents();
+  assert.ok(texts.includes(HOSTILE), 'the hostile text was met');
+  assert.equal(await page.locator('.evidence img, .evidence b').count(), 0);
+  assert.notEqual(await page.title(), 'owned');
+});
+
+describe('no horizontal overflow', () => {
+  for (const width of [320, 360, 768, 1280]) {
+    test(`at ${width} pixels, drawers open`, async () => {
+      const { page } = await open(hashOf(0), { viewport: { width, height: 780 } });
+      await rows(page).first().getByRole('button', { name: /What carried it/ }).click();
+      assert.ok((await overflow(page)) <= 0, `${await overflow(page)} px too wide`);
+    });
+  }
+});
+
+describe('axe finds nothing', async () => {
+  const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+    test(`in ${colorScheme}, with a drawer, the badge and the search open`, async () => {
+      const { page } = await open(hashOf(0), { colorScheme });
+      await rows(page).first().getByRole('button', { name: /What carried it/ }).click();
+      await page.evaluate(axe);
+      const run = () =>
+        page.evaluate(async () => {
+          const { violations } = await /** @type {any} */ (window).axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+          return violations.map((/** @type {any} */ v) => `${v.id}: ${v.nodes.map((/** @type {any} */ n) => n.target + ' ' + n.failureSummary).join(' | ')}`);
+        });
+      assert.deepEqual(await run(), []);
+      await page.locator('.badge summary').click();
+      assert.deepEqual(await run(), []);
+      await page.getByRole('combobox').click();
+      await page.keyboard.press('ArrowDown');
+      assert.deepEqual(await run(), []);
+    });
+  }
+});

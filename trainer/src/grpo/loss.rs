@@ -1,0 +1,177 @@
+//! The GRPO loss family on per-token log-probabilities (METHOD §1). Every kind has known values and gradients
+//! (`tests/grpo_known_values.rs`).
+//!
+//! On policy (π = π_old) the value of the loss is near zero by construction; its gradient is not.
+
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{ElementConversion, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// Which surrogate is minimised, and over what it is averaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossKind {
+    /// DeepSeekMath: clipped ratio, mean over a sequence's tokens, then over sequences.
+    Grpo,
+    /// Mean over all tokens of the batch.
+    Bnpo,
+    /// DAPO (arXiv 2503.14476): mean over all tokens of the (global) batch.
+    Dapo,
+    /// Dr. GRPO (arXiv 2503.20783): sum over tokens / (batch × longest completion allowed).
+    DrGrpo,
+    /// GSPO (arXiv 2507.18071): one length-normalised ratio per sequence.
+    Gspo,
+    /// CISPO (arXiv 2506.13585): the capped ratio is a constant weight of the policy gradient.
+    Cispo,
+    /// SAPO (arXiv 2511.20347): a sigmoid gate instead of a clip.
+    Sapo,
+}
+
+/// Constants of the loss.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LossSettings {
+    /// The surrogate.
+    pub kind: LossKind,
+    /// Lower clip: ratios below `1 − ε_low` stop pushing down.
+    pub epsilon_low: f64,
+    /// Upper clip: ratios above `1 + ε_high` stop pushing up.
+    pub epsilon_high: f64,
+    /// Cap on the ratio whatever the sign of the advantage (two-sided clipping); none by default.
+    pub delta: Option<f64>,
+    /// Cap of CISPO's constant weight.
+    pub cispo_max: f64,
+    /// SAPO's gate temperature for positive advantages.
+    pub sapo_positive: f64,
+    /// SAPO's gate temperature for negative advantages.
+    pub sapo_negative: f64,
+    /// Weight of the KL penalty towards the reference policy; 0 runs no reference pass.
+    pub beta: f64,
+    /// Longest completion allowed: the denominator of Dr. GRPO.
+    pub max_completion_length: usize,
+}
+
+impl Default for LossSettings {
+    fn default() -> Self {
+        Self {
+            kind: LossKind::Grpo,
+            epsilon_low: 0.2,
+            epsilon_high: 0.28,
+            delta: None,
+            cispo_max: 5.0,
+            sapo_positive: 1.0,
+            sapo_negative: 1.05,
+            beta: 0.0,
+            max_completion_length: 64,
+        }
+    }
+}
+
+/// Everything the loss looks at. All `[completions, tokens]` tensors are zero where `mask` is zero.
+#[derive(Debug, Clone)]
+pub struct LossInputs {
+    /// `log π_θ`, the only tensor that carries a gradient.
+    pub log_probs: Tensor<2>,
+    /// `log π_old`: of the policy that sampled, stored with the sample.
+    pub behaviour: Tensor<2>,
+    /// `log π_ref`, needed when β > 0.
+    pub reference: Option<Tensor<2>>,
+    /// `[completions, 1]`.
+    pub advantages: Tensor<2>,
+    /// 1 for a token of the completion, 0 for padding (or for a completion that takes no part).
+    pub mask: Tensor<2>,
+}
+
+/// `k3 = e^{ref − π} − (ref − π) − 1` per token: unbiased, never negative (Schulman 2020).
+pub fn k3(log_probs: Tensor<2>, reference: Tensor<2>) -> Tensor<2> {
+    let gap = reference - log_probs;
+    gap.clone().exp() - gap - 1.0
+}
+
+/// The loss to be minimised, a scalar `[1]`.
+pub fn grpo_loss(inputs: LossInputs, settings: &LossSettings) -> Tensor<1> {
+    let LossInputs {
+        log_probs,
+        behaviour,
+        reference,
+        advantages,
+        mask,
+    } = inputs;
+    // Masked positions must not overflow in exp(): their log-ratio is set to zero first.
+    let log_ratio = (log_probs.clone() - behaviour) * mask.clone();
+    let per_token = surrogate(&log_probs, log_ratio, &advantages, &mask, settings).neg();
+    let per_token = match reference {
+        Some(reference) if settings.beta != 0.0 => {
+            let reference = reference * mask.clone();
+            per_token + k3(log_probs * mask.clone(), reference).mul_scalar(settings.beta)
+        }
+        _ => per_token,
+    };
+    average(per_token * mask.clone(), mask, settings)
+}
+
+/// What is maximised, per token.
+fn surrogate(
+    log_probs: &Tensor<2>,
+    log_ratio: Tensor<2>,
+    advantages: &Tensor<2>,
+    mask: &Tensor<2>,
+    settings: &LossSettings,
+) -> Tensor<2> {
+    let shape = log_ratio.dims();
+    let advantages = advantages.clone().expand(shape);
+    match settings.kind {
+        LossKind::Grpo | LossKind::Bnpo | LossKind::Dapo | LossKind::DrGrpo => {
+            clipped(log_ratio.exp(), advantages, settings)
+        }
+        LossKind::Gspo => {
+            let lengths = mask.clone().sum_dim(1).clamp_min(1.0);
+            let sequence = (log_ratio.sum_dim(1) / lengths).exp();
+            clipped(sequence.expand(shape), advantages, settings)
+        }
+        LossKind::Cispo => {
+            let weight = log_ratio.exp().clamp_max(settings.cispo_max).detach();
+            weight * advantages * log_probs.clone()
+        }
+        LossKind::Sapo => {
+            let positive = advantages.clone().greater_scalar(0.0);
+            let temperature = advantages
+                .full_like(settings.sapo_negative)
+                .mask_fill(positive, settings.sapo_positive);
+            let gate = sigmoid((log_ratio.exp() - 1.0) * temperature.clone());
+            gate * advantages * temperature.recip().mul_scalar(4.0)
+        }
+    }
+}
+
+/// `min(ρ A, clip(ρ, 1 − ε_low, 1 + ε_high) A)`, with ρ capped at δ where δ is set.
+fn clipped(ratio: Tensor<2>, advantages: Tensor<2>, settings: &LossSettings) -> Tensor<2> {
+    let low = 1.0 - settings.epsilon_low;
+    let high = 1.0 + settings.epsilon_high;
+    let inside = ratio.clone().clamp(low, high) * advantages.clone();
+    let ratio = match settings.delta {
+        Some(delta) => ratio.clamp_max(delta),
+        None => ratio,
+    };
+    (ratio * advantages).min_pair(inside)
+}
+
+fn average(per_token: Tensor<2>, mask: Tensor<2>, settings: &LossSettings) -> Tensor<1> {
+    let [completions, _] = mask.dims();
+    match settings.kind {
+        LossKind::Grpo | LossKind::Gspo | LossKind::Sapo => {
+            let lengths = mask.sum_dim(1).clamp_min(1.0);
+            (per_token.sum_dim(1) / lengths)
+                .sum()
+                .div_scalar(completions as f64)
+        }
+        LossKind::Bnpo | LossKind::Dapo | LossKind::Cispo => {
+            let tokens: f64 = mask.sum().into_scalar::<f32>().elem();
+            per_token.sum().div_scalar(tokens.max(1.0))
+        }
+        LossKind::DrGrpo => {
+            let tokens = (completions * settings.max_completion_length) as f64;
+            per_token.sum().div_scalar(tokens)
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! One optimiser step on sampled groups: token ids in, token ids out, nothing is tokenised again.
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{Int, Tensor, TensorData};
+use curec_shared_model::qwen2::{Qwen2, TokenBatch};
+use serde::{Deserialize, Serialize};
+
+use super::advantage::group_advantages;
+use super::loss::{LossInputs, LossSettings, grpo_loss, k3};
+use crate::llm::Trainer;
+
+/// Settings of alignment by GRPO, shared by `pretrain` and `correct`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GrpoConfig {
+    /// Completions per prompt (G).
+    pub group_size: usize,
+    /// Sampling temperature; the loss uses log-probabilities at the same temperature.
+    pub temperature: f64,
+    /// Longest completion in tokens; longer ones are cut and marked truncated.
+    pub max_new_tokens: usize,
+    /// ε in the denominator of the advantages.
+    pub advantage_epsilon: f64,
+    /// Whether truncated completions take part in the loss.
+    pub mask_truncated: bool,
+    /// The loss.
+    pub loss: LossSettings,
+}
+
+impl Default for GrpoConfig {
+    fn default() -> Self {
+        Self {
+            group_size: 8,
+            temperature: 1.0,
+            max_new_tokens: 64,
+            advantage_epsilon: 1e-4,
+            mask_truncated: false,
+            loss: LossSettings::default(),
+        }
+    }
+}
+
+/// A sampled continuation of a prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Completion {
+    /// New tokens only, the stop token included when it was reached.
+    pub ids: Vec<u32>,
+    /// `log π_old` of each token at the sampling temperature, stored when it was sampled.
+    pub log_probs: Vec<f32>,
+    /// Whether the length limit cut it off.
+    pub truncated: bool,
+}
+
+/// The completions of one prompt with their rewards.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Token ids of the prompt.
+    pub prompt: Vec<u32>,
+    /// Its completions.
+    pub completions: Vec<Completion>,
+    /// One reward per completion.
+    pub rewards: Vec<f64>,
+}
+
+/// What one step did, under the field's names.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// Value of the loss (near 0 on policy: normal).
+    pub loss: f64,
+    /// Mean reward.
+    pub reward: f64,
+    /// Mean over groups of the standard deviation of rewards.
+    pub reward_std: f64,
+    /// Share of groups whose rewards are all equal.
+    pub frac_reward_zero_std: f64,
+    /// Mean k3 divergence from the reference policy; 0 when β = 0.
+    pub kl: f64,
+    /// Share of tokens whose ratio is outside the clip range.
+    pub clip_ratio: f64,
+    /// Largest |ρ − 1|; 0 up to rounding in the first pass over fresh samples.
+    pub max_ratio_gap: f64,
+    /// Global norm of the gradient before clipping.
+    pub grad_norm: f64,
+    /// Mean length of completions in tokens.
+    pub completion_length: f64,
+    /// Share of completions cut by the length limit.
+    pub truncated: f64,
+    /// False when nothing was learnt: flat groups only, or a gradient that is not finite.
+    pub stepped: bool,
+}
+
+/// One gradient step on `groups` (METHOD §1). Groups of equal rewards are counted and, with β = 0, skipped.
+pub fn grpo_step(trainer: &mut Trainer, groups: &[Group], config: &GrpoConfig, learning_rate: f64) -> StepReport {
+    let mut report = StepReport::default();
+    let mut rows: Vec<Row> = Vec::new();
+    let count = groups.len().max(1) as f64;
+    let completions: usize = groups.iter().map(|group| group.completions.len()).sum();
+    for group in groups {
+        let advantages = group_advantages(&group.rewards, config.advantage_epsilon);
+        report.reward += advantages.mean / count;
+        report.reward_std += advantages.std / count;
+        if advantages.is_flat() {
+            report.frac_reward_zero_std += 1.0 / count;
+        }
+        for (completion, advantage) in group.completions.iter().zip(&advantages.values) {
+            report.completion_length += completion.ids.len() as f64 / completions as f64;
+            if completion.truncated {
+                report.truncated += 1.0 / completions as f64;
+            }
+            let left_out = config.mask_truncated && completion.truncated;
+            if (*advantage != 0.0 || config.loss.beta != 0.0) && !left_out && !completion.ids.is_empty() {
+                rows.push(Row {
+                    prompt: &group.prompt,
+                    completion,
+                    advantage: *advantage,
+                });
+            }
+        }
+    }
+    if rows.is_empty() {
+        return report;
+    }
+    let batch = Packed::new(&rows, trainer.model(), config);
+    let log_probs = batch.log_probs(trainer.model(), true, config.temperature);
+    let reference = (config.loss.beta != 0.0).then(|| {
+        let frozen = trainer.model().valid();
+        let log_probs = batch.log_probs(&frozen, false, config.temperature);
+        Tensor::<2>::from_data(log_probs.into_data(), &trainer.model().device())
+    });
+    let inputs = LossInputs {
+        log_probs: log_probs.clone(),
+        behaviour: batch.behaviour.clone(),
+        reference: reference.clone(),
+        advantages: batch.advantages.clone(),
+        mask: batch.mask.clone(),
+    };
+    batch.describe(&mut report, log_probs.detach(), reference, config);
+    // Rows left out (flat groups) count in the denominators as they would with zero advantage.
+    let share = rows.len() as f64 / completions as f64;
+    let loss = grpo_loss(inputs, &config.loss).mul_scalar(share);
+    report.loss = f64::from(loss.clone().into_scalar::<f32>());
+    let gradients = GradientsParams::from_grads(loss.backward(), trainer.model());
+    report.grad_norm = trainer.apply(gradients, learning_rate);
+    report.stepped = report.grad_norm.is_finite();
+    report
+}
+
+struct Row<'a> {
+    prompt: &'a [u32],
+    completion: &'a Completion,
+    advantage: f64,
+}
+
+/// Rows as rectangles: tokens right-padded, and the completion positions picked out of them.
+struct Packed {
+    tokens: TokenBatch,
+    /// Flat indices into `[rows · width]` of the hidden states that predict completion tokens, `[rows · longest]`.
+    picks: Tensor<1, Int>,
+    targets: Vec<u32>,
+    longest: usize,
+    behaviour: Tensor<2>,
+    advantages: Tensor<2>,
+    mask: Tensor<2>,
+}
+
+impl Packed {
+    fn new(rows: &[Row], model: &Qwen2, config: &GrpoConfig) -> Self {
+        let device = model.device();
+        let sequences: Vec<Vec<u32>> = rows
+            .iter()
+            .map(|row| [row.prompt, row.completion.ids.as_slice()].concat())
+            .collect();
+        let slices: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
+        let tokens = TokenBatch::right_padded(&slices, 0);
+        let [count, width] = tokens.dims();
+        let longest = rows.iter().map(|row| row.completion.ids.len()).max().unwrap_or(0);
+        debug_assert!(longest <= config.max_new_tokens);
+        let mut picks: Vec<i64> = Vec::with_capacity(count * longest);
+        let mut targets = Vec::with_capacity(count * longest);
+        let mut behaviour: Vec<f32> = Vec::with_capacity(count * longest);
+        let mut mask: Vec<f32> = Vec::with_capacity(count * longest);
+        for (index, row) in rows.iter().enumerate() {
+            let before = index * width + row.prompt.len() - 1;
+            for step in 0..longest {
+                let real = step < row.completion.ids.len();
+                picks.push((before + if real { step } else { 0 }) as i64);
+                targets.push(if real { row.completion.ids[step] } else { 0 });
+                behaviour.push(if real { row.completion.log_probs[step] } else { 0.0 });
+                mask.push(if real { 1.0 } else { 0.0 });
+            }
+        }
+        let table = |values: Vec<f32>, width: usize| {
+            Tensor::<2>::from_data(TensorData::new(values, [count, width]), &device)
+        };
+        let advantages = rows.iter().map(|row| row.advantage as f32).collect();
+        Self {
+            tokens,
+            picks: Tensor::from_data(TensorData::new(picks, [count * longest]), &device),
+            targets,
+            longest,
+            behaviour: table(behaviour, longest),
+            advantages: table(advantages, 1),
+            mask: table(mask, longest),
+        }
+    }
+
+    /// `[rows, longest]`, zero where masked. Only completion positions meet the vocabulary.
+    fn log_probs(&self, model: &Qwen2, adapters: bool, temperature: f64) -> Tensor<2> {
+        let hidden = model.hidden(&self.tokens, adapters);
+        let [rows, width, d] = hidden.dims();
+        let device = hidden.device();
+        let picks = Tensor::from_data(self.picks.to_data(), &device);
+        let states = hidden.reshape([rows * width, d]).select(0, picks);
+        let mask = Tensor::<2>::from_data(self.mask.to_data(), &device);
+        model
+            .log_probs(states, &self.targets, temperature)
+            .reshape([rows, self.longest])
+            * mask
+    }
+
+    fn describe(&self, report: &mut StepReport, log_probs: Tensor<2>, reference: Option<Tensor<2>>, config: &GrpoConfig) {
+        let tokens = f64::from(self.mask.clone().sum().into_scalar::<f32>()).max(1.0);
+        let ratio = (log_probs.clone() - self.behaviour.clone()).exp();
+        let gap = (ratio.clone() - 1.0) * self.mask.clone();
+        report.max_ratio_gap = f64::from(gap.abs().max().into_scalar::<f32>());
+        let (low, high) = (1.0 - config.loss.epsilon_low, 1.0 + config.loss.epsilon_high);
+        let outside = ratio.clone().lower_elem(low).float() + ratio.greater_elem(high).float();
+        let outside = (outside * self.mask.clone()).sum().into_scalar::<f32>();
+        report.clip_ratio = f64::from(outside) / tokens;
+        if let Some(reference) = reference {
+            let kl = (k3(log_probs, reference) * self.mask.clone()).sum().into_scalar::<f32>();
+            report.kl = f64::from(kl) / tokens;
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Hugging Face model folders: `config.json`, `*.safetensors` (one file or sharded), `tokenizer.json`, PEFT adapters.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use curec_shared_model::qwen2::{ConfigError, PeftConfig, Qwen2, Qwen2Config, Shards, WeightError};
+
+use super::chat::{ChatTokenizer, TokenizerError};
+
+/// Why a model folder cannot be used. Each message names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// A file is missing or unreadable.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// `config.json` is wrong or of another architecture.
+    #[error("{path}: {source}")]
+    Config {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        source: ConfigError,
+    },
+    /// Weights are wrong.
+    #[error("{path}: {source}")]
+    Weights {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        source: WeightError,
+    },
+    /// The folder holds no weights.
+    #[error("{0}: no .safetensors file here; is this a Hugging Face model folder? (.bin checkpoints must be converted first)")]
+    NoWeights(PathBuf),
+    /// The tokenizer is wrong.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The tokenizer makes ids that the model has no row for.
+    #[error("{path}: the tokenizer has {tokens} tokens, the model's vocabulary {vocab}")]
+    Vocabulary {
+        /// The folder.
+        path: PathBuf,
+        /// Tokens of the tokenizer.
+        tokens: usize,
+        /// Rows of the embedding table.
+        vocab: usize,
+    },
+}
+
+/// A model with its tokenizer.
+#[derive(Debug, Clone)]
+pub struct LanguageModel {
+    /// The network, adapters included.
+    pub model: Qwen2,
+    /// Tokenizer and chat format.
+    pub tokenizer: ChatTokenizer,
+}
+
+/// Reads `config.json` of a folder.
+///
+/// # Errors
+/// [`CheckpointError`] names the file.
+pub fn read_config(folder: &Path) -> Result<Qwen2Config, CheckpointError> {
+    let path = folder.join("config.json");
+    let json = read_text(&path)?;
+    Qwen2Config::from_json(&json).map_err(|source| CheckpointError::Config { path, source })
+}
+
+impl LanguageModel {
+    /// Loads a folder, and an adapter folder on top of it where one is given.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] names the file and what is wrong with it.
+    pub fn load(folder: &Path, adapter: Option<&Path>, device: &Device) -> Result<Self, CheckpointError> {
+        let model = load_model(folder, adapter, device)?;
+        let tokenizer = ChatTokenizer::from_file(&folder.join("tokenizer.json"))?;
+        let (tokens, vocab) = (tokenizer.vocab_size(), model.config().vocab_size);
+        if tokens > vocab {
+            let path = folder.to_owned();
+            return Err(CheckpointError::Vocabulary { path, tokens, vocab });
+        }
+        Ok(Self { model, tokenizer })
+    }
+
+    /// Writes a complete Hugging Face folder (float32), adapters merged.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] names the file.
+    pub fn save(&self, folder: &Path) -> Result<(), CheckpointError> {
+        let weights = |source| CheckpointError::Weights {
+            path: folder.to_owned(),
+            source,
+        };
+        std::fs::create_dir_all(folder).map_err(io(folder))?;
+        let merged = self.model.clone().merged();
+        let bytes = merged.to_safetensors().map_err(weights)?;
+        let eos = self.tokenizer.turn_end();
+        let config = merged.config().to_json(eos, eos);
+        write(&folder.join("model.safetensors"), &bytes)?;
+        write(&folder.join("config.json"), format!("{config:#}").as_bytes())?;
+        write(&folder.join("tokenizer.json"), self.tokenizer.to_json()?.as_bytes())?;
+        let tokenizer_config = format!("{:#}", ChatTokenizer::config_json());
+        write(&folder.join("tokenizer_config.json"), tokenizer_config.as_bytes())
+    }
+
+    /// Writes the attached adapter in PEFT's layout.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] names the file.
+    pub fn save_adapter(&self, folder: &Path, config: &PeftConfig, base: &str) -> Result<(), CheckpointError> {
+        std::fs::create_dir_all(folder).map_err(io(folder))?;
+        let bytes = self.model.lora_to_safetensors();
+        let bytes = bytes.map_err(|source| CheckpointError::Weights {
+            path: folder.to_owned(),
+            source,
+        })?;
+        write(&folder.join("adapter_model.safetensors"), &bytes)?;
+        let config = format!("{:#}", config.to_json(base));
+        write(&folder.join("adapter_config.json"), config.as_bytes())
+    }
+}
+
+fn load_model(folder: &Path, adapter: Option<&Path>, device: &Device) -> Result<Qwen2, CheckpointError> {
+    let config = read_config(folder)?;
+    let files = read_shards(folder)?;
+    let weights = |path: &Path| {
+        let path = path.to_owned();
+        move |source| CheckpointError::Weights { path, source }
+    };
+    let shards = Shards::parse(files.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())));
+    let shards = shards.map_err(weights(folder))?;
+    let model = Qwen2::from_shards(&config, &shards, device).map_err(weights(folder))?;
+    let Some(adapter) = adapter else {
+        return Ok(model);
+    };
+    let peft = read_text(&adapter.join("adapter_config.json"))?;
+    let peft = PeftConfig::from_json(&peft).map_err(weights(adapter))?;
+    let path = adapter.join("adapter_model.safetensors");
+    let bytes = std::fs::read(&path).map_err(io(&path))?;
+    let shards = Shards::parse([("adapter_model.safetensors".to_owned(), bytes.as_slice())]);
+    let shards = shards.map_err(weights(adapter))?;
+    model.with_peft_adapter(&peft, &shards).map_err(weights(adapter))
+}
+
+/// The shards that the index names, or else every `.safetensors` file of the folder.
+fn read_shards(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, CheckpointError> {
+    let index = folder.join("model.safetensors.index.json");
+    let mut names: Vec<String> = if index.is_file() {
+        let json = read_text(&index)?;
+        let json: serde_json::Value = serde_json::from_str(&json).map_err(|source| CheckpointError::Config {
+            path: index.clone(),
+            source: source.into(),
+        })?;
+        let map = json["weight_map"].as_object();
+        let files = map.map(|map| map.values().filter_map(|file| file.as_str().map(str::to_owned)).collect());
+        files.unwrap_or_default()
+    } else {
+        let entries = std::fs::read_dir(folder).map_err(io(folder))?;
+        entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.ends_with(".safetensors"))
+            .collect()
+    };
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return Err(CheckpointError::NoWeights(folder.to_owned()));
+    }
+    let read = |name: String| {
+        let path = folder.join(&name);
+        let bytes = std::fs::read(&path).map_err(io(&path))?;
+        Ok((name, bytes))
+    };
+    names.into_iter().map(read).collect()
+}
+
+fn read_text(path: &Path) -> Result<String, CheckpointError> {
+    std::fs::read_to_string(path).map_err(io(path))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+    std::fs::write(path, bytes).map_err(io(path))
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> CheckpointError {
+    let path = path.to_owned();
+    move |source| CheckpointError::Io { path, source }
+}

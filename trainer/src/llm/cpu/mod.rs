@@ -1,0 +1,14 @@
+//! A hand-written float32 forward and backward pass of Qwen2 for training small models on CPU threads.
+//!
+//! burn stays the model and the optimiser; this is only a faster way to the same log-probabilities and gradients
+//! (`DEVIATIONS.md`). Whole sequences are divided over threads, each works through its own one by one, so that
+//! activations stay in the cache and nothing of size batch × time × vocabulary ever exists. Parity with burn's autodiff,
+//! values and every gradient, is tested.
+
+mod attention;
+mod kernels;
+mod network;
+mod weights;
+
+pub use network::{Network, Sequence, Tape};
+pub use weights::Weights;

@@ -1,0 +1,427 @@
+//! Forward with a tape, backward from per-token gradients, over many sequences on threads.
+
+use rayon::prelude::*;
+
+use super::attention::{Angles, Heads, attend, attend_backward};
+use super::kernels::{
+    Matrix, add, add_bias, bias_backward, product, rms_norm, rms_norm_backward, softmax, swiglu, swiglu_backward,
+};
+use super::weights::{LayerWeights, Weights};
+
+/// A token sequence and the positions whose log-probability is wanted.
+#[derive(Debug, Clone)]
+pub struct Sequence {
+    /// Token ids.
+    pub ids: Vec<u32>,
+    /// Wanted: `log p(ids[t] | ids[<t])` for each `t` in here, `t ≥ 1`.
+    pub positions: Vec<usize>,
+}
+
+struct LayerTape {
+    input: Vec<f32>,
+    inverse1: Vec<f32>,
+    normed1: Vec<f32>,
+    q: Vec<f32>,
+    k: Vec<f32>,
+    v: Vec<f32>,
+    weights: Vec<f32>,
+    context: Vec<f32>,
+    middle: Vec<f32>,
+    inverse2: Vec<f32>,
+    normed2: Vec<f32>,
+    gate: Vec<f32>,
+    up: Vec<f32>,
+    product: Vec<f32>,
+}
+
+/// What the backward pass of one sequence needs.
+pub struct Tape {
+    layers: Vec<LayerTape>,
+    output: Vec<f32>,
+    inverse: Vec<f32>,
+    /// Final hidden states of the positions before the wanted ones, `[wanted, width]`.
+    picked: Vec<f32>,
+    /// Their softmax over the vocabulary, `[wanted, vocab]`.
+    probabilities: Vec<f32>,
+}
+
+/// A model ready to be differentiated.
+pub struct Network {
+    weights: Weights,
+}
+
+impl Network {
+    /// Takes a copy of the parameters.
+    pub fn new(weights: Weights) -> Self {
+        Self { weights }
+    }
+
+    /// Log-probabilities of the wanted tokens of each sequence at `temperature`, and in the same sweep the gradient of
+    /// `Σ d(sequence, log_probs) · log_probs`, where `d` turns a sequence's log-probabilities into their derivatives.
+    ///
+    /// Every sequence is forgotten after its backward pass, so memory grows with one sequence a thread.
+    pub fn gradient(
+        &self,
+        sequences: &[Sequence],
+        temperature: f32,
+        d: impl Fn(usize, &[f32]) -> Vec<f32> + Sync,
+    ) -> (Vec<Vec<f32>>, Weights) {
+        let threads = rayon::current_num_threads().min(sequences.len()).max(1);
+        let parts = deal(sequences, threads);
+        let mut done: Vec<(Vec<(usize, Vec<f32>)>, Weights)> = parts
+            .into_par_iter()
+            .map(|part| {
+                let mut gradient = self.weights.zeros_like();
+                let mut values = Vec::with_capacity(part.len());
+                for index in part {
+                    let (log_probs, tape) = self.forward(&sequences[index], temperature);
+                    let outer = d(index, &log_probs);
+                    if outer.iter().any(|value| *value != 0.0) {
+                        self.backward(&sequences[index], tape, &outer, temperature, &mut gradient);
+                    }
+                    values.push((index, log_probs));
+                }
+                (values, gradient)
+            })
+            .collect();
+        let mut log_probs = vec![Vec::new(); sequences.len()];
+        let mut total: Option<Weights> = None;
+        for (values, gradient) in done.drain(..) {
+            values.into_iter().for_each(|(index, values)| log_probs[index] = values);
+            match &mut total {
+                Some(total) => total.add(&gradient),
+                None => total = Some(gradient),
+            }
+        }
+        (log_probs, total.unwrap_or_else(|| self.weights.zeros_like()))
+    }
+
+    /// Log-probabilities only.
+    pub fn log_probs(&self, sequences: &[Sequence], temperature: f32) -> Vec<Vec<f32>> {
+        sequences
+            .par_iter()
+            .map(|sequence| self.forward(sequence, temperature).0)
+            .collect()
+    }
+
+    fn heads(&self) -> Heads {
+        let config = &self.weights.config;
+        Heads {
+            heads: config.num_attention_heads,
+            kv_heads: config.num_key_value_heads,
+            width: config.head_dim(),
+        }
+    }
+
+    fn head(&self) -> &[f32] {
+        let Weights { head, embed, .. } = &self.weights;
+        if head.is_empty() { embed } else { head }
+    }
+
+    /// One sequence forward.
+    pub fn forward(&self, sequence: &Sequence, temperature: f32) -> (Vec<f32>, Tape) {
+        let config = &self.weights.config;
+        let (time, d) = (sequence.ids.len(), config.hidden_size);
+        let angles = Angles::new(time, config.head_dim(), config.rope_theta);
+        let mut x = vec![0.0; time * d];
+        for (row, id) in x.chunks_exact_mut(d).zip(&sequence.ids) {
+            row.copy_from_slice(&self.weights.embed[*id as usize * d..][..d]);
+        }
+        let mut layers = Vec::with_capacity(self.weights.layers.len());
+        for layer in &self.weights.layers {
+            let (next, tape) = self.layer_forward(layer, x, time, &angles);
+            x = next;
+            layers.push(tape);
+        }
+        let epsilon = config.rms_norm_eps as f32;
+        let (mut hidden, mut inverse) = (vec![0.0; time * d], vec![0.0; time]);
+        rms_norm(&x, &self.weights.norm, epsilon, &mut hidden, &mut inverse);
+        let wanted = sequence.positions.len();
+        let mut picked = Vec::with_capacity(wanted * d);
+        for position in &sequence.positions {
+            picked.extend_from_slice(&hidden[(position - 1) * d..][..d]);
+        }
+        let vocab = config.vocab_size;
+        let mut probabilities = vec![0.0; wanted * vocab];
+        let head = Matrix::new(self.head(), vocab, d);
+        product(
+            &mut probabilities,
+            vocab,
+            Matrix::new(&picked, wanted, d),
+            head.t(),
+            1.0 / temperature,
+            false,
+        );
+        let mut log_probs = Vec::with_capacity(wanted);
+        for (row, position) in probabilities.chunks_exact_mut(vocab).zip(&sequence.positions) {
+            let target = row[sequence.ids[*position] as usize];
+            let top = row.iter().copied().fold(f32::MIN, f32::max);
+            softmax(row, vocab);
+            // softmax(top) = 1 / Σ exp(x − top), so log Σ exp = top − ln softmax(top).
+            let largest = row.iter().copied().fold(0.0, f32::max);
+            log_probs.push(target - top + largest.ln());
+        }
+        let tape = Tape {
+            layers,
+            output: x,
+            inverse,
+            picked,
+            probabilities,
+        };
+        (log_probs, tape)
+    }
+
+    fn layer_forward(&self, layer: &LayerWeights, x: Vec<f32>, time: usize, angles: &Angles) -> (Vec<f32>, LayerTape) {
+        let config = &self.weights.config;
+        let shape = self.heads();
+        let (d, f) = (config.hidden_size, config.intermediate_size);
+        let kv = shape.kv_heads * shape.width;
+        let epsilon = config.rms_norm_eps as f32;
+        let (mut normed1, mut inverse1) = (vec![0.0; time * d], vec![0.0; time]);
+        rms_norm(&x, &layer.norm1, epsilon, &mut normed1, &mut inverse1);
+        let linear = |input: &[f32], width: usize, weight: &[f32], out: usize| {
+            let mut result = vec![0.0; time * out];
+            let (input, weight) = (Matrix::new(input, time, width), Matrix::new(weight, width, out));
+            product(&mut result, out, input, weight, 1.0, false);
+            result
+        };
+        let biased = |weight: &[f32], bias: &[f32], out: usize| {
+            let mut result = linear(&normed1, d, weight, out);
+            add_bias(&mut result, bias);
+            result
+        };
+        let mut q = biased(&layer.q, &layer.q_bias, d);
+        let mut k = biased(&layer.k, &layer.k_bias, kv);
+        let v = biased(&layer.v, &layer.v_bias, kv);
+        angles.rotate(&mut q, d, 1.0);
+        angles.rotate(&mut k, kv, 1.0);
+        let mut weights = vec![0.0; shape.heads * time * time];
+        let mut context = vec![0.0; time * d];
+        attend(shape, time, &q, &k, &v, &mut weights, &mut context);
+        let mut middle = linear(&context, d, &layer.o, d);
+        add(&mut middle, &x);
+        let (mut normed2, mut inverse2) = (vec![0.0; time * d], vec![0.0; time]);
+        rms_norm(&middle, &layer.norm2, epsilon, &mut normed2, &mut inverse2);
+        let gate = linear(&normed2, d, &layer.gate, f);
+        let up = linear(&normed2, d, &layer.up, f);
+        let mut act = vec![0.0; time * f];
+        swiglu(&gate, &up, &mut act);
+        let mut out = linear(&act, f, &layer.down, d);
+        add(&mut out, &middle);
+        let tape = LayerTape {
+            input: x,
+            inverse1,
+            normed1,
+            q,
+            k,
+            v,
+            weights,
+            context,
+            middle,
+            inverse2,
+            normed2,
+            gate,
+            up,
+            product: act,
+        };
+        (out, tape)
+    }
+
+    /// Adds `Σ dlog_probs · ∂log_probs/∂θ` of one sequence to `gradient`.
+    fn backward(&self, sequence: &Sequence, tape: Tape, dlog_probs: &[f32], temperature: f32, gradient: &mut Weights) {
+        let config = &self.weights.config;
+        let (time, d, vocab) = (sequence.ids.len(), config.hidden_size, config.vocab_size);
+        let wanted = dlog_probs.len();
+        // ∂log p(target)/∂logits = (onehot − p) / temperature.
+        let mut dlogits = tape.probabilities;
+        for ((row, outer), position) in dlogits.chunks_exact_mut(vocab).zip(dlog_probs).zip(&sequence.positions) {
+            let scale = -outer / temperature;
+            row.iter_mut().for_each(|p| *p *= scale);
+            row[sequence.ids[*position] as usize] -= scale;
+        }
+        let dlogits = Matrix::new(&dlogits, wanted, vocab);
+        let mut dpicked = vec![0.0; wanted * d];
+        product(&mut dpicked, d, dlogits, Matrix::new(self.head(), vocab, d), 1.0, false);
+        let dhead = if self.weights.head.is_empty() { &mut gradient.embed } else { &mut gradient.head };
+        product(dhead, d, dlogits.t(), Matrix::new(&tape.picked, wanted, d), 1.0, true);
+        let mut dhidden = vec![0.0; time * d];
+        for (row, position) in dpicked.chunks_exact(d).zip(&sequence.positions) {
+            add(&mut dhidden[(position - 1) * d..][..d], row);
+        }
+        let mut dx = vec![0.0; time * d];
+        rms_norm_backward(&tape.output, &self.weights.norm, &tape.inverse, &dhidden, &mut dx, &mut gradient.norm);
+        let angles = Angles::new(time, config.head_dim(), config.rope_theta);
+        let layers = self.weights.layers.iter().zip(gradient.layers.iter_mut()).zip(tape.layers);
+        for ((layer, gradient), tape) in layers.rev() {
+            self.layer_backward(layer, gradient, tape, &mut dx, time, &angles);
+        }
+        for (row, id) in dx.chunks_exact(d).zip(&sequence.ids) {
+            add(&mut gradient.embed[*id as usize * d..][..d], row);
+        }
+    }
+
+    /// Turns `dx`, the gradient of a layer's output, into that of its input.
+    fn layer_backward(
+        &self,
+        layer: &LayerWeights,
+        gradient: &mut LayerWeights,
+        mut tape: LayerTape,
+        dx: &mut [f32],
+        time: usize,
+        angles: &Angles,
+    ) {
+        let config = &self.weights.config;
+        let shape = self.heads();
+        let (d, f) = (config.hidden_size, config.intermediate_size);
+        let kv = shape.kv_heads * shape.width;
+        // Gradients of a linear map x·W: into W, and into x.
+        let into_weight = |dweight: &mut [f32], x: &[f32], input: usize, dy: &[f32], output: usize| {
+            let (x, dy) = (Matrix::new(x, time, input), Matrix::new(dy, time, output));
+            product(dweight, output, x.t(), dy, 1.0, true);
+        };
+        let into_input = |dinput: &mut [f32], weight: &[f32], input: usize, dy: &[f32], output: usize, add: bool| {
+            let (weight, dy) = (Matrix::new(weight, input, output), Matrix::new(dy, time, output));
+            product(dinput, input, dy, weight.t(), 1.0, add);
+        };
+        let mut dact = vec![0.0; time * f];
+        into_weight(&mut gradient.down, &tape.product, f, dx, d);
+        into_input(&mut dact, &layer.down, f, dx, d, false);
+        swiglu_backward(&mut tape.gate, &mut tape.up, &dact);
+        let mut dnormed = vec![0.0; time * d];
+        into_weight(&mut gradient.gate, &tape.normed2, d, &tape.gate, f);
+        into_weight(&mut gradient.up, &tape.normed2, d, &tape.up, f);
+        into_input(&mut dnormed, &layer.gate, d, &tape.gate, f, false);
+        into_input(&mut dnormed, &layer.up, d, &tape.up, f, true);
+        rms_norm_backward(&tape.middle, &layer.norm2, &tape.inverse2, &dnormed, dx, &mut gradient.norm2);
+
+        let mut dcontext = vec![0.0; time * d];
+        into_weight(&mut gradient.o, &tape.context, d, dx, d);
+        into_input(&mut dcontext, &layer.o, d, dx, d, false);
+        let mut dqkv = attend_backward(shape, time, (&tape.q, &tape.k, &tape.v), &tape.weights, &dcontext);
+        angles.rotate(&mut dqkv.q, d, -1.0);
+        angles.rotate(&mut dqkv.k, kv, -1.0);
+        let maps = [
+            (&mut gradient.q, &mut gradient.q_bias, &layer.q, &dqkv.q, d),
+            (&mut gradient.k, &mut gradient.k_bias, &layer.k, &dqkv.k, kv),
+            (&mut gradient.v, &mut gradient.v_bias, &layer.v, &dqkv.v, kv),
+        ];
+        let mut first = true;
+        for (dweight, dbias, weight, dy, out) in maps {
+            into_weight(dweight, &tape.normed1, d, dy, out);
+            bias_backward(dy, dbias);
+            into_input(&mut dnormed, weight, d, dy, out, !first);
+            first = false;
+        }
+        rms_norm_backward(&tape.input, &layer.norm1, &tape.inverse1, &dnormed, dx, &mut gradient.norm1);
+    }
+}
+
+/// Divides sequences into `parts` of about equal total length: longest first, each to the lightest part.
+fn deal(sequences: &[Sequence], parts: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..sequences.len()).collect();
+    order.sort_by_key(|index| (std::cmp::Reverse(sequences[*index].ids.len()), *index));
+    let mut hands: Vec<(usize, Vec<usize>)> = vec![(0, Vec::new()); parts];
+    for index in order {
+        if let Some(lightest) = hands.iter_mut().min_by_key(|(load, _)| *load) {
+            lightest.0 += sequences[index].ids.len();
+            lightest.1.push(index);
+        }
+    }
+    hands.into_iter().map(|(_, hand)| hand).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::optim::GradientsParams;
+    use burn::module::{ModuleVisitor, Module, Param};
+    use burn::tensor::{Device, Tensor, TensorData};
+    use curec_shared_model::qwen2::{Qwen2, Qwen2Config, TokenBatch};
+
+    use super::*;
+
+    fn model(tied: bool) -> Qwen2 {
+        let config = Qwen2Config {
+            vocab_size: 23,
+            hidden_size: 24,
+            intermediate_size: 40,
+            num_hidden_layers: 2,
+            num_attention_heads: 6,
+            num_key_value_heads: 2,
+            rms_norm_eps: 1e-6,
+            rope_theta: 10_000.0,
+            tie_word_embeddings: tied,
+            max_position_embeddings: 64,
+        };
+        let device = Device::flex().autodiff();
+        device.seed(11);
+        let mut noisy = Noise;
+        Qwen2::init(&config, &device).map(&mut noisy).train()
+    }
+
+    /// Adds noise to every parameter, so that unit norms and zero biases hide nothing.
+    struct Noise;
+
+    impl burn::module::ModuleMapper for Noise {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|x| {
+                let noise = x.random_like(burn::tensor::Distribution::Normal(0.0, 0.2));
+                (x + noise).detach().require_grad()
+            })
+        }
+    }
+
+    struct Compare<'a> {
+        burn: &'a GradientsParams,
+        own: &'a GradientsParams,
+        seen: usize,
+    }
+
+    impl ModuleVisitor for Compare<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let (burn, own) = (self.burn.get::<D>(param.id).unwrap(), self.own.get::<D>(param.id).unwrap());
+            let size = burn.clone().abs().max().into_scalar::<f32>();
+            let gap = (burn - own).abs().max().into_scalar::<f32>();
+            assert!(size > 0.0 && gap <= 2e-4 * size.max(1e-2), "gap {gap} of {size}");
+            self.seen += 1;
+        }
+    }
+
+    #[test]
+    fn values_and_every_gradient_equal_burn_s_autodiff() {
+        for tied in [true, false] {
+            let model = model(tied);
+            let sequences = [
+                Sequence { ids: vec![3, 1, 4, 1, 5, 9, 2, 6, 5], positions: vec![3, 5, 6, 7, 8] },
+                Sequence { ids: vec![22, 7, 1, 8], positions: vec![1, 3] },
+                Sequence { ids: vec![2, 7, 1, 8, 2, 8], positions: vec![5] },
+            ];
+            let outer = [vec![0.3f32, -1.0, 0.5, 2.0, -0.1], vec![1.5, -0.7], vec![0.9]];
+            let temperature = 0.8;
+            let network = Network::new(Weights::of(&model));
+            let (values, gradient) = network.gradient(&sequences, temperature, |index, _| outer[index].clone());
+            let mut loss: Option<Tensor<1>> = None;
+            for ((sequence, outer), values) in sequences.iter().zip(&outer).zip(&values) {
+                let hidden: Tensor<2> = model.hidden(&TokenBatch::left_padded(&[&sequence.ids]), true).squeeze_dim(0);
+                let rows: Vec<i64> = sequence.positions.iter().map(|t| *t as i64 - 1).collect();
+                let targets: Vec<u32> = sequence.positions.iter().map(|t| sequence.ids[*t]).collect();
+                let rows = Tensor::from_data(TensorData::new(rows, [targets.len()]), &model.device());
+                let log_probs = model.log_probs(hidden.select(0, rows), &targets, f64::from(temperature));
+                let found = log_probs.clone().try_into_vec_as::<f32>().unwrap();
+                for (own, burn) in values.iter().zip(&found) {
+                    assert!((own - burn).abs() < 1e-5, "{own} against {burn}");
+                }
+                let outer = Tensor::<1>::from_floats(outer.as_slice(), &model.device());
+                let part = (log_probs * outer).sum();
+                loss = Some(match loss {
+                    Some(loss) => loss + part,
+                    None => part,
+                });
+            }
+            let burn = GradientsParams::from_grads(loss.unwrap().backward(), &model);
+            let own = gradient.into_gradients(&model);
+            let mut compare = Compare { burn: &burn, own: &own, seen: 0 };
+            model.visit(&mut compare);
+            assert_eq!(compare.seen, if tied { 26 } else { 27 });
+        }
+    }
+}

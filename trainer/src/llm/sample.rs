@@ -1,0 +1,214 @@
+//! Batched sampling: left padding, KV cache, finished rows leave the batch, one random stream per completion.
+//!
+//! `generation_config.json` of a checkpoint is never read: its top-k and top-p would change the policy that GRPO trains.
+
+use burn::tensor::{Int, Tensor, TensorData};
+use curec_shared_model::qwen2::{Qwen2, TokenBatch};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::grpo::Completion;
+
+/// How completions are drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplingConfig {
+    /// Longest completion in tokens.
+    pub max_new_tokens: usize,
+    /// Softmax temperature; 0 takes the most probable token.
+    pub temperature: f64,
+    /// Only the `k` most probable tokens; 0 for all.
+    pub top_k: usize,
+    /// Only the smallest set of tokens with this total probability; 1 for all.
+    pub top_p: f64,
+    /// Tokens that end a completion.
+    pub stop: Vec<u32>,
+    /// Seed of the run; each (prompt, copy) has a stream of its own, whatever batch it lands in.
+    pub seed: u64,
+    /// Rows that are decoded together.
+    pub rows: usize,
+}
+
+impl Default for SamplingConfig {
+    fn default() -> Self {
+        Self {
+            max_new_tokens: 64,
+            temperature: 1.0,
+            top_k: 0,
+            top_p: 1.0,
+            stop: Vec::new(),
+            seed: 0,
+            rows: 64,
+        }
+    }
+}
+
+/// Draws `copies` completions for every prompt; the result is `[prompt][copy]`.
+///
+/// Prompts of similar length share a batch. A prompt is read once however many completions it gets.
+/// `done` is told how many prompts have finished; returning `false` from it stops early with what is complete.
+pub fn sample(
+    model: &Qwen2,
+    prompts: &[&[u32]],
+    copies: usize,
+    config: &SamplingConfig,
+    mut done: impl FnMut(usize) -> bool,
+) -> Vec<Option<Vec<Completion>>> {
+    let mut order: Vec<usize> = (0..prompts.len()).collect();
+    order.sort_by_key(|index| prompts[*index].len());
+    let mut all: Vec<Option<Vec<Completion>>> = vec![None; prompts.len()];
+    let together = (config.rows / copies.max(1)).max(1);
+    let mut finished = 0;
+    for chunk in order.chunks(together) {
+        let batch: Vec<&[u32]> = chunk.iter().map(|index| prompts[*index]).collect();
+        let mut completions = sample_batch(model, &batch, chunk, copies, config).into_iter();
+        for index in chunk {
+            all[*index] = Some(completions.by_ref().take(copies).collect());
+        }
+        finished += chunk.len();
+        if !done(finished) {
+            break;
+        }
+    }
+    all
+}
+
+/// A completion being written.
+struct Stream {
+    rng: ChaCha8Rng,
+    completion: Completion,
+    slot: usize,
+}
+
+fn sample_batch(
+    model: &Qwen2,
+    prompts: &[&[u32]],
+    indices: &[usize],
+    copies: usize,
+    config: &SamplingConfig,
+) -> Vec<Completion> {
+    let tokens = TokenBatch::left_padded(prompts);
+    let [count, width] = tokens.dims();
+    let device = model.device();
+    let mut cache = model.cache(width + config.max_new_tokens);
+    let hidden = model.hidden_cached(&tokens, true, &mut cache);
+    let mut last: Tensor<2> = hidden.narrow(1, width - 1, 1).squeeze_dim(1);
+
+    let fan_out: Vec<usize> = (0..count).flat_map(|row| std::iter::repeat_n(row, copies)).collect();
+    let mut rows = tokens.select_rows(&fan_out);
+    if copies > 1 {
+        let picks = row_tensor(&fan_out, &device);
+        cache.select_rows(&picks);
+        last = last.select(0, picks);
+    }
+    let mut live: Vec<Stream> = (0..count * copies)
+        .map(|slot| Stream {
+            rng: stream(config.seed, indices[slot / copies], slot % copies),
+            completion: Completion {
+                ids: Vec::new(),
+                log_probs: Vec::new(),
+                truncated: false,
+            },
+            slot,
+        })
+        .collect();
+    let mut finished: Vec<Option<Completion>> = vec![None; live.len()];
+    loop {
+        let logits = model.logits(last);
+        let vocab = logits.dims()[1];
+        let logits: Vec<f32> = logits.try_into_vec_as::<f32>().unwrap_or_default();
+        let mut kept = Vec::with_capacity(live.len());
+        let mut next = Vec::with_capacity(live.len());
+        for (row, stream) in live.iter_mut().enumerate() {
+            let (id, log_prob) = draw(&logits[row * vocab..(row + 1) * vocab], config, &mut stream.rng);
+            stream.completion.ids.push(id);
+            stream.completion.log_probs.push(log_prob);
+            let stopped = config.stop.contains(&id);
+            let full = stream.completion.ids.len() >= config.max_new_tokens;
+            stream.completion.truncated = full && !stopped;
+            if !stopped && !full {
+                kept.push(row);
+                next.push(id);
+            }
+        }
+        if kept.len() < live.len() {
+            let mut leaving: Vec<bool> = vec![true; live.len()];
+            kept.iter().for_each(|row| leaving[*row] = false);
+            let mut flags = leaving.iter();
+            live.retain_mut(|stream| {
+                let leaves = flags.next().copied().unwrap_or(false);
+                if leaves {
+                    finished[stream.slot] = Some(stream.completion.clone());
+                }
+                !leaves
+            });
+            if live.is_empty() {
+                break;
+            }
+            cache.select_rows(&row_tensor(&kept, &device));
+            rows = rows.select_rows(&kept);
+        }
+        let step = rows.next_step(&next);
+        last = model.hidden_cached(&step, true, &mut cache).squeeze_dim(1);
+    }
+    finished.into_iter().flatten().collect()
+}
+
+/// Draws one token and its log-probability under the full softmax at the sampling temperature.
+fn draw(logits: &[f32], config: &SamplingConfig, rng: &mut ChaCha8Rng) -> (u32, f32) {
+    let best = (0..logits.len()).fold(0, |best, id| if logits[id] > logits[best] { id } else { best });
+    let temperature = if config.temperature > 0.0 { config.temperature as f32 } else { 1.0 };
+    let top = logits[best];
+    let weights: Vec<f32> = logits.iter().map(|logit| ((logit - top) / temperature).exp()).collect();
+    let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+    let log_prob = |id: usize| (logits[id] - top) / temperature - total.ln() as f32;
+    if config.temperature <= 0.0 {
+        return (best as u32, log_prob(best));
+    }
+    let truncate = (config.top_k > 0 && config.top_k < logits.len()) || config.top_p < 1.0;
+    let id = if truncate {
+        let mut order: Vec<usize> = (0..logits.len()).collect();
+        order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
+        if config.top_k > 0 {
+            order.truncate(config.top_k);
+        }
+        let kept: f64 = order.iter().map(|id| f64::from(weights[*id])).sum();
+        let mut mass = 0.0;
+        let cut = order.iter().position(|id| {
+            mass += f64::from(weights[*id]) / kept;
+            mass >= config.top_p
+        });
+        order.truncate(cut.map_or(order.len(), |cut| cut + 1));
+        let kept: f64 = order.iter().map(|id| f64::from(weights[*id])).sum();
+        pick(order.iter().copied(), &weights, kept, rng).unwrap_or(best)
+    } else {
+        pick(0..logits.len(), &weights, total, rng).unwrap_or(best)
+    };
+    (id as u32, log_prob(id))
+}
+
+/// Inverse-CDF draw; `None` only if rounding leaves a remainder after the last candidate.
+fn pick(candidates: impl Iterator<Item = usize>, weights: &[f32], total: f64, rng: &mut ChaCha8Rng) -> Option<usize> {
+    let mut rest = rng.random::<f64>() * total;
+    for id in candidates {
+        rest -= f64::from(weights[id]);
+        if rest < 0.0 {
+            return Some(id);
+        }
+    }
+    None
+}
+
+/// The random stream of one completion.
+fn stream(seed: u64, prompt: usize, copy: usize) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(((prompt as u64) << 16) | copy as u64);
+    rng
+}
+
+fn row_tensor(rows: &[usize], device: &burn::tensor::Device) -> Tensor<1, Int> {
+    let rows: Vec<i64> = rows.iter().map(|row| *row as i64).collect();
+    let count = rows.len();
+    Tensor::from_data(TensorData::new(rows, [count]), device)
+}

@@ -1,0 +1,68 @@
+//! Log-probabilities and text vectors of given tokens.
+
+use burn::tensor::Tensor;
+use curec_shared_model::qwen2::{Qwen2, TokenBatch};
+use serde::Serialize;
+
+/// What a model says about one sequence.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Scored {
+    /// The tokens.
+    pub ids: Vec<u32>,
+    /// `log p(ids[t] | ids[<t])`; nothing precedes the first.
+    pub logprobs: Vec<Option<f32>>,
+    /// The most probable next token.
+    pub argmax: u32,
+    /// Mean of the last hidden state over the tokens, `[hidden]`.
+    pub mean_hidden: Vec<f32>,
+}
+
+/// Scores one non-empty sequence.
+pub fn score(model: &Qwen2, ids: &[u32]) -> Scored {
+    let states: Tensor<2> = model.hidden(&TokenBatch::left_padded(&[ids]), true).squeeze_dim(0);
+    let last = states.clone().narrow(0, ids.len() - 1, 1);
+    let argmax = model.logits(last).argmax(1).into_scalar::<i64>() as u32;
+    let mut logprobs = vec![None];
+    if ids.len() > 1 {
+        let before = states.clone().narrow(0, 0, ids.len() - 1);
+        let values = model.log_probs(before, &ids[1..], 1.0);
+        logprobs.extend(floats(values).into_iter().map(Some));
+    }
+    Scored {
+        ids: ids.to_vec(),
+        logprobs,
+        argmax,
+        mean_hidden: floats(states.mean_dim(0)),
+    }
+}
+
+/// Text vectors: the mean of the last hidden state over each text's tokens (METHOD §2), `batch` texts at a time.
+///
+/// An empty text has the zero vector.
+pub fn mean_hidden(model: &Qwen2, texts: &[Vec<u32>], batch: usize) -> Vec<Vec<f32>> {
+    let d = model.config().hidden_size;
+    let mut order: Vec<usize> = (0..texts.len()).filter(|index| !texts[*index].is_empty()).collect();
+    order.sort_by_key(|index| texts[*index].len());
+    let mut vectors = vec![vec![0.0; d]; texts.len()];
+    for chunk in order.chunks(batch.max(1)) {
+        let rows: Vec<&[u32]> = chunk.iter().map(|index| texts[*index].as_slice()).collect();
+        let tokens = TokenBatch::right_padded(&rows, 0);
+        let [_, width] = tokens.dims();
+        let hidden = model.hidden(&tokens, true);
+        let mut mask = Vec::with_capacity(rows.len() * width);
+        for row in &rows {
+            let share = 1.0 / row.len() as f32;
+            mask.extend((0..width).map(|slot| if slot < row.len() { share } else { 0.0 }));
+        }
+        let mask = Tensor::<1>::from_floats(mask.as_slice(), &hidden.device()).reshape([rows.len(), 1, width]);
+        let means = floats(mask.matmul(hidden));
+        for (index, mean) in chunk.iter().zip(means.chunks(d)) {
+            vectors[*index] = mean.to_vec();
+        }
+    }
+    vectors
+}
+
+fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.try_into_vec_as::<f32>().unwrap_or_default()
+}

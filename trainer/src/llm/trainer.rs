@@ -1,0 +1,160 @@
+//! A model under training: AdamW, one global gradient norm, one learning rate.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::ParamGroup;
+use burn::optim::{AdamWConfig, AdjustLrFn, GradientsParams, ModuleOptimizer, MuonConfig};
+use burn::tensor::Tensor;
+use curec_shared_model::qwen2::Qwen2;
+use serde::{Deserialize, Serialize};
+
+use super::cpu::Weights;
+
+/// How a model is trained, whatever the loss.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainerSettings {
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Gradients are scaled down to this global norm.
+    pub max_grad_norm: f64,
+    /// Orthogonalised momentum (Muon, scaled to AdamW's step size) for the matrices of the blocks, AdamW for the rest.
+    pub muon: bool,
+    /// Hand-written CPU kernels where they serve the model (`llm::cpu`); burn's autodiff otherwise.
+    pub cpu_kernels: bool,
+}
+
+impl Default for TrainerSettings {
+    fn default() -> Self {
+        Self {
+            weight_decay: 0.01,
+            max_grad_norm: 1.0,
+            muon: false,
+            cpu_kernels: true,
+        }
+    }
+}
+
+/// The network with gradients switched on, and its optimiser state.
+pub struct Trainer {
+    model: Option<Qwen2>,
+    optimizer: ModuleOptimizer,
+    max_grad_norm: f64,
+    cpu_kernels: bool,
+    skipped: usize,
+}
+
+impl Trainer {
+    /// Takes a model and prepares it for training on its device; frozen parameters stay frozen.
+    pub fn new(model: Qwen2, settings: &TrainerSettings) -> Self {
+        let adam = AdamWConfig::new()
+            .with_beta_2(0.98)
+            .with_epsilon(1e-8)
+            .with_weight_decay(settings.weight_decay as f32);
+        let mut optimizer = adam.init();
+        if settings.muon {
+            let matrices = ParamGroup::from_predicate("_proj.weight");
+            let muon = MuonConfig::new().with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW).build();
+            optimizer = optimizer.with_group(matrices, muon, None);
+        }
+        let on_cpu = is_cpu(&model);
+        Self {
+            cpu_kernels: settings.cpu_kernels && on_cpu && Weights::can_hold(&model),
+            model: Some(model.train()),
+            optimizer,
+            max_grad_norm: settings.max_grad_norm,
+            skipped: 0,
+        }
+    }
+
+    /// Whether the hand-written kernels compute the gradients.
+    pub fn cpu_kernels(&self) -> bool {
+        self.cpu_kernels
+    }
+
+    /// The network, gradients on.
+    pub fn model(&self) -> &Qwen2 {
+        match &self.model {
+            Some(model) => model,
+            None => unreachable!("the model is only absent inside apply"),
+        }
+    }
+
+    /// A snapshot without gradients, for sampling and scoring.
+    pub fn policy(&self) -> Qwen2 {
+        self.model().valid()
+    }
+
+    /// Steps whose gradient was not finite and that were therefore left out.
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// Clips by the global norm and takes one AdamW step. Returns the norm before clipping.
+    ///
+    /// A gradient that is not finite changes nothing and is counted.
+    pub fn apply(&mut self, mut gradients: GradientsParams, learning_rate: f64) -> f64 {
+        let mut norm = SquaredNorm {
+            gradients: &gradients,
+            sum: 0.0,
+        };
+        self.model().visit(&mut norm);
+        let norm = norm.sum.sqrt();
+        if !norm.is_finite() {
+            self.skipped += 1;
+            return norm;
+        }
+        let Some(mut model) = self.model.take() else {
+            unreachable!("the model is only absent inside apply")
+        };
+        if norm > self.max_grad_norm {
+            model = model.map(&mut Scale {
+                gradients: &mut gradients,
+                factor: self.max_grad_norm / norm,
+            });
+        }
+        self.model = Some(self.optimizer.step(learning_rate, model, gradients));
+        norm
+    }
+}
+
+struct SquaredNorm<'a> {
+    gradients: &'a GradientsParams,
+    sum: f64,
+}
+
+impl ModuleVisitor for SquaredNorm<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.get::<D>(param.id) {
+            self.sum += f64::from(gradient.square().sum().into_scalar::<f32>());
+        }
+    }
+}
+
+struct Scale<'a> {
+    gradients: &'a mut GradientsParams,
+    factor: f64,
+}
+
+impl ModuleMapper for Scale<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
+            self.gradients.register(param.id, gradient.mul_scalar(self.factor));
+        }
+        param
+    }
+}
+
+/// Whether the weights lie in ordinary memory (the flex backend).
+fn is_cpu(model: &Qwen2) -> bool {
+    format!("{:?}", model.device()).to_lowercase().contains("flex")
+}
+
+/// Linear warm-up over the first `warmup` share of the steps, then cosine decay to a tenth.
+pub fn learning_rate(peak: f64, step: usize, steps: usize, warmup: f64) -> f64 {
+    let done = step as f64 / steps.max(1) as f64;
+    if done < warmup {
+        return peak * (step + 1) as f64 / (warmup * steps as f64).max(1.0);
+    }
+    let rest = ((done - warmup) / (1.0 - warmup)).min(1.0);
+    peak * (0.1 + 0.45 * (1.0 + (std::f64::consts::PI * rest).cos()))
+}

@@ -1,0 +1,91 @@
+/** Building DOM without markup strings: text is always text, so words from a language model can never become markup. */
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/**
+ * @typedef {Node | string | number | null | undefined | false} Child
+ * @typedef {Record<string, string | number | boolean | null | undefined>} Attributes
+ */
+
+/**
+ * @template {Element} E
+ * @param {E} element
+ * @param {Attributes} attributes `false`, null and undefined leave an attribute out, `true` sets it empty
+ * @param {Child[]} children
+ * @returns {E}
+ */
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    element.setAttribute(name, value === true ? '' : String(value));
+  }
+  element.append(...children.filter(isShown).map((child) => (child instanceof Node ? child : String(child))));
+  return element;
+}
+
+/**
+ * @param {Child} child
+ * @returns {child is Node | string | number}
+ */
+function isShown(child) {
+  return child !== null && child !== undefined && child !== false;
+}
+
+/**
+ * An HTML element with attributes and children; strings become text nodes.
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Attributes} [attributes]
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function el(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/**
+ * The same for SVG.
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag
+ * @param {Attributes} [attributes]
+ * @param {...Child} children
+ * @returns {SVGElementTagNameMap[K]}
+ */
+export function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/**
+ * A `<button type="button">` with its click handler.
+ * @param {Attributes} attributes
+ * @param {(event: MouseEvent) => void} onClick
+ * @param {...Child} children
+ */
+export function button(attributes, onClick, ...children) {
+  const element = el('button', { type: 'button', ...attributes }, ...children);
+  element.addEventListener('click', onClick);
+  return element;
+}
+
+/**
+ * The element with this id; its absence is a mistake in index.html.
+ * @param {string} id
+ */
+export function byId(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`index.html has no element with id "${id}"`);
+  return element;
+}
+
+/**
+ * Sets a custom property through the CSSOM, which a policy without inline styles allows.
+ * @template {HTMLElement | SVGElement} E
+ * @param {E} element
+ * @param {string} name
+ * @param {string | number} value
+ * @returns {E}
+ */
+export function withProperty(element, name, value) {
+  element.style.setProperty(name, String(value));
+  return element;
+}

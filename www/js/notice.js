@@ -1,0 +1,61 @@
+/** The two things that can stand in place of content: progress while it is prepared, and a fault with its way out. */
+import { button, el } from './dom.js';
+import { wording } from './errors.js';
+import { bytes } from './format.js';
+
+/** @typedef {import('./types.js').Phase} Phase */
+
+/** @type {[Phase, string][]} */
+const PHASES = [
+  ['engine', 'The scorer'],
+  ['artefact', 'Model, catalogue and reasons'],
+  ['check', 'Checking every byte and starting'],
+];
+
+/**
+ * A panel that shows how far loading is.
+ * @returns {{element: HTMLElement, update: (progress: import('./types.js').Progress) => void}}
+ */
+export function progressPanel() {
+  const rows = PHASES.map(([phase, label]) => {
+    const amount = el('span', { class: 'progress-amount' });
+    const bar = el('progress', { 'aria-label': label, max: 1, value: 0 });
+    const row = el('li', { class: 'progress-row' }, el('span', {}, label), amount, bar);
+    return { phase, row, amount, bar };
+  });
+  const list = el('ol', { class: 'progress-list' }, ...rows.map(({ row }) => row));
+  const element = el('div', { class: 'notice notice-progress' }, el('h2', {}, 'Getting ready'), list);
+
+  return {
+    element,
+    update({ phase, loaded, total }) {
+      const at = rows.findIndex((row) => row.phase === phase);
+      rows.forEach(({ row, bar }, index) => {
+        row.classList.toggle('is-active', index === at);
+        if (index < at) bar.value = 1;
+      });
+      const current = rows[at];
+      if (!current) return;
+      if (total) current.bar.value = Math.min(1, loaded / total);
+      else current.bar.removeAttribute('value');
+      if (loaded > 0) current.amount.textContent = total ? `${bytes(loaded)} of ${bytes(total)}` : bytes(loaded);
+    },
+  };
+}
+
+/**
+ * A panel that says what went wrong, in words for a visitor, with a button where trying again can help.
+ * @param {import('./types.js').Fault} fault
+ * @param {() => void} onRetry
+ */
+export function faultPanel(fault, onRetry) {
+  const { title, advice, action } = wording(fault);
+  return el(
+    'div',
+    { class: 'notice notice-fault', role: 'alert', 'data-kind': fault.kind },
+    el('h2', {}, title),
+    el('p', {}, advice),
+    el('p', { class: 'notice-detail' }, fault.message),
+    action ? button({ class: 'button button-strong' }, onRetry, action) : null,
+  );
+}

@@ -1,0 +1,88 @@
+/** One row of the ranked list: title, its leading reason in words, and the drawer with what carried it. */
+import { cover } from './cover.js';
+import { button, el } from './dom.js';
+import { evidence } from './evidence.js';
+import { plural, score, viewerName } from './format.js';
+import { attributeLine, voice } from './pieces.js';
+
+/** @typedef {import('./types.js').Recommendation} Recommendation */
+
+/**
+ * @param {Recommendation} row
+ * @param {object} context
+ * @param {import('./types.js').CatalogueItem[]} context.catalogue
+ * @param {boolean} context.dated
+ * @param {import('./types.js').ArtefactUser} context.viewer
+ * @param {number|null} context.heldOut index of the item really taken next
+ */
+export function recommendationRow(row, context) {
+  const item = /** @type {import('./types.js').CatalogueItem} */ (context.catalogue[row.item]);
+  const truth = row.item === context.heldOut;
+  const drawerId = `why-${row.item}`;
+  const drawer = el('div', { id: drawerId, class: 'drawer', hidden: true });
+  const toggle = button(
+    { class: 'button button-why', 'aria-expanded': 'false', 'aria-controls': drawerId },
+    () => {
+      const open = drawer.hidden;
+      // Drawn when first asked for: ten closed drawers cost nothing.
+      if (open && drawer.childElementCount === 0) drawer.append(evidence(row, context));
+      drawer.hidden = !open;
+      toggle.setAttribute('aria-expanded', String(open));
+    },
+    el('span', {}, 'What carried it'),
+    el('span', { class: 'visually-hidden' }, `: ${item.title}`),
+  );
+
+  return el(
+    'li',
+    { class: 'recommendation', 'data-item': row.item, 'data-truth': truth ? 'true' : null },
+    el('span', { class: 'rank' }, el('span', { class: 'visually-hidden' }, 'Rank '), row.rank),
+    cover(item),
+    el(
+      'div',
+      { class: 'recommendation-head' },
+      el('h3', { dir: 'auto' }, item.title),
+      truth ? el('span', { class: 'truth-pill' }, 'really taken next') : null,
+      attributeLine(item, 5),
+    ),
+    el(
+      'div',
+      { class: 'recommendation-body' },
+      leadingReason(row),
+      leaningOn(row, context.catalogue),
+      el(
+        'div',
+        { class: 'recommendation-foot' },
+        toggle,
+        el('span', { class: 'facts' }, `score ${score(row.score)} · taken ${plural(item.count, 'time')} in training`),
+      ),
+      drawer,
+    ),
+  );
+}
+
+/**
+ * The two titles of the history that spoke most for this one.
+ * @param {Recommendation} row
+ * @param {import('./types.js').CatalogueItem[]} catalogue
+ */
+function leaningOn(row, catalogue) {
+  const titles = new Set(row.history.filter(({ weight }) => weight > 0).map(({ item }) => catalogue[item]?.title));
+  const [first, second] = [...titles].map((title) => el('em', { dir: 'auto' }, title));
+  if (!first) return null;
+  return el('p', { class: 'leaning' }, 'Leans most on ', first, ...(second ? [' and ', second] : []), ' in this history.');
+}
+
+/** @param {Recommendation} row */
+function leadingReason(row) {
+  const [leading] = row.reasons;
+  if (!leading) {
+    return el('p', { class: 'muted leading-reason' }, 'No reason has been written for this title yet; the score rests on the history.');
+  }
+  return el(
+    'figure',
+    { class: 'leading-reason' },
+    voice('blockquote', leading.text),
+    leading.viewer === null ? null : el('figcaption', {}, `the leading reason, written for ${viewerName(leading.viewer)}`),
+  );
+}

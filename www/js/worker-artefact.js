@@ -1,0 +1,115 @@
+/** The artefact's readable part (catalogue, users, reasons, results) and what the page needs from it. Runs in the worker. */
+import { featuredViewers, tasteLabels } from './taste.js';
+
+/** @typedef {import('./types.js').ArtefactUser} ArtefactUser */
+/** @typedef {import('./types.js').ArtefactReason} ArtefactReason */
+/** @typedef {import('./types.js').CatalogueItem} CatalogueItem */
+
+/** Calendar times lie between 1980 and 2100; a source that only orders its events has small numbers. */
+const CALENDAR = { from: 315_532_800, to: 4_102_444_800 };
+
+/** @param {string} file @param {string} message @returns {import('./types.js').Fault} */
+const malformed = (file, message) => ({ kind: 'malformed', message, file });
+
+/**
+ * @param {Map<string, Uint8Array>} files
+ * @param {string} name
+ * @returns {any}
+ */
+function json(files, name) {
+  const bytes = files.get(name);
+  if (!bytes) throw malformed('manifest.json', `manifest.json does not list ${name}.`);
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw malformed(name, `${name} is not valid JSON.`);
+  }
+}
+
+/**
+ * @param {string} manifestText
+ * @param {Map<string, Uint8Array>} files contents already checked against the manifest
+ */
+export function readArtefact(manifestText, files) {
+  const catalogue = json(files, 'catalogue.json');
+  if (!Array.isArray(catalogue) || catalogue.length === 0) throw malformed('catalogue.json', 'catalogue.json holds no items.');
+  const users = json(files, 'users.json');
+  if (!Array.isArray(users) || users.length === 0) throw malformed('users.json', 'users.json holds no users.');
+  const known = (/** @type {any} */ item) => Number.isInteger(item) && item >= 0 && item < catalogue.length;
+  users.forEach((user, index) => {
+    const sound = Array.isArray(user.history) && user.history.every((/** @type {any} */ event) => known(event.item));
+    if (!sound || !(user.held_out === null || known(user.held_out))) {
+      throw malformed('users.json', `users.json, user ${index}: an item is not in the catalogue.`);
+    }
+  });
+  const reasons = json(files, 'reasons.json');
+  if (!Array.isArray(reasons) || reasons.length !== catalogue.length) {
+    throw malformed('reasons.json', 'reasons.json does not hold one list per catalogue item.');
+  }
+  const results = files.has('results.json') ? json(files, 'results.json') : null;
+  return new Artefact(JSON.parse(manifestText), catalogue, users, reasons, results);
+}
+
+/** The artefact after checking: index access is safe for every index that the files themselves name. */
+export class Artefact {
+  /**
+   * @param {import('./types.js').Manifest} manifest
+   * @param {CatalogueItem[]} catalogue
+   * @param {ArtefactUser[]} users
+   * @param {ArtefactReason[][]} reasons per item
+   * @param {import('./types.js').Results|null} results
+   */
+  constructor(manifest, catalogue, users, reasons, results) {
+    this.manifest = manifest;
+    this.catalogue = catalogue;
+    this.users = users;
+    this.reasons = reasons;
+    this.results = results;
+  }
+
+  /** What the page holds for the whole visit. @returns {Omit<import('./types.js').Loaded, 'backend'>} */
+  overview() {
+    const labels = tasteLabels(this.catalogue, this.users);
+    const viewers = this.users.map((user, index) => ({
+      key: user.key,
+      tastes: (labels[index] ?? []).map((taste) => taste.value),
+      length: user.history.length,
+    }));
+    const first = this.users.find((user) => user.history.length > 0)?.history[0]?.time ?? 0;
+    const dated = first >= CALENDAR.from && first <= CALENDAR.to;
+    const featured = featuredViewers(this.users, labels, 6);
+    const { manifest, catalogue, results } = this;
+    return { manifest, catalogue, viewers, featured, dated, results };
+  }
+
+  /** @param {number} index @returns {ArtefactUser} */
+  user(index) {
+    const user = this.users[index];
+    if (!user) throw { kind: 'no-such-viewer', message: `There is no viewer number ${index}.` };
+    return user;
+  }
+
+  /**
+   * Attaches to each weight the words it belongs to, heaviest first.
+   * @param {import('./types.js').RawRanking} raw
+   * @returns {import('./types.js').Ranking}
+   */
+  withWords(raw) {
+    const heaviest = (/** @type {{weight: number}} */ a, /** @type {{weight: number}} */ b) =>
+      Math.abs(b.weight) - Math.abs(a.weight);
+    const recommendations = raw.recommendations.map((row) => ({
+      ...row,
+      reasons: row.reasons.map((reason) => this.#words(row.item, reason)).filter((reason) => reason !== null).sort(heaviest),
+      history: [...row.history].sort(heaviest),
+    }));
+    return { ...raw, recommendations };
+  }
+
+  /** @param {number} item @param {import('./types.js').RawReason} raw @returns {import('./types.js').Reason|null} */
+  #words(item, { index, weight }) {
+    const stored = this.reasons[item]?.[index];
+    if (!stored) return null;
+    const writer = stored.user === null ? undefined : this.users[stored.user];
+    return { weight, text: stored.text, viewer: writer?.key ?? null, time: stored.time ?? null };
+  }
+}

@@ -1,0 +1,21 @@
+/** Turns whatever was thrown inside the worker into one fault: a kind to branch on, a sentence, the file if there is one. */
+
+/**
+ * @param {unknown} thrown
+ * @returns {import('./types.js').Fault}
+ */
+export function toFault(thrown) {
+  if (thrown instanceof WebAssembly.RuntimeError) {
+    // A trap: details are for the console, not for the visitor.
+    console.error(thrown);
+    return { kind: 'crashed', message: 'The scorer stopped in the middle of its work.' };
+  }
+  if (typeof thrown === 'object' && thrown !== null) {
+    const { kind, message, file } = /** @type {Record<string, unknown>} */ (thrown);
+    if (typeof kind === 'string' && typeof message === 'string') {
+      return typeof file === 'string' ? { kind, message, file } : { kind, message };
+    }
+  }
+  console.error(thrown);
+  return { kind: 'unexpected', message: 'Something happened here that the page has no name for.' };
+}

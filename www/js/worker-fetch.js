@@ -1,0 +1,145 @@
+/** Fetching with byte-true progress: the engine (wasm) and the artefact's files. Runs in the worker. */
+
+/** @typedef {(loaded: number, total: number|null) => void} OnBytes */
+/** @typedef {import('./types.js').ArtefactFile} ArtefactFile */
+
+const FORMAT = 'curec-artefact';
+const VERSION = 1;
+/** More than any sensible artefact, less than what would bring a browser tab down. */
+const MOST_BYTES = 1 << 29;
+/** File names come from the manifest, so they are checked before they become addresses. */
+const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/** @param {string} kind @param {string} message @param {string} [file] @returns {import('./types.js').Fault} */
+const fault = (kind, message, file) => ({ kind, message, ...(file ? { file } : {}) });
+
+/**
+ * Fetches, or throws a fault that tells "not there" from "no connection".
+ * @param {URL} url @param {string} file @param {RequestInit} options
+ */
+async function get(url, file, options) {
+  let response;
+  try {
+    response = await fetch(url, { credentials: 'same-origin', ...options });
+  } catch {
+    throw fault('network', `${file} could not be fetched: the connection failed.`, file);
+  }
+  if (!response.ok) {
+    const kind = response.status === 404 || response.status === 410 ? 'missing' : 'network';
+    throw fault(kind, `${file} could not be fetched: the server answered ${response.status}.`, file);
+  }
+  return response;
+}
+
+/**
+ * The wasm-bindgen module, started. Its wasm is streamed through a byte counter into compilation.
+ * @param {URL} base @param {OnBytes} onBytes
+ * @returns {Promise<import('./types.js').Engine>}
+ */
+export async function fetchEngine(base, onBytes) {
+  const script = new URL('curec-web.js', base).href;
+  /** @type {import('./types.js').Engine} */
+  let engine;
+  try {
+    engine = await import(script);
+  } catch {
+    throw fault('missing', 'curec-web.js could not be loaded.', 'curec-web.js');
+  }
+  const name = 'curec-web_bg.wasm';
+  const response = await get(new URL(name, base), name, { cache: 'no-cache' });
+  // With a content encoding the declared length counts compressed bytes, while the stream yields plain ones.
+  const declared = Number(response.headers.get('content-length'));
+  const total = declared > 0 && !response.headers.has('content-encoding') ? declared : null;
+  let loaded = 0;
+  const counted = response.body?.pipeThrough(
+    new TransformStream({
+      transform(chunk, controller) {
+        loaded += chunk.byteLength;
+        onBytes(loaded, total);
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+  try {
+    const headers = { 'Content-Type': 'application/wasm' };
+    await engine.default({ module_or_path: new Response(counted ?? null, { headers }) });
+  } catch (error) {
+    console.warn(error);
+    throw fault('engine', 'The scorer arrived incomplete or cannot run in this browser.', name);
+  }
+  return engine;
+}
+
+/**
+ * The manifest's file list, checked only as far as fetching needs; the scorer checks the rest.
+ * @param {string} text
+ * @returns {ArtefactFile[]}
+ */
+function filesOf(text) {
+  let manifest;
+  try {
+    manifest = JSON.parse(text);
+  } catch {
+    throw fault('malformed', 'manifest.json is not valid JSON.', 'manifest.json');
+  }
+  if (manifest?.format !== FORMAT || manifest.version !== VERSION) {
+    throw fault('version', `manifest.json is not a ${FORMAT} of version ${VERSION}.`, 'manifest.json');
+  }
+  const files = Array.isArray(manifest.files) ? manifest.files : [];
+  for (const file of files) {
+    const sound = PLAIN_NAME.test(String(file?.name)) && Number.isSafeInteger(file.bytes) && file.bytes >= 0 && file.bytes <= MOST_BYTES;
+    if (!sound) throw fault('malformed', 'manifest.json lists a file without a plain name and size.', 'manifest.json');
+  }
+  if (files.length === 0) throw fault('malformed', 'manifest.json lists no files.', 'manifest.json');
+  return files;
+}
+
+/**
+ * All files of the artefact at once, with one progress over all of them.
+ * @param {URL} base folder, ending in a slash @param {OnBytes} onBytes
+ * @returns {Promise<{manifestText: string, files: Map<string, Uint8Array>}>}
+ */
+export async function fetchArtefact(base, onBytes) {
+  const manifestText = await (await get(new URL('manifest.json', base), 'manifest.json', { cache: 'no-cache' })).text();
+  const list = filesOf(manifestText);
+  const total = list.reduce((sum, file) => sum + file.bytes, 0);
+  let loaded = 0;
+  const stop = new AbortController();
+  const count = (/** @type {number} */ bytes) => onBytes((loaded += bytes), total);
+  try {
+    const contents = await Promise.all(list.map((file) => fetchFile(base, file, stop.signal, count)));
+    return { manifestText, files: new Map(list.map((file, i) => [file.name, contents[i] ?? new Uint8Array()])) };
+  } finally {
+    stop.abort(); // after a failure, spare the visitor the rest; after success this does nothing
+  }
+}
+
+/**
+ * @param {URL} base @param {ArtefactFile} file @param {AbortSignal} signal @param {(bytes: number) => void} count
+ * @returns {Promise<Uint8Array>}
+ */
+async function fetchFile(base, file, signal, count) {
+  const url = new URL(file.name, base);
+  // The hash in the address keeps a cached file of an older artefact from meeting a newer manifest.
+  url.searchParams.set('v', String(file.sha256).slice(0, 16));
+  const response = await get(url, file.name, { signal });
+  const content = new Uint8Array(file.bytes);
+  const reader = response.body?.getReader();
+  let filled = 0;
+  while (reader) {
+    const part = await reader.read().catch(() => {
+      throw fault('truncated', `${file.name} broke off after ${filled} of ${file.bytes} bytes.`, file.name);
+    });
+    if (part.done) break;
+    if (filled + part.value.byteLength > file.bytes) {
+      throw fault('tampered', `${file.name} is longer than the ${file.bytes} bytes it should have.`, file.name);
+    }
+    content.set(part.value, filled);
+    filled += part.value.byteLength;
+    count(part.value.byteLength);
+  }
+  if (filled < file.bytes) {
+    throw fault('truncated', `${file.name} ended after ${filled} of ${file.bytes} bytes.`, file.name);
+  }
+  return content;
+}

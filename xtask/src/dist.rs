@@ -1,0 +1,231 @@
+//! `cargo xtask dist`: the page as a static folder for any host.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::setup::{self, PageTools, wasm};
+use crate::stamp::{Stamp, fingerprint};
+use crate::workspace::{Workspace, command};
+use crate::{size, step, strip};
+
+/// What the page is built from; a change in any of them builds it again.
+const SOURCES: [&str; 7] = [
+    "web",
+    "www",
+    "shared-model",
+    "Cargo.toml",
+    "Cargo.lock",
+    "Trunk.toml",
+    ".cargo/config.toml",
+];
+/// What the page and its artefact may take on the wire, in bytes after gzip.
+pub const BUDGET: u64 = 8_000_000;
+const FILES_SHOWN: usize = 8;
+
+/// What to build and where to.
+pub struct Options {
+    /// The exported artefact that the page shows.
+    pub artefact: PathBuf,
+    /// The folder that becomes the page.
+    pub out: PathBuf,
+    /// Bytes after gzip above which the page counts as too large.
+    pub budget: u64,
+}
+
+/// Sets up what is missing and builds the page, or what of it has changed.
+pub fn build(workspace: &Workspace, options: &Options) -> Result<()> {
+    let out = options.out.as_path();
+    if !options.artefact.join("manifest.json").is_file() {
+        bail!(
+            "no artefact at {}: `cargo xtask demo --no-serve` makes one of the built-in world, and `curec export` one of your own run",
+            options.artefact.display()
+        );
+    }
+    refuse_foreign_folder(out)?;
+    let tools = setup::page(workspace)?;
+    let sources: Vec<PathBuf> = SOURCES
+        .iter()
+        .map(|name| workspace.root.join(name))
+        .collect();
+    let page = fingerprint(&sources)?;
+    let artefact = fingerprint(std::slice::from_ref(&options.artefact))?;
+
+    let mut stamp = Stamp::of(&workspace.target, out);
+    let page_is_there = stamp.has("page", &page) && out.join("index.html").is_file();
+    let artefact_is_there =
+        stamp.has("artefact", &artefact) && out.join("artefact/manifest.json").is_file();
+    if page_is_there && artefact_is_there {
+        println!("   the page in {} is up to date", workspace.show(out));
+        return Ok(());
+    }
+    stamp.forget("artefact")?;
+    if !page_is_there {
+        stamp.forget("page")?;
+        build_page(workspace, &tools, out)?;
+        stamp.note("page", &page)?;
+    }
+    copy_artefact(&options.artefact, &out.join("artefact"))?;
+    let (table, total) = size::report(&size::measure(out)?, FILES_SHOWN);
+    println!("\n{} holds the page:\n{table}", workspace.show(out));
+    if total > options.budget {
+        bail!(
+            "the page takes {} compressed, and {} is the limit: export fewer users, items or reasons, or raise `--max-mb`",
+            size::size(total),
+            size::size(options.budget)
+        );
+    }
+    stamp.note("artefact", &artefact)
+}
+
+/// trunk empties its output folder: anything that does not look like an earlier page is left alone.
+fn refuse_foreign_folder(out: &Path) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(out) else {
+        return Ok(());
+    };
+    let names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
+    let is_page = names.iter().any(|name| name == "index.html")
+        && names.iter().any(|name| {
+            Path::new(name)
+                .extension()
+                .is_some_and(|extension| extension == "wasm")
+        });
+    // What an interrupted build leaves.
+    let is_begun = names.iter().all(|name| name == ".stage");
+    if !is_page && !is_begun {
+        bail!(
+            "{} holds something that is no page of ours, and building would delete it: choose another folder with `--out`",
+            out.display()
+        );
+    }
+    Ok(())
+}
+
+fn build_page(workspace: &Workspace, tools: &PageTools, out: &Path) -> Result<()> {
+    // Compiled here and not inside trunk: with the network (new crates may be missing) and with cargo's own progress bar.
+    let mut cargo = workspace.cargo();
+    cargo.args([
+        "build",
+        "--release",
+        "--package",
+        "curec-web",
+        "--lib",
+        "--target",
+        wasm::TARGET,
+    ]);
+    step::run(
+        "compile the scorer for WebAssembly",
+        cargo.envs(tools.wasm.environment()),
+    )?;
+    step::run("build the page", &mut trunk(workspace, tools, out)?)?;
+    for file in wasm_files(out)? {
+        strip::strip_file(&file)?;
+    }
+    Ok(())
+}
+
+fn trunk(workspace: &Workspace, tools: &PageTools, out: &Path) -> Result<Command> {
+    let folder = tools
+        .bin
+        .wasm_bindgen
+        .parent()
+        .context("wasm-bindgen has no folder")?
+        .to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path)))
+        .context("the folder of the tools cannot stand in PATH")?;
+    let mut command = command(&tools.bin.trunk);
+    command
+        .args(["build", "--release", "--offline", "--dist"])
+        .arg(out)
+        .current_dir(&workspace.root)
+        .env("PATH", path)
+        .env("TRUNK_SKIP_VERSION_CHECK", "true")
+        .envs(tools.wasm.environment());
+    if std::env::var_os("NO_COLOR").is_some() {
+        // trunk 0.21 reads this variable as a boolean and refuses the usual `1`.
+        command.env("NO_COLOR", "true");
+    }
+    Ok(command)
+}
+
+fn wasm_files(out: &Path) -> Result<Vec<PathBuf>> {
+    let entries =
+        std::fs::read_dir(out).with_context(|| format!("cannot list {}", out.display()))?;
+    Ok(entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "wasm")
+        })
+        .collect())
+}
+
+/// Replaces the artefact in the page.
+fn copy_artefact(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        std::fs::remove_dir_all(to).with_context(|| format!("cannot replace {}", to.display()))?;
+    }
+    copy_folder(from, to)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("curec-dist-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("made");
+        folder
+    }
+
+    #[test]
+    fn only_an_earlier_page_may_be_replaced() {
+        let out = folder("foreign");
+        assert!(refuse_foreign_folder(&out.join("missing")).is_ok());
+        assert!(
+            refuse_foreign_folder(&out).is_ok(),
+            "an empty folder is free"
+        );
+        std::fs::write(out.join("index.html"), "mine").expect("written");
+        let error = refuse_foreign_folder(&out).expect_err("not ours");
+        assert!(error.to_string().contains("--out"), "{error}");
+        std::fs::write(out.join("scorer_bg.wasm"), "").expect("written");
+        assert!(refuse_foreign_folder(&out).is_ok());
+        std::fs::remove_dir_all(out).expect("removed");
+    }
+
+    #[test]
+    fn an_artefact_is_replaced_whole() {
+        let (from, to) = (folder("from"), folder("to"));
+        std::fs::create_dir_all(from.join("sub")).expect("made");
+        std::fs::write(from.join("sub/new"), "new").expect("written");
+        std::fs::write(to.join("old"), "old").expect("written");
+        copy_artefact(&from, &to).expect("copied");
+        assert_eq!(
+            std::fs::read_to_string(to.join("sub/new")).expect("read"),
+            "new"
+        );
+        assert!(!to.join("old").exists());
+        std::fs::remove_dir_all(from).expect("removed");
+        std::fs::remove_dir_all(to).expect("removed");
+    }
+}

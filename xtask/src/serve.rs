@@ -1,0 +1,289 @@
+//! A small static file server for the built page, on this machine only.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
+
+const WORKERS: usize = 4;
+
+/// Sent with every answer. The page carries its own, stricter content policy in its HTML; this one holds for every file and adds
+/// what only a server can say (no frames around the page).
+const HEADERS: [(&str, &str); 8] = [
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Embedder-Policy", "require-corp"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    (
+        "Permissions-Policy",
+        "camera=(), microphone=(), geolocation=()",
+    ),
+    ("Cache-Control", "no-cache"),
+];
+
+/// Takes the port, or says what to do when another program has it.
+pub fn bind(port: u16) -> Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => anyhow!(
+            "port {port} is in use: stop the program that has it, or choose another with `--port {}`",
+            port.saturating_add(1)
+        ),
+        ErrorKind::PermissionDenied => {
+            anyhow!("port {port} is not open to ordinary users: choose one above 1023 with `--port`")
+        }
+        _ => anyhow!("cannot listen on 127.0.0.1:{port}: {error}"),
+    })
+}
+
+/// Serves a folder until the process is stopped.
+pub fn serve(folder: &Path, listener: TcpListener) -> Result<()> {
+    let root = folder
+        .canonicalize()
+        .with_context(|| format!("no page at {}", folder.display()))?;
+    let address = listener.local_addr().context("the port has no address")?;
+    let server = Server::from_listener(listener, None)
+        .map_err(|error| anyhow!("cannot serve on {address}: {error}"))?;
+    let server = Arc::new(server);
+    println!("\nThe page is at http://{address}/ (Ctrl-C stops)");
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Ok(request) = server.recv() {
+                    // A visitor who closes the tab in the middle of a file is no error of ours.
+                    let _ = answer(&root, request);
+                }
+            });
+        }
+    });
+    bail!("the server on {address} ended by itself")
+}
+
+fn answer(root: &Path, request: Request) -> std::io::Result<()> {
+    if !matches!(request.method(), Method::Get | Method::Head) {
+        return refuse(request, 405, "only GET and HEAD are answered here\n");
+    }
+    let opened =
+        file_for(root, request.url()).and_then(|path| Some((File::open(&path).ok()?, path)));
+    let Some((file, path)) = opened else {
+        return refuse(request, 404, "not found\n");
+    };
+    let mut response = Response::from_file(file);
+    if let Some(header) = header("Content-Type", content_type(&path)) {
+        response.add_header(header);
+    }
+    request.respond(with_headers(response))
+}
+
+fn refuse(request: Request, code: u16, text: &str) -> std::io::Result<()> {
+    let response = Response::from_string(text).with_status_code(StatusCode(code));
+    request.respond(with_headers(response))
+}
+
+fn with_headers<R: std::io::Read>(mut response: Response<R>) -> Response<R> {
+    for header in HEADERS
+        .iter()
+        .filter_map(|(name, value)| header(name, value))
+    {
+        response.add_header(header);
+    }
+    response
+}
+
+fn header(name: &str, value: &str) -> Option<Header> {
+    Header::from_bytes(name, value).ok()
+}
+
+/// The file a URL stands for: below `root` after following links, never hidden, never a folder.
+fn file_for(root: &Path, url: &str) -> Option<PathBuf> {
+    let relative = relative_path(url)?;
+    let path = root.join(relative).canonicalize().ok()?;
+    (path.starts_with(root) && path.is_file()).then_some(path)
+}
+
+/// A URL's path as a relative file path; `None` for anything that tries to leave the folder or names hidden files.
+fn relative_path(url: &str) -> Option<PathBuf> {
+    let path = url.split(['?', '#']).next()?;
+    let decoded = percent_decode(path.strip_prefix('/')?)?;
+    if decoded.is_empty() {
+        return Some(PathBuf::from("index.html"));
+    }
+    if decoded.contains(['\0', '\\']) {
+        return None;
+    }
+    let path = PathBuf::from(decoded);
+    let fits = path.components().all(|part| match part {
+        Component::Normal(name) => !name.to_string_lossy().starts_with('.'),
+        _ => false,
+    });
+    fits.then_some(path)
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digits = [rest.next()?, rest.next()?];
+            if !digits.iter().all(u8::is_ascii_hexdigit) {
+                return None;
+            }
+            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The media type a browser needs; WebAssembly and modules are refused under any other.
+fn content_type(path: &Path) -> &'static str {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    match extension.unwrap_or_default().to_ascii_lowercase().as_str() {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "wasm" => "application/wasm",
+        "json" | "map" => "application/json",
+        "webmanifest" => "application/manifest+json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "txt" | "md" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn ordinary_addresses() {
+        let path = |url| relative_path(url).map(|path| path.display().to_string());
+        assert_eq!(path("/").as_deref(), Some("index.html"));
+        assert_eq!(path("/?user=3").as_deref(), Some("index.html"));
+        assert_eq!(
+            path("/artefact/manifest.json").as_deref(),
+            Some("artefact/manifest.json")
+        );
+        assert_eq!(path("/a%20b.js").as_deref(), Some("a b.js"));
+    }
+
+    #[test]
+    fn nothing_leaves_the_folder() {
+        for url in [
+            "/../secret",
+            "/a/../../secret",
+            "/%2e%2e/secret",
+            "/..%2fsecret",
+            "/..%5csecret",
+            "//etc/passwd",
+            "/%2fetc/passwd",
+            "/.git/config",
+            "/a/.hidden",
+            "/a%00.html",
+            "/%zz",
+            "/%+1",
+            "/%2",
+            "/%ff",
+            "etc/passwd",
+            "http://example.org/",
+        ] {
+            assert_eq!(relative_path(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn media_types() {
+        assert_eq!(content_type(Path::new("a/b_bg.wasm")), "application/wasm");
+        assert_eq!(
+            content_type(Path::new("worker.mjs")),
+            "text/javascript; charset=utf-8"
+        );
+        assert_eq!(
+            content_type(Path::new("INDEX.HTML")),
+            "text/html; charset=utf-8"
+        );
+        assert_eq!(
+            content_type(Path::new("model.bin")),
+            "application/octet-stream"
+        );
+        assert_eq!(
+            content_type(Path::new("LICENSE")),
+            "application/octet-stream"
+        );
+    }
+
+    #[test]
+    fn a_taken_port_is_explained() {
+        let taken = bind(0).expect("a free port");
+        let port = taken.local_addr().expect("bound").port();
+        let error = bind(port).expect_err("it is taken");
+        assert!(error.to_string().contains("--port"), "{error}");
+    }
+
+    /// One raw request to a server of its own; returns the whole answer as text.
+    fn ask(root: &Path, request: &str) -> String {
+        let listener = bind(0).expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let root = root.to_owned();
+        std::thread::spawn(move || serve(&root, listener));
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("answered");
+        text
+    }
+
+    fn get(root: &Path, path: &str) -> String {
+        ask(
+            root,
+            &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+        )
+    }
+
+    #[test]
+    fn the_server_answers_with_type_and_policy_and_hides_the_rest() {
+        let folder = std::env::temp_dir().join(format!("curec-serve-{}", std::process::id()));
+        let root = folder.join("page");
+        std::fs::create_dir_all(root.join("sub")).expect("made");
+        std::fs::write(root.join("index.html"), "<p>hello").expect("written");
+        std::fs::write(root.join("x.wasm"), "code").expect("written");
+        std::fs::write(folder.join("secret"), "secret").expect("written");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(folder.join("secret"), root.join("link")).expect("linked");
+
+        let page = get(&root, "/");
+        assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+        assert!(page.ends_with("<p>hello"), "{page}");
+        assert!(page.contains("X-Content-Type-Options: nosniff"), "{page}");
+        assert!(page.contains("frame-ancestors 'none'"), "{page}");
+        assert!(get(&root, "/x.wasm").contains("Content-Type: application/wasm"));
+        for path in ["/sub", "/sub/", "/link", "/../secret", "/missing.js"] {
+            let answer = get(&root, path);
+            assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+        }
+        let posted = ask(
+            &root,
+            "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        );
+        assert!(posted.starts_with("HTTP/1.1 405"), "{posted}");
+        std::fs::remove_dir_all(folder).expect("removed");
+    }
+}
