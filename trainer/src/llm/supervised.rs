@@ -27,7 +27,7 @@ impl Default for SupervisedConfig {
         Self {
             learning_rate: 2e-3,
             batch_size: 16,
-            prompt_weight: 0.1,
+            prompt_weight: 0.0,
             trainer: TrainerSettings {
                 muon: true,
                 ..TrainerSettings::default()
