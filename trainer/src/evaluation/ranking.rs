@@ -115,20 +115,23 @@ pub fn rank_examples(
         examples,
         seen,
         ranker,
-        &mut |_, target, scores, excluded| {
+        &mut |target, scores, excluded| {
             ranks.push(rank_of(scores, target, excluded));
         },
     )?;
     Ok(ranks)
 }
 
-/// Calls `visit(example, target item, scores, excluded items)` for each example.
+/// Receives a held-out item, the catalogue's scores, and the items that do not compete.
+pub(super) type Visit<'v> = &'v mut dyn FnMut(u32, &[f32], &HashSet<u32>);
+
+/// Calls `visit` for each example in order.
 pub(super) fn visit_scores(
     data: &Dataset,
     examples: &[Example],
     seen: SeenItems,
     ranker: &dyn Ranker,
-    visit: &mut dyn FnMut(Example, u32, &[f32], &HashSet<u32>),
+    visit: Visit,
 ) -> Result<(), RankError> {
     for chunk in examples.chunks(CHUNK) {
         let rows = ranker.scores(chunk)?;
@@ -147,7 +150,7 @@ pub(super) fn visit_scores(
                 excluded.extend(events[..example.position].iter().map(|event| event.item));
                 excluded.remove(&target);
             }
-            visit(example, target, scores, &excluded);
+            visit(target, scores, &excluded);
         }
     }
     Ok(())
@@ -161,7 +164,9 @@ pub fn rank_of(scores: &[f32], target: u32, excluded: &HashSet<u32>) -> u32 {
         .iter()
         .enumerate()
         .filter(|&(item, &score)| {
-            item != target as usize && !(score < own) && !excluded.contains(&(item as u32))
+            item != target as usize
+                && (score >= own || score.is_nan() || own.is_nan())
+                && !excluded.contains(&(item as u32))
         })
         .count();
     before as u32 + 1

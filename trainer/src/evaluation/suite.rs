@@ -104,7 +104,7 @@ fn rank(
             chunk,
             config.seen_items,
             ranker,
-            &mut |_, target, scores, excluded| {
+            &mut |target, scores, excluded| {
                 ranks.push(rank_of(scores, target, excluded));
                 for item in top_items(scores, config.list_length, excluded) {
                     shown[item as usize] += 1;
@@ -125,13 +125,14 @@ fn rank(
     })
 }
 
-/// Popularity, the ID-only model, the full model and its controls, in this order.
+/// Popularity, the ID-only model, `others`, the full model and its controls, in this order.
 ///
 /// A control that the full model does not beat (interval of the paired NDCG@10 difference reaches 0) becomes the first warning.
 pub fn evaluate_reward_models(
     features: Features,
     full: &RewardModel,
     ids_only: Option<&RewardModel>,
+    others: &[(&str, &dyn Ranker)],
     config: &EvaluationConfig,
     device: &Device,
     stop: &AtomicBool,
@@ -169,6 +170,7 @@ pub fn evaluate_reward_models(
             .as_ref()
             .map(|scorer| (IDS_ONLY, scorer as &dyn Ranker)),
     );
+    models.extend_from_slice(others);
     models.push((FULL, &real));
     models.extend(
         controls

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::advantage::group_advantages;
 use super::loss::{LossInputs, LossSettings, grpo_loss, k3};
 use crate::llm::Trainer;
+use crate::llm::cpu::{Network, Sequence, Weights};
 
 /// Settings of alignment by GRPO, shared by `pretrain` and `correct`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,7 +43,7 @@ impl Default for GrpoConfig {
 }
 
 /// A sampled continuation of a prompt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Completion {
     /// New tokens only, the stop token included when it was reached.
     pub ids: Vec<u32>,
@@ -121,29 +122,76 @@ pub fn grpo_step(trainer: &mut Trainer, groups: &[Group], config: &GrpoConfig, l
     if rows.is_empty() {
         return report;
     }
-    let batch = Packed::new(&rows, trainer.model(), config);
-    let log_probs = batch.log_probs(trainer.model(), true, config.temperature);
-    let reference = (config.loss.beta != 0.0).then(|| {
-        let frozen = trainer.model().valid();
-        let log_probs = batch.log_probs(&frozen, false, config.temperature);
-        Tensor::<2>::from_data(log_probs.into_data(), &trainer.model().device())
-    });
-    let inputs = LossInputs {
-        log_probs: log_probs.clone(),
-        behaviour: batch.behaviour.clone(),
-        reference: reference.clone(),
-        advantages: batch.advantages.clone(),
-        mask: batch.mask.clone(),
-    };
-    batch.describe(&mut report, log_probs.detach(), reference, config);
     // Rows left out (flat groups) count in the denominators as they would with zero advantage.
     let share = rows.len() as f64 / completions as f64;
-    let loss = grpo_loss(inputs, &config.loss).mul_scalar(share);
-    report.loss = f64::from(loss.clone().into_scalar::<f32>());
-    let gradients = GradientsParams::from_grads(loss.backward(), trainer.model());
+    let gradients = if trainer.cpu_kernels() && config.loss.beta == 0.0 {
+        cpu_gradients(trainer.model(), &rows, config, share, &mut report)
+    } else {
+        autodiff_gradients(trainer.model(), &rows, config, share, &mut report)
+    };
     report.grad_norm = trainer.apply(gradients, learning_rate);
     report.stepped = report.grad_norm.is_finite();
     report
+}
+
+/// Loss and gradients by burn's autodiff, with the reference pass where β asks for one.
+fn autodiff_gradients(
+    model: &Qwen2,
+    rows: &[Row],
+    config: &GrpoConfig,
+    share: f64,
+    report: &mut StepReport,
+) -> GradientsParams {
+    let batch = Packed::new(rows, model, config);
+    let log_probs = batch.log_probs(model, true, config.temperature);
+    let reference = (config.loss.beta != 0.0).then(|| {
+        let frozen = model.valid();
+        let log_probs = batch.log_probs(&frozen, false, config.temperature);
+        Tensor::<2>::from_data(log_probs.into_data(), &model.device())
+    });
+    batch.describe(report, log_probs.clone().detach(), reference.clone(), config);
+    let loss = grpo_loss(batch.inputs(log_probs, reference), &config.loss).mul_scalar(share);
+    report.loss = f64::from(loss.clone().into_scalar::<f32>());
+    GradientsParams::from_grads(loss.backward(), model)
+}
+
+/// The same by the CPU kernels: log-probabilities first, the loss's derivative with respect to them by autodiff (a few
+/// numbers), then the network's own backward pass. Only without a reference policy.
+fn cpu_gradients(
+    model: &Qwen2,
+    rows: &[Row],
+    config: &GrpoConfig,
+    share: f64,
+    report: &mut StepReport,
+) -> GradientsParams {
+    let sequences: Vec<Sequence> = rows
+        .iter()
+        .map(|row| Sequence {
+            ids: [row.prompt, row.completion.ids.as_slice()].concat(),
+            positions: (row.prompt.len()..row.prompt.len() + row.completion.ids.len()).collect(),
+        })
+        .collect();
+    let temperature = config.temperature as f32;
+    let network = Network::new(Weights::of(model));
+    let batch = Packed::new(rows, model, config);
+    let found = network.log_probs(&sequences, temperature);
+    let mut flat = Vec::with_capacity(rows.len() * batch.longest);
+    for row in &found {
+        flat.extend_from_slice(row);
+        flat.extend(std::iter::repeat_n(0.0, batch.longest - row.len()));
+    }
+    let leaf = Tensor::<2>::from_data(TensorData::new(flat, [rows.len(), batch.longest]), &model.device());
+    let leaf = leaf.require_grad();
+    batch.describe(report, leaf.clone().detach(), None, config);
+    let loss = grpo_loss(batch.inputs(leaf.clone(), None), &config.loss).mul_scalar(share);
+    report.loss = f64::from(loss.clone().into_scalar::<f32>());
+    let slopes = leaf.grad(&loss.backward());
+    let slopes = slopes.and_then(|slopes| slopes.try_into_vec_as::<f32>().ok()).unwrap_or_default();
+    let (_, gradients) = network.gradient(&sequences, temperature, |row, values| {
+        let start = row * batch.longest;
+        slopes.get(start..start + values.len()).map_or_else(|| vec![0.0; values.len()], <[f32]>::to_vec)
+    });
+    gradients.into_gradients(model)
 }
 
 struct Row<'a> {
@@ -202,6 +250,16 @@ impl Packed {
             behaviour: table(behaviour, longest),
             advantages: table(advantages, 1),
             mask: table(mask, longest),
+        }
+    }
+
+    fn inputs(&self, log_probs: Tensor<2>, reference: Option<Tensor<2>>) -> LossInputs {
+        LossInputs {
+            log_probs,
+            behaviour: self.behaviour.clone(),
+            reference,
+            advantages: self.advantages.clone(),
+            mask: self.mask.clone(),
         }
     }
 

@@ -327,72 +327,46 @@ fn the_reward_of_a_reason_is_the_score_with_it_on_the_list() {
         reasons: &reasons,
     };
     let scorer = Scorer::new(untrained(&data), features, &Device::flex()).unwrap();
-    let sigmoid = |logit: f32| 1.0 / (1.0 + (-logit).exp());
-    let example = Example {
-        user: 4,
-        position: 5,
+    let probability = |scorer: &Scorer, item: u32| {
+        let logits = scorer
+            .catalogue(Example {
+                user: 4,
+                position: 5,
+            })
+            .unwrap();
+        1.0 / (1.0 + (-logits[item as usize]).exp())
     };
     let past = timeline.past(4, 5).unwrap();
-    // A full list, a list with room, and one that is empty; candidates that are some other item's reasons.
-    let count = |item: u32| past.reasons(&reasons, item, 3).len();
-    let full = (0..ITEMS).find(|&item| count(item) == 3).unwrap();
-    let partial = (0..ITEMS)
-        .find(|&item| matches!(count(item), 1 | 2))
+    // The history must not hold the item, or rewriting its list would change the states too.
+    let full = (0..ITEMS)
+        .find(|&item| {
+            past.reasons(&reasons, item, 9).len() > 3
+                && past.history().iter().all(|event| event.item != item)
+        })
         .unwrap();
-    for item in [full, partial] {
-        let rows = past.reasons(&reasons, item, 3);
-        let own: Vec<Vec<f32>> = rows
-            .iter()
-            .map(|&row| reasons.vector(row).to_vec())
-            .collect();
-        let candidates = vec![vec![0.9, -0.9, 0.1, 0.5], own[own.len() - 1].clone()];
-        let rewards = scorer.reason_rewards(4, 5, item, &candidates).unwrap();
-        let expected = sigmoid(scorer.catalogue(example).unwrap()[item as usize]);
-        assert!((rewards.baseline - expected).abs() < 1e-6);
-        assert_eq!(rewards.scores.len(), 2);
+    let candidates = vec![vec![0.9, -0.9, 0.1, 0.5], vec![0.0; WIDTH]];
+    let rewards = scorer.reason_rewards(4, 5, full, &candidates).unwrap();
+    assert!((rewards.baseline - probability(&scorer, full)).abs() < 1e-6);
+    assert_eq!(rewards.scores.len(), 2);
 
-        // The same by writing the candidate into a store as the item's newest reason before the moment.
-        for (candidate, reward) in candidates.iter().zip(&rewards.scores) {
-            let mut written = ReasonStore::new(WIDTH);
-            let mut list = own.clone();
-            list.push(candidate.clone());
-            let kept = &list[list.len().saturating_sub(3)..];
-            for (&row, vector) in reasons
-                .visible(item, past.time)
-                .iter()
-                .rev()
-                .take(kept.len())
-                .zip(kept.iter().rev())
-            {
-                written
-                    .insert(&timeline, reasons.entry(row).clone(), vector)
-                    .unwrap();
-            }
-            // Too few old entries to carry the list: reuse an entry of another source by time.
-            if written.len() < kept.len() {
-                continue;
-            }
-            for entry in reasons.entries().iter().filter(|entry| entry.item != item) {
-                let row = reasons.of_source(entry.user, entry.position).unwrap();
-                written
-                    .insert(&timeline, entry.clone(), reasons.vector(row))
-                    .unwrap();
-            }
-            // The history must not contain the item, or its own reasons would change too.
-            if past.history().iter().any(|event| event.item == item) {
-                continue;
-            }
-            let features = Features {
-                reasons: &written,
-                ..features
-            };
-            let other = Scorer::new(scorer.model().clone(), features, &Device::flex()).unwrap();
-            let expected = sigmoid(other.catalogue(example).unwrap()[item as usize]);
-            assert!(
-                (reward - expected).abs() < 1e-6,
-                "item {item}: {reward} {expected}"
-            );
+    // The same by rewriting the store: the list moves on by one, its newest place takes the candidate.
+    let rows = past.reasons(&reasons, full, 3).to_vec();
+    for (candidate, reward) in candidates.iter().zip(&rewards.scores) {
+        let mut moved = reasons.clone();
+        let vectors = [reasons.vector(rows[1]), reasons.vector(rows[2]), candidate];
+        for (&row, vector) in rows.iter().zip(vectors) {
+            moved
+                .insert(&timeline, reasons.entry(row).clone(), vector)
+                .unwrap();
         }
+        let features = Features {
+            reasons: &moved,
+            ..features
+        };
+        let other = Scorer::new(scorer.model().clone(), features, &Device::flex()).unwrap();
+        let expected = probability(&other, full);
+        assert!((reward - expected).abs() < 1e-6, "{reward} {expected}");
+        assert!((reward - rewards.baseline).abs() > 1e-6);
     }
     let none = scorer.reason_rewards(4, 5, full, &[]).unwrap();
     assert!(none.scores.is_empty());
@@ -401,6 +375,32 @@ fn the_reward_of_a_reason_is_the_score_with_it_on_the_list() {
             .reason_rewards(4, 5, full, &[vec![0.0; WIDTH + 1]])
             .is_err()
     );
+
+    let stored = patterns.vector(past.pattern(&patterns).unwrap());
+    let given = scorer
+        .reason_rewards_given_pattern(4, 5, full, &candidates, Some(stored))
+        .unwrap();
+    assert_eq!(given, rewards);
+    let absent = scorer
+        .reason_rewards_given_pattern(4, 5, full, &candidates, None)
+        .unwrap();
+    assert_ne!(absent.baseline, rewards.baseline);
+}
+
+/// An item nobody took before: the candidate is its only reason, the baseline is the learned "no reason yet".
+#[test]
+fn a_reason_for_an_item_without_any() {
+    let data = data(10);
+    let (patterns, reasons) = (PatternStore::new(WIDTH), ReasonStore::new(WIDTH));
+    let features = Features {
+        timeline: Timeline::new(&data),
+        patterns: &patterns,
+        reasons: &reasons,
+    };
+    let scorer = Scorer::new(untrained(&data), features, &Device::flex()).unwrap();
+    let rewards = scorer.reason_rewards(1, 0, 3, &[vec![1.0; WIDTH]]).unwrap();
+    assert!(rewards.baseline.is_finite() && rewards.scores[0].is_finite());
+    assert_ne!(rewards.baseline, rewards.scores[0]);
 }
 
 #[test]

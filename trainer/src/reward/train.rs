@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use curec_shared_model::reward::{ConfigError, RewardModel};
@@ -386,11 +386,14 @@ impl<'a> Run<'a> {
             .chunks(part)
             .map(|part| (part, self.rng.random()))
             .collect();
-        let this = &*self;
+        let (this, shared) = (&*self, parts.len() > 1);
         let work =
             |&(windows, seed): &(&[Window], u64)| -> Result<(GradientsParams, f32), LeakError> {
-                // A fork has leaves of its own, so the threads' graphs stay apart; gradients keep the parameters' identities.
-                let model = model.clone().fork(&this.training);
+                let model = if shared {
+                    model.clone().map(&mut OwnLeaves)
+                } else {
+                    model.clone()
+                };
                 let batch = this.sampler.gather(windows, seed)?;
                 let output = batch_logits(
                     &model,
@@ -515,6 +518,19 @@ fn text_statistics(features: Features) -> Option<(Vec<f32>, Vec<f32>)> {
         mean.into_iter().map(|mean| mean as f32).collect(),
         deviation,
     ))
+}
+
+/// Gives a thread's copy of the model leaves of its own, so that threads' graphs stay apart; gradients keep the parameters' identities.
+/// (`Module::fork` would do the same, but each of its device moves leaves a node in burn 0.22.1's graph registry, and steps slow down.)
+struct OwnLeaves;
+
+impl ModuleMapper for OwnLeaves {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| {
+            let tracked = tensor.is_require_grad();
+            Tensor::from_inner(tensor.inner()).set_require_grad(tracked)
+        })
+    }
 }
 
 fn initialise(model: &RewardModel) {

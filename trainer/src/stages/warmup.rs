@@ -1,0 +1,158 @@
+//! Stage `warmup`: without a checkpoint, a nano Qwen2 with its own tokenizer learns language and output contract from
+//! rationales that are derived from history and metadata (supervised). With a checkpoint there is nothing to do.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use curec_shared_model::qwen2::{Qwen2, Qwen2Config};
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+
+use super::data::load_dataset;
+use super::{Context, LlmPointer};
+use crate::config::Config;
+use crate::data::{Dataset, Item};
+use crate::llm::{ChatTokenizer, Example, LanguageModel, Trainer, learning_rate, supervised_step, train_tokenizer};
+use crate::run::{JsonLines, write_json};
+use crate::tasks::{Question, divide_users, random_position};
+use crate::text::{Known, RationaleWriter, corpus, pattern_prompt, reason_prompt};
+
+pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
+    let config = context.config;
+    if let Some(model) = &config.llm.model {
+        let model = std::path::absolute(model)?;
+        return LlmPointer { model, adapter: None, policy_version: 0 }.write(out);
+    }
+    let dataset = load_dataset(context.run)?;
+    let writer = RationaleWriter::new(&dataset.items, config.prompts.render.clone());
+    let tokenizer = tokenizer(&dataset, &writer, config)?;
+    let model = nano(&tokenizer, config, context);
+    let (users, _) = divide_users(dataset.users.len(), config.prompts.held_out_users, config.seed);
+    let maker = ExampleMaker { dataset: &dataset, writer: &writer, tokenizer: &tokenizer, config, users };
+
+    let settings = &config.warmup;
+    let mut trainer = Trainer::new(model, &settings.supervised.trainer);
+    let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
+    let mut bar = context.progress.bar("warm-up", settings.steps as u64);
+    let mut rng = ChaCha8Rng::seed_from_u64(config.seed ^ 0x77_61_72_6d);
+    let mut smooth = f64::NAN;
+    for step in 0..settings.steps {
+        context.check()?;
+        let short = (step as f64) < settings.short_first * settings.steps as f64;
+        let batch = maker.batch(short, &mut rng)?;
+        let rows: Vec<&Example> = batch.iter().collect();
+        let rate = learning_rate(settings.supervised.learning_rate, step, settings.steps, settings.rise);
+        let (loss, norm) = supervised_step(&mut trainer, &rows, &settings.supervised, rate);
+        smooth = if smooth.is_nan() { loss } else { 0.9 * smooth + 0.1 * loss };
+        metrics.push(&json!({"step": step, "loss": loss, "grad_norm": norm, "learning_rate": rate}))?;
+        bar.set(step as u64 + 1, format!("loss {smooth:.3}"));
+    }
+    ensure!(
+        trainer.skipped() * 10 <= settings.steps,
+        "{} of {} warm-up steps had a gradient that is not finite; lower warmup.supervised.learning_rate",
+        trainer.skipped(),
+        settings.steps
+    );
+    bar.finish(format!("loss {smooth:.3}"));
+    let language = LanguageModel { model: trainer.policy(), tokenizer };
+    language.save(&out.join("model"))?;
+    let pointer = LlmPointer { model: "warmup/model".into(), adapter: None, policy_version: settings.steps as u64 };
+    pointer.write(out)?;
+    write_json(&out.join("report.json"), &json!({
+        "parameters": language.model.config().parameters(), "vocabulary": language.model.config().vocab_size,
+        "steps": settings.steps, "loss": smooth, "skipped": trainer.skipped(),
+    }))
+}
+
+/// A byte-level BPE on the run's own training texts.
+fn tokenizer(dataset: &Dataset, writer: &RationaleWriter, config: &Config) -> Result<ChatTokenizer> {
+    // About 4,000 examples hold every word many times; more only cost time.
+    let per_user = (4_000 / dataset.users.len().max(1)).clamp(1, 10);
+    let texts: Vec<String> = corpus(dataset, writer, per_user, config.seed).collect();
+    Ok(train_tokenizer(texts.into_iter(), config.llm.vocabulary)?)
+}
+
+/// A fresh nano model for this vocabulary.
+fn nano(tokenizer: &ChatTokenizer, config: &Config, context: &Context) -> Qwen2 {
+    let shape = Qwen2Config {
+        vocab_size: tokenizer.vocab_size(),
+        hidden_size: config.llm.hidden_size,
+        intermediate_size: config.llm.intermediate_size,
+        num_hidden_layers: config.llm.layers,
+        num_attention_heads: config.llm.heads,
+        num_key_value_heads: config.llm.kv_heads,
+        rms_norm_eps: 1e-6,
+        rope_theta: 10_000.0,
+        tie_word_embeddings: true,
+        max_position_embeddings: 2048,
+    };
+    let device = context.device.clone().autodiff();
+    device.seed(config.seed);
+    Qwen2::init(&shape, &device)
+}
+
+/// Draws supervised examples from the training events of the training users.
+struct ExampleMaker<'a> {
+    dataset: &'a Dataset,
+    writer: &'a RationaleWriter,
+    tokenizer: &'a ChatTokenizer,
+    config: &'a Config,
+    users: Vec<usize>,
+}
+
+impl ExampleMaker<'_> {
+    fn batch(&self, short: bool, rng: &mut ChaCha8Rng) -> Result<Vec<Example>> {
+        let size = self.config.warmup.supervised.batch_size;
+        let mut batch = Vec::with_capacity(size);
+        for _ in 0..size * 100 {
+            if batch.len() == size {
+                break;
+            }
+            if let Some(example) = self.example(short, rng)? {
+                batch.push(example);
+            }
+        }
+        ensure!(batch.len() == size, "no user has enough training history for a warm-up example");
+        Ok(batch)
+    }
+
+    fn example(&self, short: bool, rng: &mut ChaCha8Rng) -> Result<Option<Example>> {
+        let Some(user) = self.users.choose(rng) else { return Ok(None) };
+        let Some(position) = random_position(self.dataset, *user, 2, rng) else { return Ok(None) };
+        let prompts = &self.config.prompts;
+        let question = Question::draw(self.dataset, *user, position, prompts, rng);
+        let history = question.history_items(self.dataset);
+        let target = &self.dataset.items[question.truth];
+        let [alignment, pattern, reason] = self.config.warmup.mix;
+        let alignment = if short { 0.0 } else { alignment };
+        let draw = rng.random::<f64>() * (alignment + pattern + reason);
+        let (turns, answer) = if draw < alignment {
+            let candidates = question.candidate_items(self.dataset);
+            let rationale = self.writer.alignment(&history, &candidates, target, rng);
+            (question.turns(self.dataset, &prompts.render), rationale.text)
+        } else if draw < alignment + pattern {
+            let rationale = self.writer.pattern(&history, rng);
+            (pattern_prompt(&history, &prompts.render), rationale.text)
+        } else {
+            self.reason(&history, target, rng)
+        };
+        Ok(Some(Example {
+            prompt: self.tokenizer.prompt(&turns)?,
+            answer: self.tokenizer.answer(&answer)?,
+        }))
+    }
+
+    fn reason(&self, history: &[&Item], target: &Item, rng: &mut ChaCha8Rng) -> (Vec<crate::text::Turn>, String) {
+        let render = &self.config.prompts.render;
+        // Before a user has a first pattern, reasons are written without one: one example in ten.
+        if rng.random::<f64>() < 0.1 {
+            let rationale = self.writer.reason(Known::Nothing, target, rng);
+            return (reason_prompt(None, target, render), rationale.text);
+        }
+        let pattern = self.writer.pattern(history, rng);
+        let rationale = self.writer.reason(Known::Pattern(&pattern.named), target, rng);
+        (reason_prompt(Some(&pattern.text), target, render), rationale.text)
+    }
+}
