@@ -1,8 +1,8 @@
 //! The language model: Hugging Face folders, tokenizer and chat format, scoring, sampling, supervised training.
 
 mod chat;
-pub mod cpu;
 mod checkpoint;
+pub mod cpu;
 mod sample;
 mod score;
 mod supervised;
