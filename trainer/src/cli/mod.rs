@@ -3,7 +3,7 @@
 mod data;
 //mod doctor;
 mod explain;
-//mod llm;
+mod llm;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -38,8 +38,8 @@ enum Command {
     Export(run::StageArgs),
     /// Look at logs, download public ones, simulate the built-in world
     Data(data::DataArgs),
-    //-/// Inspect any Qwen2 model folder: score, generate, info
-    //Llm(llm::LlmArgs),
+    /// Inspect any Qwen2 model folder: score, generate, info
+    Llm(llm::LlmArgs),
     /// Print explained recommendations for one user
     Explain(explain::ExplainArgs),
     //-/// Show what this machine and this build can do
@@ -61,7 +61,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Evaluate(args) => run::stage(Stage::Evaluate, args),
         Command::Export(args) => run::stage(Stage::Export, args),
         Command::Data(args) => data::run(args),
-        //Command::Llm(args) => llm::run(args),
+        Command::Llm(args) => llm::run(args),
         Command::Explain(args) => explain::run(args),
         //Command::Doctor(args) => doctor::run(args),
     }
