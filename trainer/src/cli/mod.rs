@@ -1,7 +1,7 @@
 //! The `curec` command: one file per subcommand.
 
 mod data;
-//mod doctor;
+mod doctor;
 mod explain;
 mod llm;
 mod run;
@@ -42,8 +42,8 @@ enum Command {
     Llm(llm::LlmArgs),
     /// Print explained recommendations for one user
     Explain(explain::ExplainArgs),
-    //-/// Show what this machine and this build can do
-    //Doctor(doctor::DoctorArgs),
+    /// Show what this machine and this build can do
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Runs a parsed command line.
@@ -63,6 +63,6 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Data(args) => data::run(args),
         Command::Llm(args) => llm::run(args),
         Command::Explain(args) => explain::run(args),
-        //Command::Doctor(args) => doctor::run(args),
+        Command::Doctor(args) => doctor::run(args),
     }
 }
