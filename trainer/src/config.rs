@@ -239,19 +239,29 @@ impl Config {
     ///
     /// # Errors
     /// An unknown preset, field or value: the message names it.
-    pub fn layered(preset: Option<&str>, file: Option<&std::path::Path>, sets: &[String]) -> Result<Self> {
+    pub fn layered(
+        preset: Option<&str>,
+        file: Option<&std::path::Path>,
+        sets: &[String],
+    ) -> Result<Self> {
         let mut whole = toml::Table::new();
         if let Some(preset) = preset {
-            merge(&mut whole, parse(preset_text(preset)?, &format!("preset {preset}"))?);
+            merge(
+                &mut whole,
+                parse(preset_text(preset)?, &format!("preset {preset}"))?,
+            );
         }
         if let Some(file) = file {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read {}", file.display()))?;
             merge(&mut whole, parse(&text, &file.display().to_string())?);
         }
         for set in sets {
             merge(&mut whole, assignment(set)?);
         }
-        let config: Self = toml::Value::Table(whole).try_into().context("in the settings")?;
+        let config: Self = toml::Value::Table(whole)
+            .try_into()
+            .context("in the settings")?;
         Ok(config)
     }
 
@@ -269,12 +279,16 @@ fn preset_text(name: &str) -> Result<&'static str> {
         "world" => include_str!("../../configs/world.toml"),
         "small" => include_str!("../../configs/small.toml"),
         "tiny" => include_str!("../../configs/tiny.toml"),
-        _ => bail!("there is no preset \"{name}\"; the presets are {}", PRESETS.join(", ")),
+        _ => bail!(
+            "there is no preset \"{name}\"; the presets are {}",
+            PRESETS.join(", ")
+        ),
     })
 }
 
 fn parse(text: &str, source: &str) -> Result<toml::Table> {
-    text.parse().with_context(|| format!("{source} is not valid TOML"))
+    text.parse()
+        .with_context(|| format!("{source} is not valid TOML"))
 }
 
 /// `a.b = value`; a value that is not TOML is taken as a string.
@@ -315,7 +329,11 @@ mod tests {
 
     #[test]
     fn flags_win_over_presets_and_unknown_keys_are_named() {
-        let config = Config::layered(Some("tiny"), None, &["warmup.steps=3".into(), "llm.model=some/folder".into()]);
+        let config = Config::layered(
+            Some("tiny"),
+            None,
+            &["warmup.steps=3".into(), "llm.model=some/folder".into()],
+        );
         let config = config.unwrap();
         assert_eq!(config.warmup.steps, 3);
         assert_eq!(config.llm.model, Some(PathBuf::from("some/folder")));

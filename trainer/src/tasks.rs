@@ -50,7 +50,13 @@ pub struct Question {
 
 impl Question {
     /// Asks about event `position` of `user`; negatives are drawn uniformly from what the user never took before it.
-    pub fn draw(dataset: &Dataset, user: usize, position: usize, config: &PromptConfig, rng: &mut ChaCha8Rng) -> Self {
+    pub fn draw(
+        dataset: &Dataset,
+        user: usize,
+        position: usize,
+        config: &PromptConfig,
+        rng: &mut ChaCha8Rng,
+    ) -> Self {
         let events = &dataset.histories[user][..position];
         let truth = dataset.histories[user][position].item as usize;
         let mut candidates = vec![truth];
@@ -70,7 +76,10 @@ impl Question {
         Self {
             user,
             position,
-            history: events[start..].iter().map(|event| event.item as usize).collect(),
+            history: events[start..]
+                .iter()
+                .map(|event| event.item as usize)
+                .collect(),
             candidates,
             truth,
         }
@@ -78,23 +87,36 @@ impl Question {
 
     /// The shown history, oldest first.
     pub fn history_items<'a>(&self, dataset: &'a Dataset) -> Vec<&'a Item> {
-        self.history.iter().map(|index| &dataset.items[*index]).collect()
+        self.history
+            .iter()
+            .map(|index| &dataset.items[*index])
+            .collect()
     }
 
     /// The shown candidates.
     pub fn candidate_items<'a>(&self, dataset: &'a Dataset) -> Vec<&'a Item> {
-        self.candidates.iter().map(|index| &dataset.items[*index]).collect()
+        self.candidates
+            .iter()
+            .map(|index| &dataset.items[*index])
+            .collect()
     }
 
     /// The chat to be completed.
     pub fn turns(&self, dataset: &Dataset, render: &RenderOptions) -> Vec<Turn> {
-        alignment_prompt(&self.history_items(dataset), &self.candidate_items(dataset), render)
+        alignment_prompt(
+            &self.history_items(dataset),
+            &self.candidate_items(dataset),
+            render,
+        )
     }
 
     /// Titles as shown: what a legal answer may be, and the right one.
     pub fn titles(&self, dataset: &Dataset, render: &RenderOptions) -> (Vec<String>, String) {
         let title = |index: usize| shown_title(&dataset.items[index], render);
-        (self.candidates.iter().map(|index| title(*index)).collect(), title(self.truth))
+        (
+            self.candidates.iter().map(|index| title(*index)).collect(),
+            title(self.truth),
+        )
     }
 }
 
@@ -113,7 +135,12 @@ pub fn divide_users(users: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usi
 }
 
 /// A random training event of `user` that has some history before it.
-pub fn random_position(dataset: &Dataset, user: usize, minimum_history: usize, rng: &mut ChaCha8Rng) -> Option<usize> {
+pub fn random_position(
+    dataset: &Dataset,
+    user: usize,
+    minimum_history: usize,
+    rng: &mut ChaCha8Rng,
+) -> Option<usize> {
     let end = dataset.split[user].train;
     (end > minimum_history).then(|| rng.random_range(minimum_history..end))
 }

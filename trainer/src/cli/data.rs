@@ -196,7 +196,10 @@ fn simulate_world(args: WorldArgs) -> anyhow::Result<()> {
         _ => None,
     };
     if args.stats.is_some() || args.out.is_none() {
-        println!("{}", world::report(&simulated, &other.iter().collect::<Vec<_>>()));
+        println!(
+            "{}",
+            world::report(&simulated, &other.iter().collect::<Vec<_>>())
+        );
     }
     Ok(())
 }
@@ -208,17 +211,25 @@ fn write_world(log: &Log, folder: &Path) -> anyhow::Result<()> {
     items.write_record(["item_id", "title"].iter().chain(&kinds))?;
     for item in &log.items {
         let value = |kind: &&str| {
-            let found = item.attributes.iter().find(|attribute| attribute.kind == **kind);
+            let found = item
+                .attributes
+                .iter()
+                .find(|attribute| attribute.kind == **kind);
             found.map_or("", |attribute| attribute.value.as_str())
         };
-        let row = [item.key.as_str(), &item.title].into_iter().chain(kinds.iter().map(value));
+        let row = [item.key.as_str(), &item.title]
+            .into_iter()
+            .chain(kinds.iter().map(value));
         items.write_record(row)?;
     }
     items.flush()?;
     let mut rows = csv::Writer::from_path(folder.join("interactions.csv"))?;
     rows.write_record(["user_id", "item_id", "timestamp"])?;
     for event in &log.interactions {
-        let (user, item) = (&log.users[event.user as usize].key, &log.items[event.item as usize].key);
+        let (user, item) = (
+            &log.users[event.user as usize].key,
+            &log.items[event.item as usize].key,
+        );
         rows.write_record([user, item, &event.time.to_string()])?;
     }
     rows.flush()?;

@@ -46,7 +46,10 @@ pub fn run(args: ExplainArgs) -> Result<()> {
             let run = RunDirectory::open(&run)?;
             let folder = run.stage(Stage::Export).join("artefact");
             if !folder.is_dir() {
-                bail!("{} has no artefact yet; `curec export --run {0}` makes one", run.root().display());
+                bail!(
+                    "{} has no artefact yet; `curec export --run {0}` makes one",
+                    run.root().display()
+                );
             }
             folder
         }
@@ -54,7 +57,10 @@ pub fn run(args: ExplainArgs) -> Result<()> {
     };
     let device = open(args.device)?;
     if let Some(users) = args.scores {
-        println!("{}", serde_json::to_string(&dump_scores(&folder, users, &device)?)?);
+        println!(
+            "{}",
+            serde_json::to_string(&dump_scores(&folder, users, &device)?)?
+        );
         return Ok(());
     }
     let user = args.user.unwrap_or_default();

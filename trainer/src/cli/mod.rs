@@ -12,7 +12,10 @@ use crate::run::Stage;
 
 /// Recommendations that can say why: train, evaluate and export (CURec, arXiv 2508.07595)
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Start here:\n  curec run --preset world --out runs/world      the whole method on the built-in world, no download\n  curec explain --run runs/world --user 7        explained recommendations in the terminal\n  curec run --data FOLDER --preset small --out runs/mine    your own logs (`curec data stats FOLDER` first)")]
+#[command(
+    version,
+    after_help = "Start here:\n  curec run --preset world --out runs/world      the whole method on the built-in world, no download\n  curec explain --run runs/world --user 7        explained recommendations in the terminal\n  curec run --data FOLDER --preset small --out runs/mine    your own logs (`curec data stats FOLDER` first)"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

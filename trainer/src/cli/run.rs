@@ -73,19 +73,38 @@ impl SettingsArgs {
     fn overrides(&self) -> Vec<String> {
         let mut sets = self.set.clone();
         let text = |path: &PathBuf| toml::Value::String(path.display().to_string()).to_string();
-        sets.extend(self.data.as_ref().map(|data| format!("data.path = {}", text(data))));
-        sets.extend(self.model.as_ref().map(|model| format!("llm.model = {}", text(model))));
+        sets.extend(
+            self.data
+                .as_ref()
+                .map(|data| format!("data.path = {}", text(data))),
+        );
+        sets.extend(
+            self.model
+                .as_ref()
+                .map(|model| format!("llm.model = {}", text(model))),
+        );
         sets.extend(self.seed.map(|seed| format!("seed = {seed}")));
         let flags = [
             (self.no_pretrain, "pretrain.steps = 0"),
             (self.no_correction, "correct.interactions = 0"),
             (self.no_update, "correct.freeze_texts = true"),
             (self.shuffled, "correct.shuffled = true"),
-            (self.no_reasons || self.ids_only, "reward.model.use_reasons = false"),
-            (self.no_patterns || self.ids_only, "reward.model.use_patterns = false"),
+            (
+                self.no_reasons || self.ids_only,
+                "reward.model.use_reasons = false",
+            ),
+            (
+                self.no_patterns || self.ids_only,
+                "reward.model.use_patterns = false",
+            ),
             (self.text_only, "reward.model.use_ids = false"),
         ];
-        sets.extend(flags.iter().filter(|(on, _)| *on).map(|(_, set)| (*set).to_owned()));
+        sets.extend(
+            flags
+                .iter()
+                .filter(|(on, _)| *on)
+                .map(|(_, set)| (*set).to_owned()),
+        );
         sets
     }
 }
@@ -124,7 +143,9 @@ pub fn run(args: RunArgs) -> Result<()> {
     let run = RunDirectory::create(&args.out)?;
     let stored = run.root().join("run.toml");
     if args.resume && args.settings.given() {
-        bail!("--resume goes on with the stored settings; leave out --preset, --config, --set and the other settings");
+        bail!(
+            "--resume goes on with the stored settings; leave out --preset, --config, --set and the other settings"
+        );
     }
     let config = if args.resume || (!args.settings.given() && stored.exists()) {
         Config::layered(None, Some(&stored), &[])?
@@ -132,7 +153,10 @@ pub fn run(args: RunArgs) -> Result<()> {
         resolve(&args.settings)?
     };
     let last = args.until.unwrap_or(Stage::Export);
-    let stages: Vec<Stage> = Stage::ALL.into_iter().filter(|stage| *stage <= last).collect();
+    let stages: Vec<Stage> = Stage::ALL
+        .into_iter()
+        .filter(|stage| *stage <= last)
+        .collect();
     go(&run, &config, &args.settings, &stages)
 }
 
@@ -154,27 +178,50 @@ pub fn stage(stage: Stage, args: StageArgs) -> Result<()> {
 fn resolve(settings: &SettingsArgs) -> Result<Config> {
     let preset = settings.preset.as_deref().or_else(|| {
         let real = settings.data.is_some();
-        settings.config.is_none().then_some(if real { "small" } else { "world" })
+        settings
+            .config
+            .is_none()
+            .then_some(if real { "small" } else { "world" })
     });
     Config::layered(preset, settings.config.as_deref(), &settings.overrides())
 }
 
-fn go(run: &RunDirectory, config: &Config, settings: &SettingsArgs, stages: &[Stage]) -> Result<()> {
+fn go(
+    run: &RunDirectory,
+    config: &Config,
+    settings: &SettingsArgs,
+    stages: &[Stage],
+) -> Result<()> {
     config.data.validate()?;
     on_interrupt();
     let device = open(settings.device)?;
-    let progress = Progress { quiet: settings.quiet };
+    let progress = Progress {
+        quiet: settings.quiet,
+    };
     write_atomic(&run.root().join("run.toml"), config.to_toml()?.as_bytes())?;
     write_json(
         &run.root().join("run.json"),
         &json!({"created_by": format!("curec {}", env!("CARGO_PKG_VERSION")), "seed": config.seed}),
     )?;
-    let context = Context { run, config, device: &device, progress };
+    let context = Context {
+        run,
+        config,
+        device: &device,
+        progress,
+    };
     for stage in stages {
         context.check()?;
         execute(*stage, &context)?;
     }
-    let seconds: f64 = stages.iter().filter_map(|stage| run.record(*stage)).map(|record| record.seconds).sum();
-    progress.say(&format!("{} stages, {seconds:.0} s of work, in {}", stages.len(), run.root().display()));
+    let seconds: f64 = stages
+        .iter()
+        .filter_map(|stage| run.record(*stage))
+        .map(|record| record.seconds)
+        .sum();
+    progress.say(&format!(
+        "{} stages, {seconds:.0} s of work, in {}",
+        stages.len(),
+        run.root().display()
+    ));
     Ok(())
 }

@@ -92,7 +92,12 @@ pub struct StepReport {
 }
 
 /// One gradient step on `groups` (METHOD §1). Groups of equal rewards are counted and, with β = 0, skipped.
-pub fn grpo_step(trainer: &mut Trainer, groups: &[Group], config: &GrpoConfig, learning_rate: f64) -> StepReport {
+pub fn grpo_step(
+    trainer: &mut Trainer,
+    groups: &[Group],
+    config: &GrpoConfig,
+    learning_rate: f64,
+) -> StepReport {
     let mut report = StepReport::default();
     let mut rows: Vec<Row> = Vec::new();
     // Tokens of every completion that takes part in the loss, whether or not its advantage is zero.
@@ -113,7 +118,10 @@ pub fn grpo_step(trainer: &mut Trainer, groups: &[Group], config: &GrpoConfig, l
             }
             let left_out = config.mask_truncated && completion.truncated;
             tokens += if left_out { 0 } else { completion.ids.len() };
-            if (*advantage != 0.0 || config.loss.beta != 0.0) && !left_out && !completion.ids.is_empty() {
+            if (*advantage != 0.0 || config.loss.beta != 0.0)
+                && !left_out
+                && !completion.ids.is_empty()
+            {
                 rows.push(Row {
                     prompt: &group.prompt,
                     completion,
@@ -166,7 +174,12 @@ fn autodiff_gradients(
         let log_probs = batch.log_probs(&frozen, false, config.temperature);
         Tensor::<2>::from_data(log_probs.into_data(), &model.device())
     });
-    batch.describe(report, log_probs.clone().detach(), reference.clone(), config);
+    batch.describe(
+        report,
+        log_probs.clone().detach(),
+        reference.clone(),
+        config,
+    );
     let loss = grpo_loss(batch.inputs(log_probs, reference), &config.loss).mul_scalar(share);
     report.loss = f64::from(loss.clone().into_scalar::<f32>());
     GradientsParams::from_grads(loss.backward(), model)
@@ -197,16 +210,23 @@ fn cpu_gradients(
         flat.extend_from_slice(row);
         flat.extend(std::iter::repeat_n(0.0, batch.longest - row.len()));
     }
-    let leaf = Tensor::<2>::from_data(TensorData::new(flat, [rows.len(), batch.longest]), &model.device());
+    let leaf = Tensor::<2>::from_data(
+        TensorData::new(flat, [rows.len(), batch.longest]),
+        &model.device(),
+    );
     let leaf = leaf.require_grad();
     batch.describe(report, leaf.clone().detach(), None, config);
     let loss = grpo_loss(batch.inputs(leaf.clone(), None), &config.loss).mul_scalar(share);
     report.loss = f64::from(loss.clone().into_scalar::<f32>());
     let slopes = leaf.grad(&loss.backward());
-    let slopes = slopes.and_then(|slopes| slopes.try_into_vec_as::<f32>().ok()).unwrap_or_default();
+    let slopes = slopes
+        .and_then(|slopes| slopes.try_into_vec_as::<f32>().ok())
+        .unwrap_or_default();
     let (_, gradients) = network.gradient(&sequences, temperature, |row, values| {
         let start = row * batch.longest;
-        slopes.get(start..start + values.len()).map_or_else(|| vec![0.0; values.len()], <[f32]>::to_vec)
+        slopes
+            .get(start..start + values.len())
+            .map_or_else(|| vec![0.0; values.len()], <[f32]>::to_vec)
     });
     gradients.into_gradients(model)
 }
@@ -239,7 +259,11 @@ impl Packed {
         let slices: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
         let tokens = TokenBatch::right_padded(&slices, 0);
         let [count, width] = tokens.dims();
-        let longest = rows.iter().map(|row| row.completion.ids.len()).max().unwrap_or(0);
+        let longest = rows
+            .iter()
+            .map(|row| row.completion.ids.len())
+            .max()
+            .unwrap_or(0);
         debug_assert!(longest <= config.max_new_tokens);
         let mut picks: Vec<i64> = Vec::with_capacity(count * longest);
         let mut targets = Vec::with_capacity(count * longest);
@@ -251,7 +275,11 @@ impl Packed {
                 let real = step < row.completion.ids.len();
                 picks.push((before + if real { step } else { 0 }) as i64);
                 targets.push(if real { row.completion.ids[step] } else { 0 });
-                behaviour.push(if real { row.completion.log_probs[step] } else { 0.0 });
+                behaviour.push(if real {
+                    row.completion.log_probs[step]
+                } else {
+                    0.0
+                });
                 mask.push(if real { 1.0 } else { 0.0 });
             }
         }
@@ -294,17 +322,28 @@ impl Packed {
             * mask
     }
 
-    fn describe(&self, report: &mut StepReport, log_probs: Tensor<2>, reference: Option<Tensor<2>>, config: &GrpoConfig) {
+    fn describe(
+        &self,
+        report: &mut StepReport,
+        log_probs: Tensor<2>,
+        reference: Option<Tensor<2>>,
+        config: &GrpoConfig,
+    ) {
         let tokens = f64::from(self.mask.clone().sum().into_scalar::<f32>()).max(1.0);
         let ratio = (log_probs.clone() - self.behaviour.clone()).exp();
         let gap = (ratio.clone() - 1.0) * self.mask.clone();
         report.max_ratio_gap = f64::from(gap.abs().max().into_scalar::<f32>());
-        let (low, high) = (1.0 - config.loss.epsilon_low, 1.0 + config.loss.epsilon_high);
+        let (low, high) = (
+            1.0 - config.loss.epsilon_low,
+            1.0 + config.loss.epsilon_high,
+        );
         let outside = ratio.clone().lower_elem(low).float() + ratio.greater_elem(high).float();
         let outside = (outside * self.mask.clone()).sum().into_scalar::<f32>();
         report.clip_ratio = f64::from(outside) / tokens;
         if let Some(reference) = reference {
-            let kl = (k3(log_probs, reference) * self.mask.clone()).sum().into_scalar::<f32>();
+            let kl = (k3(log_probs, reference) * self.mask.clone())
+                .sum()
+                .into_scalar::<f32>();
             report.kl = f64::from(kl) / tokens;
         }
     }

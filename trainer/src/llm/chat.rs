@@ -35,7 +35,8 @@ const TURN_START: &str = "<|im_start|>";
 const TURN_END: &str = "<|im_end|>";
 /// Words with the space before them; letters, digits, hyphens and apostrophes stay together (`1980s`, `Sci-Fi`), so that
 /// an attribute can become one token.
-const WORDS: &str = r"\n| ?[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*| ?[^\s\p{L}\p{N}]+|[^\S\n]+(?!\S)|\s+";
+const WORDS: &str =
+    r"\n| ?[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*| ?[^\s\p{L}\p{N}]+|[^\S\n]+(?!\S)|\s+";
 /// Tags of the output contract: one token each for a nano model, ordinary text for Qwen2.5.
 const TAGS: [&str; 4] = ["<think>", "</think>", "<answer>", "</answer>"];
 
@@ -95,7 +96,10 @@ impl ChatTokenizer {
         let mut text = String::new();
         for turn in turns {
             let content = turn.content.replace("<|", "< |");
-            text.push_str(&format!("{TURN_START}{}\n{content}{TURN_END}\n", turn.role.name()));
+            text.push_str(&format!(
+                "{TURN_START}{}\n{content}{TURN_END}\n",
+                turn.role.name()
+            ));
         }
         text.push_str(&format!("{TURN_START}assistant\n"));
         self.encode(&text)
@@ -178,7 +182,11 @@ pub fn train_tokenizer(
         .min_frequency(1)
         .show_progress(false)
         .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
-        .special_tokens(vec![special(END_OF_TEXT), special(TURN_START), special(TURN_END)])
+        .special_tokens(vec![
+            special(END_OF_TEXT),
+            special(TURN_START),
+            special(TURN_END),
+        ])
         .build();
     let mut tokenizer: TokenizerImpl<_, _, _, _, _> = tokenizers::TokenizerBuilder::new()
         .with_model(BPE::default())
@@ -200,7 +208,10 @@ pub fn train_tokenizer(
         pieces
     });
     tokenizer.train(&mut trainer, corpus).map_err(library)?;
-    let tags: Vec<AddedToken> = TAGS.iter().map(|tag| AddedToken::from(*tag, false)).collect();
+    let tags: Vec<AddedToken> = TAGS
+        .iter()
+        .map(|tag| AddedToken::from(*tag, false))
+        .collect();
     tokenizer.add_tokens(&tags);
     let json = tokenizer.to_string(false).map_err(library)?;
     ChatTokenizer::new(Tokenizer::from_bytes(json).map_err(library)?)

@@ -35,7 +35,9 @@ pub enum CheckpointError {
         source: WeightError,
     },
     /// The folder holds no weights.
-    #[error("{0}: no .safetensors file here; is this a Hugging Face model folder? (.bin checkpoints must be converted first)")]
+    #[error(
+        "{0}: no .safetensors file here; is this a Hugging Face model folder? (.bin checkpoints must be converted first)"
+    )]
     NoWeights(PathBuf),
     /// The tokenizer is wrong.
     #[error(transparent)]
@@ -76,13 +78,21 @@ impl LanguageModel {
     ///
     /// # Errors
     /// [`CheckpointError`] names the file and what is wrong with it.
-    pub fn load(folder: &Path, adapter: Option<&Path>, device: &Device) -> Result<Self, CheckpointError> {
+    pub fn load(
+        folder: &Path,
+        adapter: Option<&Path>,
+        device: &Device,
+    ) -> Result<Self, CheckpointError> {
         let model = load_model(folder, adapter, device)?;
         let tokenizer = ChatTokenizer::from_file(&folder.join("tokenizer.json"))?;
         let (tokens, vocab) = (tokenizer.vocab_size(), model.config().vocab_size);
         if tokens > vocab {
             let path = folder.to_owned();
-            return Err(CheckpointError::Vocabulary { path, tokens, vocab });
+            return Err(CheckpointError::Vocabulary {
+                path,
+                tokens,
+                vocab,
+            });
         }
         Ok(Self { model, tokenizer })
     }
@@ -102,17 +112,31 @@ impl LanguageModel {
         let eos = self.tokenizer.turn_end();
         let config = merged.config().to_json(eos, eos);
         write(&folder.join("model.safetensors"), &bytes)?;
-        write(&folder.join("config.json"), format!("{config:#}").as_bytes())?;
-        write(&folder.join("tokenizer.json"), self.tokenizer.to_json()?.as_bytes())?;
+        write(
+            &folder.join("config.json"),
+            format!("{config:#}").as_bytes(),
+        )?;
+        write(
+            &folder.join("tokenizer.json"),
+            self.tokenizer.to_json()?.as_bytes(),
+        )?;
         let tokenizer_config = format!("{:#}", ChatTokenizer::config_json());
-        write(&folder.join("tokenizer_config.json"), tokenizer_config.as_bytes())
+        write(
+            &folder.join("tokenizer_config.json"),
+            tokenizer_config.as_bytes(),
+        )
     }
 
     /// Writes the attached adapter in PEFT's layout.
     ///
     /// # Errors
     /// [`CheckpointError`] names the file.
-    pub fn save_adapter(&self, folder: &Path, config: &PeftConfig, base: &str) -> Result<(), CheckpointError> {
+    pub fn save_adapter(
+        &self,
+        folder: &Path,
+        config: &PeftConfig,
+        base: &str,
+    ) -> Result<(), CheckpointError> {
         std::fs::create_dir_all(folder).map_err(io(folder))?;
         let bytes = self.model.lora_to_safetensors();
         let bytes = bytes.map_err(|source| CheckpointError::Weights {
@@ -129,14 +153,22 @@ impl LanguageModel {
 ///
 /// # Errors
 /// [`CheckpointError`] names the file and what is wrong with it.
-pub fn load_model(folder: &Path, adapter: Option<&Path>, device: &Device) -> Result<Qwen2, CheckpointError> {
+pub fn load_model(
+    folder: &Path,
+    adapter: Option<&Path>,
+    device: &Device,
+) -> Result<Qwen2, CheckpointError> {
     let config = read_config(folder)?;
     let files = read_shards(folder)?;
     let weights = |path: &Path| {
         let path = path.to_owned();
         move |source| CheckpointError::Weights { path, source }
     };
-    let shards = Shards::parse(files.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())));
+    let shards = Shards::parse(
+        files
+            .iter()
+            .map(|(name, bytes)| (name.clone(), bytes.as_slice())),
+    );
     let shards = shards.map_err(weights(folder))?;
     let model = Qwen2::from_shards(&config, &shards, device).map_err(weights(folder))?;
     let Some(adapter) = adapter else {
@@ -148,7 +180,9 @@ pub fn load_model(folder: &Path, adapter: Option<&Path>, device: &Device) -> Res
     let bytes = std::fs::read(&path).map_err(io(&path))?;
     let shards = Shards::parse([("adapter_model.safetensors".to_owned(), bytes.as_slice())]);
     let shards = shards.map_err(weights(adapter))?;
-    model.with_peft_adapter(&peft, &shards).map_err(weights(adapter))
+    model
+        .with_peft_adapter(&peft, &shards)
+        .map_err(weights(adapter))
 }
 
 /// Names of the weight files: those of the index, or else every `.safetensors` file of the folder.
@@ -160,7 +194,11 @@ pub fn shard_names(folder: &Path) -> Result<Vec<String>, CheckpointError> {
     let mut names: Vec<String> = if index.is_file() {
         let json = read_json(&index)?;
         let map = json["weight_map"].as_object();
-        let files = map.map(|map| map.values().filter_map(|file| file.as_str().map(str::to_owned)).collect());
+        let files = map.map(|map| {
+            map.values()
+                .filter_map(|file| file.as_str().map(str::to_owned))
+                .collect()
+        });
         files.unwrap_or_default()
     } else {
         let entries = std::fs::read_dir(folder).map_err(io(folder))?;

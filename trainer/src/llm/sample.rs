@@ -96,7 +96,9 @@ fn sample_batch(
     let hidden = model.hidden_cached(&tokens, true, &mut cache);
     let mut last: Tensor<2> = hidden.narrow(1, width - 1, 1).squeeze_dim(1);
 
-    let fan_out: Vec<usize> = (0..count).flat_map(|row| std::iter::repeat_n(row, copies)).collect();
+    let fan_out: Vec<usize> = (0..count)
+        .flat_map(|row| std::iter::repeat_n(row, copies))
+        .collect();
     let mut rows = tokens.select_rows(&fan_out);
     if copies > 1 {
         let picks = row_tensor(&fan_out, &device);
@@ -122,7 +124,11 @@ fn sample_batch(
                 next.push(0);
                 continue;
             }
-            let (id, log_prob) = draw(&logits[row * vocab..(row + 1) * vocab], config, &mut stream.rng);
+            let (id, log_prob) = draw(
+                &logits[row * vocab..(row + 1) * vocab],
+                config,
+                &mut stream.rng,
+            );
             stream.completion.ids.push(id);
             stream.completion.log_probs.push(log_prob);
             let stopped = config.stop.contains(&id);
@@ -155,10 +161,20 @@ fn sample_batch(
 
 /// Draws one token and its log-probability under the full softmax at the sampling temperature.
 fn draw(logits: &[f32], config: &SamplingConfig, rng: &mut ChaCha8Rng) -> (u32, f32) {
-    let best = (0..logits.len()).fold(0, |best, id| if logits[id] > logits[best] { id } else { best });
-    let temperature = if config.temperature > 0.0 { config.temperature as f32 } else { 1.0 };
+    let best = (0..logits.len()).fold(
+        0,
+        |best, id| if logits[id] > logits[best] { id } else { best },
+    );
+    let temperature = if config.temperature > 0.0 {
+        config.temperature as f32
+    } else {
+        1.0
+    };
     let top = logits[best];
-    let weights: Vec<f32> = logits.iter().map(|logit| ((logit - top) / temperature).exp()).collect();
+    let weights: Vec<f32> = logits
+        .iter()
+        .map(|logit| ((logit - top) / temperature).exp())
+        .collect();
     let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
     let log_prob = |id: usize| (logits[id] - top) / temperature - total.ln() as f32;
     if config.temperature <= 0.0 {
@@ -187,7 +203,12 @@ fn draw(logits: &[f32], config: &SamplingConfig, rng: &mut ChaCha8Rng) -> (u32, 
 }
 
 /// Inverse-CDF draw; `None` only if rounding leaves a remainder after the last candidate.
-fn pick(candidates: impl Iterator<Item = usize>, weights: &[f32], total: f64, rng: &mut ChaCha8Rng) -> Option<usize> {
+fn pick(
+    candidates: impl Iterator<Item = usize>,
+    weights: &[f32],
+    total: f64,
+    rng: &mut ChaCha8Rng,
+) -> Option<usize> {
     let mut rest = rng.random::<f64>() * total;
     for id in candidates {
         rest -= f64::from(weights[id]);

@@ -39,7 +39,8 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// # Errors
 /// With the path, and the line where it is not what it should be.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
 }
 
@@ -51,9 +52,14 @@ pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let parse = |(number, line): (usize, std::io::Result<String>)| {
         let line = line.with_context(|| format!("cannot read {}", path.display()))?;
-        serde_json::from_str(&line).with_context(|| format!("{}, line {}", path.display(), number + 1))
+        serde_json::from_str(&line)
+            .with_context(|| format!("{}, line {}", path.display(), number + 1))
     };
-    BufReader::new(file).lines().enumerate().map(parse).collect()
+    BufReader::new(file)
+        .lines()
+        .enumerate()
+        .map(parse)
+        .collect()
 }
 
 /// One JSON value a line, appended as the work goes on.
@@ -67,8 +73,11 @@ impl JsonLines {
     /// # Errors
     /// The system's, with the path.
     pub fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self { out: BufWriter::new(file) })
+        let file =
+            File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self {
+            out: BufWriter::new(file),
+        })
     }
 
     /// Appends a value and hands it to the system at once.
@@ -98,7 +107,8 @@ pub(super) fn replace_folder(fresh: &Path, place: &Path) -> Result<()> {
     let aside = place.with_extension("old");
     remove_folder(&aside)?;
     if place.exists() {
-        std::fs::rename(place, &aside).with_context(|| format!("cannot move {}", place.display()))?;
+        std::fs::rename(place, &aside)
+            .with_context(|| format!("cannot move {}", place.display()))?;
     }
     std::fs::rename(fresh, place).with_context(|| format!("cannot move {}", fresh.display()))?;
     remove_folder(&aside)

@@ -18,7 +18,19 @@ pub use files::{JsonLines, read_json, read_lines, write_atomic, write_json};
 pub use progress::{Bar, Progress, interrupted, on_interrupt, stop_flag};
 
 /// The stages in the order of METHOD.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Read, filter, split.
@@ -94,7 +106,8 @@ impl RunDirectory {
     /// # Errors
     /// The folder cannot be made, or is not empty and not a run.
     pub fn create(root: &Path) -> Result<Self> {
-        std::fs::create_dir_all(root).with_context(|| format!("cannot create {}", root.display()))?;
+        std::fs::create_dir_all(root)
+            .with_context(|| format!("cannot create {}", root.display()))?;
         let marker = root.join("run.json");
         let empty = std::fs::read_dir(root)?.next().is_none();
         if !empty && !marker.exists() {
@@ -103,7 +116,9 @@ impl RunDirectory {
                 root.display()
             );
         }
-        Ok(Self { root: root.to_owned() })
+        Ok(Self {
+            root: root.to_owned(),
+        })
     }
 
     /// Opens an existing run.
@@ -112,9 +127,14 @@ impl RunDirectory {
     /// There is no run.
     pub fn open(root: &Path) -> Result<Self> {
         if !root.join("run.json").exists() {
-            bail!("{} is not a run directory (no run.json); make one with `curec run --out {0}`", root.display());
+            bail!(
+                "{} is not a run directory (no run.json); make one with `curec run --out {0}`",
+                root.display()
+            );
         }
-        Ok(Self { root: root.to_owned() })
+        Ok(Self {
+            root: root.to_owned(),
+        })
     }
 
     /// The folder.
@@ -138,8 +158,16 @@ impl RunDirectory {
     ///
     /// # Errors
     /// Those of `work`; the working folder stays for the next attempt.
-    pub fn execute(&self, stage: Stage, fingerprint: &str, work: impl FnOnce(&Path) -> Result<()>) -> Result<bool> {
-        if self.record(stage).is_some_and(|record| record.fingerprint == fingerprint) {
+    pub fn execute(
+        &self,
+        stage: Stage,
+        fingerprint: &str,
+        work: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<bool> {
+        if self
+            .record(stage)
+            .is_some_and(|record| record.fingerprint == fingerprint)
+        {
             return Ok(false);
         }
         let working = self.root.join(format!(".work-{}", stage.name()));
@@ -150,7 +178,10 @@ impl RunDirectory {
             write_atomic(&mark, fingerprint.as_bytes())?;
         }
         let clock = working.join(".seconds");
-        let before: f64 = std::fs::read_to_string(&clock).ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
+        let before: f64 = std::fs::read_to_string(&clock)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0.0);
         let start = Instant::now();
         let outcome = work(&working).with_context(|| format!("stage {}", stage.name()));
         let seconds = before + start.elapsed().as_secs_f64();
@@ -177,7 +208,12 @@ impl RunDirectory {
     ///
     /// # Errors
     /// A stage it needs has not finished.
-    pub fn fingerprint(&self, stage: Stage, needs: &[Stage], settings: &serde_json::Value) -> Result<String> {
+    pub fn fingerprint(
+        &self,
+        stage: Stage,
+        needs: &[Stage],
+        settings: &serde_json::Value,
+    ) -> Result<String> {
         let mut before = Vec::new();
         for need in needs {
             let record = self.record(*need).with_context(|| {
@@ -247,7 +283,9 @@ mod tests {
     fn a_stage_that_needs_another_says_which() {
         let folder = tempfile::tempdir().unwrap();
         let run = RunDirectory::create(folder.path()).unwrap();
-        let error = run.fingerprint(Stage::Reward, &[Stage::Generate], &json!({})).unwrap_err();
+        let error = run
+            .fingerprint(Stage::Reward, &[Stage::Generate], &json!({}))
+            .unwrap_err();
         assert!(error.to_string().contains("`generate`"), "{error}");
     }
 

@@ -53,7 +53,9 @@ impl Progress {
     pub fn bar(&self, title: &str, length: u64) -> Bar {
         let bar = ProgressBar::new(length);
         let hidden = bar.is_hidden();
-        let style = ProgressStyle::with_template("{prefix:>22} {bar:32} {pos}/{len}  {elapsed} + {eta}  {msg}");
+        let style = ProgressStyle::with_template(
+            "{prefix:>22} {bar:32} {pos}/{len}  {elapsed} + {eta}  {msg}",
+        );
         if self.quiet || hidden {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         } else if let Ok(style) = style {
@@ -93,7 +95,11 @@ impl Bar {
     pub fn finish(self, message: impl Into<String>) {
         let message = message.into();
         if self.plain {
-            eprintln!("{:>22} done in {:.1} s  {message}", self.title, self.bar.elapsed().as_secs_f64());
+            eprintln!(
+                "{:>22} done in {:.1} s  {message}",
+                self.title,
+                self.bar.elapsed().as_secs_f64()
+            );
         }
         self.bar.finish_with_message(message);
     }

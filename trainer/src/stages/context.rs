@@ -28,6 +28,10 @@ impl Context<'_> {
     /// # Errors
     /// [`Interrupted`].
     pub fn check(&self) -> Result<(), Interrupted> {
-        if interrupted() { Err(Interrupted) } else { Ok(()) }
+        if interrupted() {
+            Err(Interrupted)
+        } else {
+            Ok(())
+        }
     }
 }

@@ -68,18 +68,33 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let settings = &context.config.correct;
     let (encoder, pointer) = load_language_model(context.run, Stage::Pretrain, context.device)?;
     if settings.interactions == 0 {
-        context.progress.say("         correct left out (correct.interactions = 0)");
+        context
+            .progress
+            .say("         correct left out (correct.interactions = 0)");
         patterns.save(out)?;
         reasons.save(out)?;
-        std::fs::copy(context.run.stage(Stage::Reward).join(MODEL), out.join(MODEL))?;
+        std::fs::copy(
+            context.run.stage(Stage::Reward).join(MODEL),
+            out.join(MODEL),
+        )?;
         return pointer.write(out);
     }
     let reward = read_model(&context.run.stage(Stage::Reward), MODEL, context.device)?;
-    let corrector = Corrector { context, dataset: &dataset, timeline, encoder, reward };
+    let corrector = Corrector {
+        context,
+        dataset: &dataset,
+        timeline,
+        encoder,
+        reward,
+    };
     let (patterns, reasons) = corrector.pass(out, patterns, reasons, &pointer)?;
     patterns.save(out)?;
     reasons.save(out)?;
-    let features = Features { timeline, patterns: &patterns, reasons: &reasons };
+    let features = Features {
+        timeline,
+        patterns: &patterns,
+        reasons: &reasons,
+    };
     let mut config = context.config.reward.clone();
     config.seed = context.config.seed;
     fit(context, out, features, &config, "refit", MODEL)
@@ -121,10 +136,18 @@ impl Corrector<'_> {
         let mut model = self.encoder.model.clone();
         if lora && !model.has_lora() {
             let peft = self.peft();
-            model = model.with_lora(peft.r, peft.lora_alpha, peft.use_rslora, &peft.target_modules);
+            model = model.with_lora(
+                peft.r,
+                peft.lora_alpha,
+                peft.use_rslora,
+                &peft.target_modules,
+            );
         }
         let device = self.context.device.clone().autodiff();
-        let mut trainer = Trainer::new(burn::module::Module::to_device(model, &device), &settings.trainer);
+        let mut trainer = Trainer::new(
+            burn::module::Module::to_device(model, &device),
+            &settings.trainer,
+        );
         let mut events = JsonLines::create(&out.join("events.jsonl"))?;
         let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
         let steps = order.len().div_ceil(settings.window.max(1));
@@ -166,7 +189,10 @@ impl Corrector<'_> {
     }
 
     fn policy(&self, trainer: &Trainer) -> LanguageModel {
-        LanguageModel { model: trainer.policy(), tokenizer: self.encoder.tokenizer.clone() }
+        LanguageModel {
+            model: trainer.policy(),
+            tokenizer: self.encoder.tokenizer.clone(),
+        }
     }
 
     fn peft(&self) -> PeftConfig {
@@ -188,9 +214,13 @@ impl Corrector<'_> {
             .filter(|(user, position)| reasons.of_source(*user as u32, *position as u32).is_some())
             .collect();
         let wanted = settings.interactions.min(in_use.len());
-        let mut order: Vec<_> = (0..wanted).map(|part| in_use[part * in_use.len() / wanted]).collect();
+        let mut order: Vec<_> = (0..wanted)
+            .map(|part| in_use[part * in_use.len() / wanted])
+            .collect();
         if settings.shuffled {
-            order.shuffle(&mut ChaCha8Rng::seed_from_u64(self.context.config.seed ^ 0x73_68_75_66));
+            order.shuffle(&mut ChaCha8Rng::seed_from_u64(
+                self.context.config.seed ^ 0x73_68_75_66,
+            ));
         }
         order
     }
@@ -217,23 +247,41 @@ impl Corrector<'_> {
         let mut prompts = Vec::with_capacity(window.len());
         for (user, position) in window {
             let past = self.timeline.past(*user, *position)?;
-            let pattern = past.pattern(patterns).map(|row| patterns.entry(row).text.as_str());
+            let pattern = past
+                .pattern(patterns)
+                .map(|row| patterns.entry(row).text.as_str());
             let item = self.dataset.histories[*user][*position].item;
-            prompts.push(policy.tokenizer.prompt(&reason_turns(self.dataset, pattern, item, config))?);
+            prompts.push(policy.tokenizer.prompt(&reason_turns(
+                self.dataset,
+                pattern,
+                item,
+                config,
+            ))?);
         }
         let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
         let completions = sample(&policy.model, &rows, grpo.group_size, &sampling, |_| true);
-        let features = Features { timeline: self.timeline, patterns, reasons };
+        let features = Features {
+            timeline: self.timeline,
+            patterns,
+            reasons,
+        };
         let scorer = Scorer::new(self.reward.clone(), features, self.context.device)?;
         let mut sampled = Vec::with_capacity(window.len());
-        for (((user, position), prompt), completions) in window.iter().zip(prompts).zip(completions) {
+        for (((user, position), prompt), completions) in window.iter().zip(prompts).zip(completions)
+        {
             let completions = completions.unwrap_or_default();
-            let texts: Vec<String> =
-                completions.iter().map(|one| tidy(&policy.tokenizer.decode(&one.ids))).collect();
+            let texts: Vec<String> = completions
+                .iter()
+                .map(|one| tidy(&policy.tokenizer.decode(&one.ids)))
+                .collect();
             let vectors = encode(&self.encoder, texts.iter().map(String::as_str))?;
             let item = self.dataset.histories[*user][*position].item;
             let found = scorer.reason_rewards(*user, *position, item, &vectors)?;
-            let shift = if config.correct.baseline { f64::from(found.baseline) } else { 0.0 };
+            let shift = if config.correct.baseline {
+                f64::from(found.baseline)
+            } else {
+                0.0
+            };
             sampled.push(Sampled {
                 user: *user,
                 position: *position,
@@ -241,7 +289,11 @@ impl Corrector<'_> {
                 prompt,
                 completions,
                 texts,
-                rewards: found.scores.iter().map(|score| f64::from(*score) - shift).collect(),
+                rewards: found
+                    .scores
+                    .iter()
+                    .map(|score| f64::from(*score) - shift)
+                    .collect(),
                 baseline: found.baseline,
             });
         }
@@ -267,21 +319,31 @@ impl Corrector<'_> {
         if let Some(row) = known {
             let old: PatternEntry = patterns.entry(row).clone();
             let events = &past.history()[..old.upto as usize];
-            let prompt = policy.tokenizer.prompt(&pattern_turns(self.dataset, events, config))?;
+            let prompt = policy
+                .tokenizer
+                .prompt(&pattern_turns(self.dataset, events, config))?;
             let text = write_texts(policy, &[prompt], config, seed, |_| true)?.remove(0);
             pattern_texts = Some([old.text.clone(), text.clone()]);
             if !config.correct.freeze_texts {
                 let vector = encode(&self.encoder, std::iter::once(text.as_str()))?.remove(0);
-                let entry = PatternEntry { text, policy_version: sampled_by + 1, ..old };
+                let entry = PatternEntry {
+                    text,
+                    policy_version: sampled_by + 1,
+                    ..old
+                };
                 patterns.insert(&self.timeline, entry, &vector)?;
             }
         }
-        let pattern = past.pattern(patterns).map(|row| patterns.entry(row).text.clone());
+        let pattern = past
+            .pattern(patterns)
+            .map(|row| patterns.entry(row).text.clone());
         let turns = reason_turns(self.dataset, pattern.as_deref(), one.item, config);
         let prompt = policy.tokenizer.prompt(&turns)?;
         let text = write_texts(policy, &[prompt], config, seed ^ 1, |_| true)?.remove(0);
         let old = reasons.of_source(one.user as u32, one.position as u32);
-        let old_text = old.map(|row| reasons.entry(row).text.clone()).unwrap_or_default();
+        let old_text = old
+            .map(|row| reasons.entry(row).text.clone())
+            .unwrap_or_default();
         if !config.correct.freeze_texts {
             let vector = encode(&self.encoder, std::iter::once(text.as_str()))?.remove(0);
             let entry = ReasonEntry {
@@ -307,7 +369,13 @@ impl Corrector<'_> {
             item: one.item,
             policy_version: sampled_by,
             baseline: one.baseline,
-            candidates: one.texts.iter().zip(&one.rewards).zip(advantages).map(candidate).collect(),
+            candidates: one
+                .texts
+                .iter()
+                .zip(&one.rewards)
+                .zip(advantages)
+                .map(candidate)
+                .collect(),
             reason: [old_text, text],
             pattern: pattern_texts,
         })
@@ -321,13 +389,30 @@ impl Corrector<'_> {
         version: u64,
         lora: bool,
     ) -> Result<()> {
-        write_json(&out.join("policy.json"), &json!({"policy_version": version}))?;
+        write_json(
+            &out.join("policy.json"),
+            &json!({"policy_version": version}),
+        )?;
         if lora {
-            policy.save_adapter(&out.join("adapter"), &self.peft(), &pointer.model.display().to_string())?;
+            policy.save_adapter(
+                &out.join("adapter"),
+                &self.peft(),
+                &pointer.model.display().to_string(),
+            )?;
             let adapter = Some(PathBuf::from("correct/adapter"));
-            return LlmPointer { adapter, policy_version: version, ..pointer.clone() }.write(out);
+            return LlmPointer {
+                adapter,
+                policy_version: version,
+                ..pointer.clone()
+            }
+            .write(out);
         }
         policy.save(&out.join("model"))?;
-        LlmPointer { model: "correct/model".into(), adapter: None, policy_version: version }.write(out)
+        LlmPointer {
+            model: "correct/model".into(),
+            adapter: None,
+            policy_version: version,
+        }
+        .write(out)
     }
 }

@@ -22,7 +22,11 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
 
 fn read_log(config: &Config) -> Result<Log> {
     match &config.data.path {
-        Some(folder) => Ok(read(folder, config.data.format, &config.data.read_options())?),
+        Some(folder) => Ok(read(
+            folder,
+            config.data.format,
+            &config.data.read_options(),
+        )?),
         None => Ok(world::generate(&config.world)?),
     }
 }
@@ -33,12 +37,20 @@ pub(super) fn source_fingerprint(config: &Config) -> Result<Value> {
         return Ok(json!(config.world));
     };
     let mut files = Vec::new();
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot open {}", folder.display()))?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot open {}", folder.display()))?;
     for entry in entries {
         let entry = entry?;
         let about = entry.metadata()?;
-        let changed = about.modified()?.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        files.push(json!([entry.file_name().to_string_lossy(), about.len(), changed]));
+        let changed = about
+            .modified()?
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        files.push(json!([
+            entry.file_name().to_string_lossy(),
+            about.len(),
+            changed
+        ]));
     }
     files.sort_by_key(Value::to_string);
     Ok(json!(files))

@@ -43,7 +43,10 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let artefact = build(&input, context.device)?;
     let written = write_folder(&artefact, &out.join("artefact"))?;
     let megabytes = written.bytes as f64 / 1e6;
-    context.progress.say(&format!("        artefact: {} files, {megabytes:.2} MB", written.files.len()));
+    context.progress.say(&format!(
+        "        artefact: {} files, {megabytes:.2} MB",
+        written.files.len()
+    ));
     let sizes: std::collections::BTreeMap<_, _> = written.files.iter().cloned().collect();
     write_json(&out.join("sizes.json"), &sizes)
 }

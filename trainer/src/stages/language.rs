@@ -43,7 +43,11 @@ impl LlmPointer {
 ///
 /// # Errors
 /// The stage has not run, or a file is damaged.
-pub fn load_language_model(run: &RunDirectory, stage: Stage, device: &Device) -> Result<(LanguageModel, LlmPointer)> {
+pub fn load_language_model(
+    run: &RunDirectory,
+    stage: Stage,
+    device: &Device,
+) -> Result<(LanguageModel, LlmPointer)> {
     let pointer = LlmPointer::read(run, stage)?;
     Ok((pointer.load(run, device)?, pointer))
 }

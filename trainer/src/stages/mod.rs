@@ -31,7 +31,9 @@ fn needs(stage: Stage) -> &'static [Stage] {
         Stage::Generate => &[Stage::Data, Stage::Pretrain],
         Stage::Reward => &[Stage::Data, Stage::Generate],
         Stage::Correct => &[Stage::Data, Stage::Pretrain, Stage::Generate, Stage::Reward],
-        Stage::Evaluate | Stage::Export => &[Stage::Data, Stage::Generate, Stage::Reward, Stage::Correct],
+        Stage::Evaluate | Stage::Export => {
+            &[Stage::Data, Stage::Generate, Stage::Reward, Stage::Correct]
+        }
     }
 }
 
@@ -44,7 +46,13 @@ fn settings(stage: Stage, config: &Config) -> Result<Value> {
         Stage::Pretrain => json!([seed, config.llm, config.prompts, config.pretrain]),
         Stage::Generate => json!([seed, config.prompts, config.generate]),
         Stage::Reward => json!([seed, config.reward]),
-        Stage::Correct => json!([seed, config.prompts, config.generate, config.correct, config.reward]),
+        Stage::Correct => json!([
+            seed,
+            config.prompts,
+            config.generate,
+            config.correct,
+            config.reward
+        ]),
         Stage::Evaluate => json!([seed, config.evaluate]),
         Stage::Export => json!([seed, config.evaluate, config.export]),
     })
@@ -61,20 +69,24 @@ pub fn execute(stage: Stage, context: &Context) -> Result<()> {
         before.push(Stage::Evaluate);
     }
     let fingerprint = context.run.fingerprint(stage, &before, &settings)?;
-    let ran = context.run.execute(stage, &fingerprint, |out| match stage {
-        Stage::Data => data::run(context, out),
-        Stage::Warmup => warmup::run(context, out),
-        Stage::Pretrain => pretrain::run(context, out),
-        Stage::Generate => generate::run(context, out),
-        Stage::Reward => reward::run(context, out),
-        Stage::Correct => correct::run(context, out),
-        Stage::Evaluate => evaluate::run(context, out),
-        Stage::Export => export::run(context, out),
-    })?;
+    let ran = context
+        .run
+        .execute(stage, &fingerprint, |out| match stage {
+            Stage::Data => data::run(context, out),
+            Stage::Warmup => warmup::run(context, out),
+            Stage::Pretrain => pretrain::run(context, out),
+            Stage::Generate => generate::run(context, out),
+            Stage::Reward => reward::run(context, out),
+            Stage::Correct => correct::run(context, out),
+            Stage::Evaluate => evaluate::run(context, out),
+            Stage::Export => export::run(context, out),
+        })?;
     let record = context.run.record(stage);
     match record {
         Some(record) if ran => {
-            let memory = record.peak_memory_mib.map(|mib| format!(", at most {mib} MiB so far"));
+            let memory = record
+                .peak_memory_mib
+                .map(|mib| format!(", at most {mib} MiB so far"));
             context.progress.say(&format!(
                 "{:>22} done in {:.1} s{}",
                 stage.name(),
@@ -84,7 +96,9 @@ pub fn execute(stage: Stage, context: &Context) -> Result<()> {
             Ok(())
         }
         Some(_) => {
-            context.progress.say(&format!("{:>22} is up to date", stage.name()));
+            context
+                .progress
+                .say(&format!("{:>22} is up to date", stage.name()));
             Ok(())
         }
         None => bail!("stage {} left no record", stage.name()),

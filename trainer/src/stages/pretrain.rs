@@ -54,13 +54,25 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let settings = &config.pretrain;
     let (language, pointer) = load_language_model(context.run, Stage::Warmup, context.device)?;
     if settings.steps == 0 {
-        context.progress.say("        pretrain left out (pretrain.steps = 0)");
+        context
+            .progress
+            .say("        pretrain left out (pretrain.steps = 0)");
         return pointer.write(out);
     }
     let dataset = load_dataset(context.run)?;
-    let (users, held_out) = divide_users(dataset.users.len(), config.prompts.held_out_users, config.seed);
+    let (users, held_out) = divide_users(
+        dataset.users.len(),
+        config.prompts.held_out_users,
+        config.seed,
+    );
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed ^ 0x67_72_70_6f);
-    let exam = questions(&dataset, &held_out, settings.evaluation_questions, config, &mut rng);
+    let exam = questions(
+        &dataset,
+        &held_out,
+        settings.evaluation_questions,
+        config,
+        &mut rng,
+    );
     let before = examine(&language, &dataset, &exam, config)?;
 
     let lora = config.llm.model.is_some() && config.llm.lora_rank > 0;
@@ -72,8 +84,17 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let mut bar = context.progress.bar("GRPO", settings.steps as u64);
     for step in 0..settings.steps {
         context.check()?;
-        let asked = questions(&dataset, &users, settings.prompts_per_step, config, &mut rng);
-        let policy = LanguageModel { model: trainer.policy(), tokenizer: tokenizer.clone() };
+        let asked = questions(
+            &dataset,
+            &users,
+            settings.prompts_per_step,
+            config,
+            &mut rng,
+        );
+        let policy = LanguageModel {
+            model: trainer.policy(),
+            tokenizer: tokenizer.clone(),
+        };
         let (groups, judged) = roll_out(&policy, &dataset, &asked, config, step as u64)?;
         let rate = learning_rate(settings.learning_rate, step, settings.steps, 0.1);
         let report = grpo_step(&mut trainer, &groups, &settings.grpo, rate);
@@ -93,7 +114,10 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         trainer.skipped(),
         settings.steps
     );
-    let language = LanguageModel { model: trainer.policy(), tokenizer };
+    let language = LanguageModel {
+        model: trainer.policy(),
+        tokenizer,
+    };
     let after = examine(&language, &dataset, &exam, config)?;
     let report = compare(&before, &after, config);
     context.progress.say(&format!(
@@ -104,12 +128,26 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     write_json(&out.join("evaluation.json"), &report)?;
     let version = pointer.policy_version + settings.steps as u64;
     if lora {
-        language.save_adapter(&out.join("adapter"), &peft(config), &pointer.model.display().to_string())?;
+        language.save_adapter(
+            &out.join("adapter"),
+            &peft(config),
+            &pointer.model.display().to_string(),
+        )?;
         let adapter = Some(PathBuf::from("pretrain/adapter"));
-        return LlmPointer { adapter, policy_version: version, ..pointer }.write(out);
+        return LlmPointer {
+            adapter,
+            policy_version: version,
+            ..pointer
+        }
+        .write(out);
     }
     language.save(&out.join("model"))?;
-    LlmPointer { model: "pretrain/model".into(), adapter: None, policy_version: version }.write(out)
+    LlmPointer {
+        model: "pretrain/model".into(),
+        adapter: None,
+        policy_version: version,
+    }
+    .write(out)
 }
 
 fn peft(config: &Config) -> PeftConfig {
@@ -124,20 +162,39 @@ fn peft(config: &Config) -> PeftConfig {
 fn attach_lora(mut language: LanguageModel, config: &Config, lora: bool) -> LanguageModel {
     if lora && !language.model.has_lora() {
         let peft = peft(config);
-        language.model = language.model.with_lora(peft.r, peft.lora_alpha, peft.use_rslora, &peft.target_modules);
+        language.model = language.model.with_lora(
+            peft.r,
+            peft.lora_alpha,
+            peft.use_rslora,
+            &peft.target_modules,
+        );
     }
     language
 }
 
-fn questions(dataset: &Dataset, users: &[usize], count: usize, config: &Config, rng: &mut ChaCha8Rng) -> Vec<Question> {
+fn questions(
+    dataset: &Dataset,
+    users: &[usize],
+    count: usize,
+    config: &Config,
+    rng: &mut ChaCha8Rng,
+) -> Vec<Question> {
     let mut asked = Vec::with_capacity(count);
     for _ in 0..count * 20 {
         if asked.len() == count {
             break;
         }
-        let position = users.choose(rng).and_then(|user| Some((*user, random_position(dataset, *user, 3, rng)?)));
+        let position = users
+            .choose(rng)
+            .and_then(|user| Some((*user, random_position(dataset, *user, 3, rng)?)));
         if let Some((user, position)) = position {
-            asked.push(Question::draw(dataset, user, position, &config.prompts, rng));
+            asked.push(Question::draw(
+                dataset,
+                user,
+                position,
+                &config.prompts,
+                rng,
+            ));
         }
     }
     asked
@@ -162,7 +219,13 @@ fn roll_out(
     };
     let prompts = prompts(policy, dataset, asked, config)?;
     let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-    let sampled = sample(&policy.model, &rows, settings.grpo.group_size, &sampling, |_| true);
+    let sampled = sample(
+        &policy.model,
+        &rows,
+        settings.grpo.group_size,
+        &sampling,
+        |_| true,
+    );
     let mut judged = Vec::new();
     let mut groups = Vec::with_capacity(asked.len());
     for ((question, prompt), completions) in asked.iter().zip(&prompts).zip(sampled) {
@@ -170,19 +233,33 @@ fn roll_out(
         let (candidates, truth) = question.titles(dataset, &config.prompts.render);
         let found: Vec<Rewards> = completions
             .iter()
-            .map(|completion| rewards(&policy.tokenizer.decode(&completion.ids), &candidates, &truth))
+            .map(|completion| {
+                rewards(
+                    &policy.tokenizer.decode(&completion.ids),
+                    &candidates,
+                    &truth,
+                )
+            })
             .collect();
         groups.push(Group {
             prompt: prompt.clone(),
             completions,
-            rewards: found.iter().map(|found| f64::from(settings.rewards.total(found))).collect(),
+            rewards: found
+                .iter()
+                .map(|found| f64::from(settings.rewards.total(found)))
+                .collect(),
         });
         judged.extend(found);
     }
     Ok((groups, judged))
 }
 
-fn prompts(policy: &LanguageModel, dataset: &Dataset, asked: &[Question], config: &Config) -> Result<Vec<Vec<u32>>> {
+fn prompts(
+    policy: &LanguageModel,
+    dataset: &Dataset,
+    asked: &[Question],
+    config: &Config,
+) -> Result<Vec<Vec<u32>>> {
     let prompt = |question: &Question| {
         let turns = question.turns(dataset, &config.prompts.render);
         Ok(policy.tokenizer.prompt(&turns)?)
@@ -196,7 +273,12 @@ struct Exam {
     greedy: Vec<Rewards>,
 }
 
-fn examine(language: &LanguageModel, dataset: &Dataset, asked: &[Question], config: &Config) -> Result<Exam> {
+fn examine(
+    language: &LanguageModel,
+    dataset: &Dataset,
+    asked: &[Question],
+    config: &Config,
+) -> Result<Exam> {
     let prompts = prompts(language, dataset, asked, config)?;
     let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
     let answers = |temperature: f64| {
@@ -210,13 +292,21 @@ fn examine(language: &LanguageModel, dataset: &Dataset, asked: &[Question], conf
         };
         let sampled = sample(&language.model, &rows, 1, &sampling, |_| true);
         let judge = |(completions, question): (Option<Vec<crate::grpo::Completion>>, &Question)| {
-            let ids = completions.unwrap_or_default().into_iter().next().map(|one| one.ids).unwrap_or_default();
+            let ids = completions
+                .unwrap_or_default()
+                .into_iter()
+                .next()
+                .map(|one| one.ids)
+                .unwrap_or_default();
             let (candidates, truth) = question.titles(dataset, &config.prompts.render);
             rewards(&language.tokenizer.decode(&ids), &candidates, &truth)
         };
         sampled.into_iter().zip(asked).map(judge).collect()
     };
-    Ok(Exam { sampled: answers(1.0), greedy: answers(0.0) })
+    Ok(Exam {
+        sampled: answers(1.0),
+        greedy: answers(0.0),
+    })
 }
 
 fn compare(before: &Exam, after: &Exam, config: &Config) -> AlignmentReport {
@@ -246,9 +336,18 @@ fn compare(before: &Exam, after: &Exam, config: &Config) -> AlignmentReport {
     }
 }
 
-fn step_metrics(step: usize, rate: f64, report: &StepReport, judged: &[Rewards]) -> serde_json::Value {
+fn step_metrics(
+    step: usize,
+    rate: f64,
+    report: &StepReport,
+    judged: &[Rewards],
+) -> serde_json::Value {
     let mean = |part: fn(&Rewards) -> f32| {
-        judged.iter().map(|found| f64::from(part(found))).sum::<f64>() / judged.len().max(1) as f64
+        judged
+            .iter()
+            .map(|found| f64::from(part(found)))
+            .sum::<f64>()
+            / judged.len().max(1) as f64
     };
     json!({
         "step": step, "learning_rate": rate, "report": report,

@@ -22,7 +22,11 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let generated = context.run.stage(Stage::Generate);
     let patterns = PatternStore::load(&generated, &timeline)?;
     let reasons = ReasonStore::load(&generated, &timeline)?;
-    let features = Features { timeline, patterns: &patterns, reasons: &reasons };
+    let features = Features {
+        timeline,
+        patterns: &patterns,
+        reasons: &reasons,
+    };
     let mut config = context.config.reward.clone();
     config.seed = context.config.seed;
     fit(context, out, features, &config, "reward model", MODEL)?;
@@ -48,21 +52,38 @@ pub(super) fn fit(
     let mut bar = None;
     let mut written = Ok(());
     let mut best = 0.0f64;
-    let (model, report) = train(features, config, context.device, stop_flag(), &mut |event| {
-        if written.is_ok() {
-            written = metrics.push(event);
-        }
-        match event {
-            TrainingEvent::Start { epochs, .. } => bar = Some(context.progress.bar(title, *epochs as u64 * 1000)),
-            TrainingEvent::Step { epoch, step, steps, loss, .. } => {
-                if let Some(bar) = &mut bar {
-                    let position = (epoch - 1) * 1000 + step * 1000 / (*steps).max(1);
-                    bar.set(position as u64, format!("loss {loss:.4}, validation NDCG@10 {best:.4}"));
-                }
+    let (model, report) = train(
+        features,
+        config,
+        context.device,
+        stop_flag(),
+        &mut |event| {
+            if written.is_ok() {
+                written = metrics.push(event);
             }
-            TrainingEvent::Epoch(epoch) => best = best.max(epoch.validation_ndcg_10),
-        }
-    })?;
+            match event {
+                TrainingEvent::Start { epochs, .. } => {
+                    bar = Some(context.progress.bar(title, *epochs as u64 * 1000))
+                }
+                TrainingEvent::Step {
+                    epoch,
+                    step,
+                    steps,
+                    loss,
+                    ..
+                } => {
+                    if let Some(bar) = &mut bar {
+                        let position = (epoch - 1) * 1000 + step * 1000 / (*steps).max(1);
+                        bar.set(
+                            position as u64,
+                            format!("loss {loss:.4}, validation NDCG@10 {best:.4}"),
+                        );
+                    }
+                }
+                TrainingEvent::Epoch(epoch) => best = best.max(epoch.validation_ndcg_10),
+            }
+        },
+    )?;
     written?;
     if report.end == TrainingEnd::Interrupted {
         return Err(Interrupted.into());
@@ -78,5 +99,6 @@ pub(super) fn fit(
 pub(super) fn read_model(folder: &Path, file: &str, device: &Device) -> Result<RewardModel> {
     let path = folder.join(file);
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    RewardModel::from_bytes(&bytes, device).with_context(|| format!("{} is damaged", path.display()))
+    RewardModel::from_bytes(&bytes, device)
+        .with_context(|| format!("{} is damaged", path.display()))
 }

@@ -14,7 +14,9 @@ use super::data::load_dataset;
 use super::{Context, LlmPointer};
 use crate::config::Config;
 use crate::data::{Dataset, Item};
-use crate::llm::{ChatTokenizer, Example, LanguageModel, Trainer, learning_rate, supervised_step, train_tokenizer};
+use crate::llm::{
+    ChatTokenizer, Example, LanguageModel, Trainer, learning_rate, supervised_step, train_tokenizer,
+};
 use crate::run::{JsonLines, write_json};
 use crate::tasks::{Question, divide_users, random_position};
 use crate::text::{Known, RationaleWriter, corpus, pattern_prompt, reason_prompt};
@@ -23,14 +25,29 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let config = context.config;
     if let Some(model) = &config.llm.model {
         let model = std::path::absolute(model)?;
-        return LlmPointer { model, adapter: None, policy_version: 0 }.write(out);
+        return LlmPointer {
+            model,
+            adapter: None,
+            policy_version: 0,
+        }
+        .write(out);
     }
     let dataset = load_dataset(context.run)?;
     let writer = RationaleWriter::new(&dataset.items, config.prompts.render.clone());
     let tokenizer = tokenizer(&dataset, &writer, config)?;
     let model = nano(&tokenizer, config, context);
-    let (users, _) = divide_users(dataset.users.len(), config.prompts.held_out_users, config.seed);
-    let maker = ExampleMaker { dataset: &dataset, writer: &writer, tokenizer: &tokenizer, config, users };
+    let (users, _) = divide_users(
+        dataset.users.len(),
+        config.prompts.held_out_users,
+        config.seed,
+    );
+    let maker = ExampleMaker {
+        dataset: &dataset,
+        writer: &writer,
+        tokenizer: &tokenizer,
+        config,
+        users,
+    };
 
     let settings = &config.warmup;
     let mut trainer = Trainer::new(model, &settings.supervised.trainer);
@@ -43,10 +60,20 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         let short = (step as f64) < settings.short_first * settings.steps as f64;
         let batch = maker.batch(short, &mut rng)?;
         let rows: Vec<&Example> = batch.iter().collect();
-        let rate = learning_rate(settings.supervised.learning_rate, step, settings.steps, settings.rise);
+        let rate = learning_rate(
+            settings.supervised.learning_rate,
+            step,
+            settings.steps,
+            settings.rise,
+        );
         let (loss, norm) = supervised_step(&mut trainer, &rows, &settings.supervised, rate);
-        smooth = if smooth.is_nan() { loss } else { 0.9 * smooth + 0.1 * loss };
-        metrics.push(&json!({"step": step, "loss": loss, "grad_norm": norm, "learning_rate": rate}))?;
+        smooth = if smooth.is_nan() {
+            loss
+        } else {
+            0.9 * smooth + 0.1 * loss
+        };
+        metrics
+            .push(&json!({"step": step, "loss": loss, "grad_norm": norm, "learning_rate": rate}))?;
         bar.set(step as u64 + 1, format!("loss {smooth:.3}"));
     }
     ensure!(
@@ -56,18 +83,32 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         settings.steps
     );
     bar.finish(format!("loss {smooth:.3}"));
-    let language = LanguageModel { model: trainer.policy(), tokenizer };
+    let language = LanguageModel {
+        model: trainer.policy(),
+        tokenizer,
+    };
     language.save(&out.join("model"))?;
-    let pointer = LlmPointer { model: "warmup/model".into(), adapter: None, policy_version: settings.steps as u64 };
+    let pointer = LlmPointer {
+        model: "warmup/model".into(),
+        adapter: None,
+        policy_version: settings.steps as u64,
+    };
     pointer.write(out)?;
-    write_json(&out.join("report.json"), &json!({
-        "parameters": language.model.config().parameters(), "vocabulary": language.model.config().vocab_size,
-        "steps": settings.steps, "loss": smooth, "skipped": trainer.skipped(),
-    }))
+    write_json(
+        &out.join("report.json"),
+        &json!({
+            "parameters": language.model.config().parameters(), "vocabulary": language.model.config().vocab_size,
+            "steps": settings.steps, "loss": smooth, "skipped": trainer.skipped(),
+        }),
+    )
 }
 
 /// A byte-level BPE on the run's own training texts.
-fn tokenizer(dataset: &Dataset, writer: &RationaleWriter, config: &Config) -> Result<ChatTokenizer> {
+fn tokenizer(
+    dataset: &Dataset,
+    writer: &RationaleWriter,
+    config: &Config,
+) -> Result<ChatTokenizer> {
     // About 4,000 examples hold every word many times; more only cost time.
     let per_user = (4_000 / dataset.users.len().max(1)).clamp(1, 10);
     let texts: Vec<String> = corpus(dataset, writer, per_user, config.seed).collect();
@@ -114,13 +155,20 @@ impl ExampleMaker<'_> {
                 batch.push(example);
             }
         }
-        ensure!(batch.len() == size, "no user has enough training history for a warm-up example");
+        ensure!(
+            batch.len() == size,
+            "no user has enough training history for a warm-up example"
+        );
         Ok(batch)
     }
 
     fn example(&self, short: bool, rng: &mut ChaCha8Rng) -> Result<Option<Example>> {
-        let Some(user) = self.users.choose(rng) else { return Ok(None) };
-        let Some(position) = random_position(self.dataset, *user, 2, rng) else { return Ok(None) };
+        let Some(user) = self.users.choose(rng) else {
+            return Ok(None);
+        };
+        let Some(position) = random_position(self.dataset, *user, 2, rng) else {
+            return Ok(None);
+        };
         let prompts = &self.config.prompts;
         let question = Question::draw(self.dataset, *user, position, prompts, rng);
         let history = question.history_items(self.dataset);
@@ -131,7 +179,10 @@ impl ExampleMaker<'_> {
         let (turns, answer) = if draw < alignment {
             let candidates = question.candidate_items(self.dataset);
             let rationale = self.writer.alignment(&history, &candidates, target, rng);
-            (question.turns(self.dataset, &prompts.render), rationale.text)
+            (
+                question.turns(self.dataset, &prompts.render),
+                rationale.text,
+            )
         } else if draw < alignment + pattern {
             let rationale = self.writer.pattern(&history, rng);
             (pattern_prompt(&history, &prompts.render), rationale.text)
@@ -144,7 +195,12 @@ impl ExampleMaker<'_> {
         }))
     }
 
-    fn reason(&self, history: &[&Item], target: &Item, rng: &mut ChaCha8Rng) -> (Vec<crate::text::Turn>, String) {
+    fn reason(
+        &self,
+        history: &[&Item],
+        target: &Item,
+        rng: &mut ChaCha8Rng,
+    ) -> (Vec<crate::text::Turn>, String) {
         let render = &self.config.prompts.render;
         // Before a user has a first pattern, reasons are written without one: one example in ten.
         if rng.random::<f64>() < 0.1 {
@@ -152,7 +208,12 @@ impl ExampleMaker<'_> {
             return (reason_prompt(None, target, render), rationale.text);
         }
         let pattern = self.writer.pattern(history, rng);
-        let rationale = self.writer.reason(Known::Pattern(&pattern.named), target, rng);
-        (reason_prompt(Some(&pattern.text), target, render), rationale.text)
+        let rationale = self
+            .writer
+            .reason(Known::Pattern(&pattern.named), target, rng);
+        (
+            reason_prompt(Some(&pattern.text), target, render),
+            rationale.text,
+        )
     }
 }
