@@ -1,9 +1,9 @@
 //! The `curec` command: one file per subcommand.
 
 mod data;
-//mod doctor;
+mod doctor;
 mod explain;
-//mod llm;
+mod llm;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -41,12 +41,12 @@ enum Command {
     Export(run::StageArgs),
     /// Look at logs, download public ones, simulate the built-in world
     Data(data::DataArgs),
-    //-/// Inspect any Qwen2 model folder: score, generate, info
-    //Llm(llm::LlmArgs),
+    /// Inspect any Qwen2 model folder: score, generate, info
+    Llm(llm::LlmArgs),
     /// Print explained recommendations for one user
     Explain(explain::ExplainArgs),
-    //-/// Show what this machine and this build can do
-    //Doctor(doctor::DoctorArgs),
+    /// Show what this machine and this build can do
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Runs a parsed command line.
@@ -64,8 +64,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Evaluate(args) => run::stage(Stage::Evaluate, args),
         Command::Export(args) => run::stage(Stage::Export, args),
         Command::Data(args) => data::run(args),
-        //Command::Llm(args) => llm::run(args),
+        Command::Llm(args) => llm::run(args),
         Command::Explain(args) => explain::run(args),
-        //Command::Doctor(args) => doctor::run(args),
+        Command::Doctor(args) => doctor::run(args),
     }
 }

@@ -7,7 +7,7 @@ use curec_shared_model::qwen2::{Qwen2, TokenBatch};
 use serde::{Deserialize, Serialize};
 
 use super::advantage::group_advantages;
-use super::loss::{LossInputs, LossSettings, grpo_loss, k3};
+use super::loss::{LossInputs, LossKind, LossSettings, grpo_loss, k3};
 use crate::llm::Trainer;
 use crate::llm::cpu::{Network, Sequence, Weights};
 
@@ -100,6 +100,8 @@ pub fn grpo_step(
 ) -> StepReport {
     let mut report = StepReport::default();
     let mut rows: Vec<Row> = Vec::new();
+    // Tokens of every completion that takes part in the loss, whether or not its advantage is zero.
+    let mut tokens = 0;
     let count = groups.len().max(1) as f64;
     let completions: usize = groups.iter().map(|group| group.completions.len()).sum();
     for group in groups {
@@ -115,6 +117,7 @@ pub fn grpo_step(
                 report.truncated += 1.0 / completions as f64;
             }
             let left_out = config.mask_truncated && completion.truncated;
+            tokens += if left_out { 0 } else { completion.ids.len() };
             if (*advantage != 0.0 || config.loss.beta != 0.0)
                 && !left_out
                 && !completion.ids.is_empty()
@@ -130,8 +133,7 @@ pub fn grpo_step(
     if rows.is_empty() {
         return report;
     }
-    // Rows left out (flat groups) count in the denominators as they would with zero advantage.
-    let share = rows.len() as f64 / completions as f64;
+    let share = denominator_share(config.loss.kind, &rows, completions, tokens);
     let gradients = if trainer.cpu_kernels() && config.loss.beta == 0.0 {
         cpu_gradients(trainer.model(), &rows, config, share, &mut report)
     } else {
@@ -140,6 +142,21 @@ pub fn grpo_step(
     report.grad_norm = trainer.apply(gradients, learning_rate);
     report.stepped = report.grad_norm.is_finite();
     report
+}
+
+/// What the loss of the rows at hand is multiplied with to be the loss of the whole batch: completions that were dropped
+/// because their advantage is zero add nothing to its sum and still count in its denominator, which is a number of
+/// sequences or, for some kinds, of tokens. A masked completion counts as a sequence without tokens ([`LossInputs::mask`]).
+fn denominator_share(kind: LossKind, rows: &[Row], completions: usize, tokens: usize) -> f64 {
+    match kind {
+        LossKind::Grpo | LossKind::DrGrpo | LossKind::Gspo | LossKind::Sapo => {
+            rows.len() as f64 / completions.max(1) as f64
+        }
+        LossKind::Bnpo | LossKind::Dapo | LossKind::Cispo => {
+            let kept: usize = rows.iter().map(|row| row.completion.ids.len()).sum();
+            kept as f64 / tokens.max(1) as f64
+        }
+    }
 }
 
 /// Loss and gradients by burn's autodiff, with the reference pass where β asks for one.

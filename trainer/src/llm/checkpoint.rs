@@ -149,7 +149,11 @@ impl LanguageModel {
     }
 }
 
-fn load_model(
+/// Loads the network of a folder alone, without its tokenizer, and an adapter folder on top where one is given.
+///
+/// # Errors
+/// [`CheckpointError`] names the file and what is wrong with it.
+pub fn load_model(
     folder: &Path,
     adapter: Option<&Path>,
     device: &Device,
@@ -181,16 +185,14 @@ fn load_model(
         .map_err(weights(adapter))
 }
 
-/// The shards that the index names, or else every `.safetensors` file of the folder.
-fn read_shards(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, CheckpointError> {
+/// Names of the weight files: those of the index, or else every `.safetensors` file of the folder.
+///
+/// # Errors
+/// [`CheckpointError`] if there is none, or the folder or its index cannot be read.
+pub fn shard_names(folder: &Path) -> Result<Vec<String>, CheckpointError> {
     let index = folder.join("model.safetensors.index.json");
     let mut names: Vec<String> = if index.is_file() {
-        let json = read_text(&index)?;
-        let json: serde_json::Value =
-            serde_json::from_str(&json).map_err(|source| CheckpointError::Config {
-                path: index.clone(),
-                source: source.into(),
-            })?;
+        let json = read_json(&index)?;
         let map = json["weight_map"].as_object();
         let files = map.map(|map| {
             map.values()
@@ -210,12 +212,40 @@ fn read_shards(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, CheckpointError>
     if names.is_empty() {
         return Err(CheckpointError::NoWeights(folder.to_owned()));
     }
+    Ok(names)
+}
+
+/// The tokens that end a sequence by `config.json`: one, several, or none.
+///
+/// # Errors
+/// [`CheckpointError`] names the file.
+pub fn read_eos(folder: &Path) -> Result<Vec<u32>, CheckpointError> {
+    let path = folder.join("config.json");
+    let ids = match &read_json(&path)?["eos_token_id"] {
+        serde_json::Value::Null => return Ok(Vec::new()),
+        list @ serde_json::Value::Array(_) => list.clone(),
+        one => serde_json::Value::Array(vec![one.clone()]),
+    };
+    serde_json::from_value(ids).map_err(|source| CheckpointError::Config {
+        path,
+        source: source.into(),
+    })
+}
+
+fn read_shards(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, CheckpointError> {
     let read = |name: String| {
         let path = folder.join(&name);
         let bytes = std::fs::read(&path).map_err(io(&path))?;
         Ok((name, bytes))
     };
-    names.into_iter().map(read).collect()
+    shard_names(folder)?.into_iter().map(read).collect()
+}
+
+fn read_json(path: &Path) -> Result<serde_json::Value, CheckpointError> {
+    serde_json::from_str(&read_text(path)?).map_err(|source| CheckpointError::Config {
+        path: path.to_owned(),
+        source: source.into(),
+    })
 }
 
 fn read_text(path: &Path) -> Result<String, CheckpointError> {

@@ -9,7 +9,9 @@ mod supervised;
 mod trainer;
 
 pub use chat::{ChatTokenizer, TokenizerError, train_tokenizer};
-pub use checkpoint::{CheckpointError, LanguageModel, read_config};
+pub use checkpoint::{
+    CheckpointError, LanguageModel, load_model, read_config, read_eos, shard_names,
+};
 pub use sample::{SamplingConfig, sample};
 pub use score::{Scored, mean_hidden, score};
 pub use supervised::{Example, SupervisedConfig, supervised_loss, supervised_step};
