@@ -16,7 +16,11 @@ fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let folder = test.parent().and_then(Path::parent).unwrap();
     let path = folder.join("curec");
-    assert!(path.exists(), "{} is missing: cargo build --release -p curec", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: cargo build --release -p curec",
+        path.display()
+    );
     path
 }
 
@@ -41,7 +45,9 @@ pub fn contents(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
         for entry in std::fs::read_dir(&here).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            let timed = name == "stage.json" || name.ends_with("report.json") || name.ends_with(".jsonl") && here.ends_with("reward");
+            let timed = name == "stage.json"
+                || name.ends_with("report.json")
+                || name.ends_with(".jsonl") && here.ends_with("reward");
             if path.is_dir() {
                 open.push(path);
             } else if !timed && !(name.ends_with("model.jsonl") && here.ends_with("correct")) {

@@ -8,7 +8,9 @@ use curec_tests::{contents, curec, run, run_well};
 
 fn tiny(out: &Path) -> Vec<String> {
     let out = out.to_str().unwrap();
-    ["run", "--preset", "tiny", "--device", "cpu", "--out", out].map(str::to_owned).to_vec()
+    ["run", "--preset", "tiny", "--device", "cpu", "--out", out]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 fn run_tiny(out: &Path) -> String {
@@ -57,14 +59,25 @@ fn a_run_killed_at_any_stage_goes_on_to_the_same_result() {
     run_tiny(&whole);
     for milliseconds in [150, 600, 1200] {
         let killed = folder.path().join(format!("killed-{milliseconds}"));
-        let mut child = curec().args(tiny(&killed)).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let mut child = curec()
+            .args(tiny(&killed))
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(Duration::from_millis(milliseconds));
         let _ = child.kill();
         child.wait().unwrap();
         run_tiny(&killed);
         let (found, expected) = (contents(&killed), contents(&whole));
-        let differing: Vec<_> = expected.iter().filter(|(path, bytes)| found.get(*path) != Some(bytes)).map(|(path, _)| path).collect();
-        assert!(differing.is_empty(), "killed after {milliseconds} ms: {differing:?}");
+        let differing: Vec<_> = expected
+            .iter()
+            .filter(|(path, bytes)| found.get(*path) != Some(bytes))
+            .map(|(path, _)| path)
+            .collect();
+        assert!(
+            differing.is_empty(),
+            "killed after {milliseconds} ms: {differing:?}"
+        );
     }
 }
 
@@ -74,7 +87,16 @@ fn a_run_killed_at_any_stage_goes_on_to_the_same_result() {
 fn held_out_events_reach_no_text_and_no_trained_model() {
     let folder = tempfile::tempdir().unwrap();
     let [plain, changed] = ["plain", "changed"].map(|name| folder.path().join(name));
-    let world = ["data", "world", "--works", "320", "--viewers", "40", "--out", plain.to_str().unwrap()];
+    let world = [
+        "data",
+        "world",
+        "--works",
+        "320",
+        "--viewers",
+        "40",
+        "--out",
+        plain.to_str().unwrap(),
+    ];
     run_well(&world);
     std::fs::create_dir(&changed).unwrap();
     std::fs::copy(plain.join("items.csv"), changed.join("items.csv")).unwrap();
@@ -82,28 +104,47 @@ fn held_out_events_reach_no_text_and_no_trained_model() {
     std::fs::write(changed.join("interactions.csv"), rotate_last_items(&log)).unwrap();
     let run_on = |data: &Path, out: &Path| {
         let (data, out) = (data.to_str().unwrap(), out.to_str().unwrap());
-        run_well(&["run", "--preset", "tiny", "--device", "cpu", "--data", data, "--out", out, "--until", "generate"]);
+        run_well(&[
+            "run", "--preset", "tiny", "--device", "cpu", "--data", data, "--out", out, "--until",
+            "generate",
+        ]);
     };
     let [first, second] = ["run-plain", "run-changed"].map(|name| folder.path().join(name));
     run_on(&plain, &first);
     run_on(&changed, &second);
-    assert_ne!(contents(&first.join("data")), contents(&second.join("data")), "the test changed nothing");
+    assert_ne!(
+        contents(&first.join("data")),
+        contents(&second.join("data")),
+        "the test changed nothing"
+    );
     for stage in ["warmup", "pretrain", "generate"] {
-        assert!(contents(&first.join(stage)) == contents(&second.join(stage)), "{stage} saw the future");
+        assert!(
+            contents(&first.join(stage)) == contents(&second.join(stage)),
+            "{stage} saw the future"
+        );
     }
 }
 
 /// The last two events of each user get the items of the next user's last two.
 fn rotate_last_items(log: &str) -> String {
-    let mut lines: Vec<Vec<String>> = log.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect();
+    let mut lines: Vec<Vec<String>> = log
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(str::to_owned).collect())
+        .collect();
     let mut last: Vec<[usize; 2]> = Vec::new();
     for index in 0..lines.len() {
-        let ends = lines.get(index + 1).is_none_or(|next| next[0] != lines[index][0]);
+        let ends = lines
+            .get(index + 1)
+            .is_none_or(|next| next[0] != lines[index][0]);
         if ends {
             last.push([index - 1, index]);
         }
     }
-    let items: Vec<[String; 2]> = last.iter().map(|pair| pair.map(|at| lines[at][1].clone())).collect();
+    let items: Vec<[String; 2]> = last
+        .iter()
+        .map(|pair| pair.map(|at| lines[at][1].clone()))
+        .collect();
     for (user, pair) in last.iter().enumerate() {
         for (at, item) in pair.iter().zip(&items[(user + 1) % items.len()]) {
             lines[*at][1].clone_from(item);
@@ -119,12 +160,19 @@ fn explain_prints_titles_and_reasons_and_names_an_unknown_user() {
     let out = folder.path().join("run");
     run_tiny(&out);
     let users: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(out.join("export/artefact/users.json")).unwrap()).unwrap();
+        serde_json::from_slice(&std::fs::read(out.join("export/artefact/users.json")).unwrap())
+            .unwrap();
     let key = users[0]["key"].as_str().unwrap();
     let out = out.to_str().unwrap();
-    let json = run(&["explain", "--run", out, "--user", key, "--count", "3", "--json"]);
+    let json = run(&[
+        "explain", "--run", out, "--user", key, "--count", "3", "--json",
+    ]);
     let found: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert_eq!(found["recommendations"].as_array().map(Vec::len), Some(3), "{found}");
+    assert_eq!(
+        found["recommendations"].as_array().map(Vec::len),
+        Some(3),
+        "{found}"
+    );
     let wrong = run(&["explain", "--run", out, "--user", "nobody"]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("nobody"));

@@ -6,7 +6,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Item};
-use crate::text::{RenderOptions, Role, Turn, alignment_prompt, item_line, shown_attributes, shown_title};
+use crate::text::{
+    RenderOptions, Role, Turn, alignment_prompt, item_line, shown_attributes, shown_title,
+};
 
 /// Sizes of prompts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -122,14 +124,26 @@ impl Question {
 
 /// A look-up exercise over catalogue lines: a fresh nano model learns from it to copy from its context, which every other
 /// task needs. Either the attributes of a title are asked for, or the title that alone has an attribute.
-pub fn recall(items: &[Item], lines: usize, render: &RenderOptions, rng: &mut ChaCha8Rng) -> (Vec<Turn>, String) {
-    let shown: Vec<&Item> = (0..lines.max(1)).map(|_| &items[rng.random_range(0..items.len())]).collect();
+pub fn recall(
+    items: &[Item],
+    lines: usize,
+    render: &RenderOptions,
+    rng: &mut ChaCha8Rng,
+) -> (Vec<Turn>, String) {
+    let shown: Vec<&Item> = (0..lines.max(1))
+        .map(|_| &items[rng.random_range(0..items.len())])
+        .collect();
     let target = shown[rng.random_range(0..shown.len())];
     let alone = |value: &str| {
-        let holders = shown.iter().filter(|item| item.attributes.iter().any(|own| own.value == value));
+        let holders = shown
+            .iter()
+            .filter(|item| item.attributes.iter().any(|own| own.value == value));
         holders.count() == 1
     };
-    let mut values: Vec<String> = shown_attributes(target, render).into_iter().map(|own| own.value).collect();
+    let mut values: Vec<String> = shown_attributes(target, render)
+        .into_iter()
+        .map(|own| own.value)
+        .collect();
     let title = shown_title(target, render);
     let all = values.join(&render.separator);
     values.retain(|value| alone(value));
@@ -140,8 +154,14 @@ pub fn recall(items: &[Item], lines: usize, render: &RenderOptions, rng: &mut Ch
     };
     let list: Vec<String> = shown.iter().map(|item| item_line(item, render)).collect();
     let turns = vec![
-        Turn { role: Role::System, content: "Look it up.".to_owned() },
-        Turn { role: Role::User, content: format!("{}\n{question}?", list.join("\n")) },
+        Turn {
+            role: Role::System,
+            content: "Look it up.".to_owned(),
+        },
+        Turn {
+            role: Role::User,
+            content: format!("{}\n{question}?", list.join("\n")),
+        },
     ];
     (turns, answer)
 }

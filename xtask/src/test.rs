@@ -152,7 +152,9 @@ fn browser(workspace: &Workspace, checks: &mut Checks) {
     });
     if let Some(files) = tests {
         let mut node = node_tests(&browser, &files, &page);
-        node.current_dir(&workspace.root).env("CUREC_RUN", &run);
+        node.current_dir(&workspace.root)
+            .env("CUREC_RUN", &run)
+            .env("CUREC_BIN", workspace.curec());
         checks.tests("tests in the browser", Runner::Node, &mut node);
     }
 }

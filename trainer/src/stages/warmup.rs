@@ -81,7 +81,12 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
 }
 
 /// All steps; the next batches are made on a thread of their own meanwhile. Returns the smoothed loss.
-fn train(context: &Context, out: &Path, maker: &ExampleMaker, trainer: &mut Trainer) -> Result<f64> {
+fn train(
+    context: &Context,
+    out: &Path,
+    maker: &ExampleMaker,
+    trainer: &mut Trainer,
+) -> Result<f64> {
     let settings = &context.config.warmup;
     let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
     let mut bar = context.progress.bar("warm-up", settings.steps as u64);
@@ -102,10 +107,21 @@ fn train(context: &Context, out: &Path, maker: &ExampleMaker, trainer: &mut Trai
             context.check()?;
             let batch = batch?;
             let rows: Vec<&Example> = batch.iter().collect();
-            let rate = learning_rate(settings.supervised.learning_rate, step, settings.steps, settings.rise);
+            let rate = learning_rate(
+                settings.supervised.learning_rate,
+                step,
+                settings.steps,
+                settings.rise,
+            );
             let (loss, norm) = supervised_step(trainer, &rows, &settings.supervised, rate);
-            smooth = if smooth.is_nan() { loss } else { 0.9 * smooth + 0.1 * loss };
-            metrics.push(&json!({"step": step, "loss": loss, "grad_norm": norm, "learning_rate": rate}))?;
+            smooth = if smooth.is_nan() {
+                loss
+            } else {
+                0.9 * smooth + 0.1 * loss
+            };
+            metrics.push(
+                &json!({"step": step, "loss": loss, "grad_norm": norm, "learning_rate": rate}),
+            )?;
             bar.set(step as u64 + 1, format!("loss {smooth:.3}"));
         }
         bar.finish(format!("loss {smooth:.3}"));
@@ -186,7 +202,9 @@ impl ExampleMaker<'_> {
     fn batch(&self, recall: bool, rng: &mut ChaCha8Rng) -> Result<Vec<Example>> {
         let settings = &self.config.warmup;
         if recall {
-            return (0..settings.recall_batch).map(|_| self.recall(rng)).collect();
+            return (0..settings.recall_batch)
+                .map(|_| self.recall(rng))
+                .collect();
         }
         let size = settings.supervised.batch_size;
         let mut batch = Vec::with_capacity(size);
