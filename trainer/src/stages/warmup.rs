@@ -95,9 +95,9 @@ fn train(
         scope.spawn(move || {
             let mut rng = ChaCha8Rng::seed_from_u64(context.config.seed ^ 0x77_61_72_6d);
             for step in 0..settings.steps {
-                let recall = (step as f64) < settings.recall_first * settings.steps as f64;
+                let progress = step as f64 / (settings.recall_first * settings.steps as f64);
                 // The receiver is gone once training has stopped.
-                if sender.send(maker.batch(recall, &mut rng)).is_err() {
+                if sender.send(maker.batch(progress, &mut rng)).is_err() {
                     return;
                 }
             }
@@ -199,11 +199,13 @@ struct ExampleMaker<'a> {
 }
 
 impl ExampleMaker<'_> {
-    fn batch(&self, recall: bool, rng: &mut ChaCha8Rng) -> Result<Vec<Example>> {
+    /// A batch; `progress` below 1 is within the look-up exercises at the start, whose lists grow meanwhile.
+    fn batch(&self, progress: f64, rng: &mut ChaCha8Rng) -> Result<Vec<Example>> {
         let settings = &self.config.warmup;
-        if recall {
+        if progress < 1.0 {
+            let longest = 3 + (progress * 6.0) as usize;
             return (0..settings.recall_batch)
-                .map(|_| self.recall(rng))
+                .map(|_| self.recall(longest, rng))
                 .collect();
         }
         let size = settings.supervised.batch_size;
@@ -223,8 +225,8 @@ impl ExampleMaker<'_> {
         Ok(batch)
     }
 
-    fn recall(&self, rng: &mut ChaCha8Rng) -> Result<Example> {
-        let lines = rng.random_range(2..=7);
+    fn recall(&self, longest: usize, rng: &mut ChaCha8Rng) -> Result<Example> {
+        let lines = rng.random_range(2..=longest);
         let (turns, answer) = recall(&self.dataset.items, lines, &self.config.prompts.render, rng);
         Ok(Example {
             prompt: self.tokenizer.prompt(&turns)?,
@@ -246,7 +248,7 @@ impl ExampleMaker<'_> {
         let [alignment, pattern, reason, lookup] = self.config.warmup.mix;
         let draw = rng.random::<f64>() * (alignment + pattern + reason + lookup);
         if draw > alignment + pattern + reason {
-            return self.recall(rng).map(Some);
+            return self.recall(8, rng).map(Some);
         }
         let (turns, answer) = if draw < alignment {
             let candidates = question.candidate_items(self.dataset);
