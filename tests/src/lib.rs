@@ -45,16 +45,21 @@ pub fn contents(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
         for entry in std::fs::read_dir(&here).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            let timed = name == "stage.json"
-                || name.ends_with("report.json")
-                || name.ends_with(".jsonl") && here.ends_with("reward");
+            let timed =
+                name == "stage.json" || name.ends_with("report.json") || is_reward_log(&path);
             if path.is_dir() {
                 open.push(path);
-            } else if !timed && !(name.ends_with("model.jsonl") && here.ends_with("correct")) {
+            } else if !timed {
                 let bytes = std::fs::read(&path).unwrap();
                 found.insert(path.strip_prefix(folder).unwrap().to_owned(), bytes);
             }
         }
     }
     found
+}
+
+/// Logs of reward training name the seconds of each epoch.
+fn is_reward_log(path: &Path) -> bool {
+    let name = path.file_name().unwrap().to_string_lossy();
+    name == "model.jsonl" || name == "ids-only.jsonl"
 }
