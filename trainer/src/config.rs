@@ -1,1 +1,346 @@
-//! config
+//! Settings of a run: defaults < preset < `--config FILE` < `--set key=value` and flags.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::data::DataConfig;
+use crate::data::world::WorldConfig;
+use crate::evaluation::EvaluationConfig;
+use crate::grpo::GrpoConfig;
+use crate::llm::{SupervisedConfig, TrainerSettings};
+use crate::reward::RewardTrainingConfig;
+use crate::tasks::PromptConfig;
+use crate::text::RewardWeights;
+
+/// Everything that decides a run's result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Where interactions come from; no source means the built-in world.
+    pub data: DataConfig,
+    /// The built-in world.
+    pub world: WorldConfig,
+    /// What prompts show.
+    pub prompts: PromptConfig,
+    /// The language model.
+    pub llm: LlmConfig,
+    /// Supervised warm-up of a nano model.
+    pub warmup: WarmupConfig,
+    /// GRPO alignment.
+    pub pretrain: PretrainConfig,
+    /// Patterns and reasons.
+    pub generate: GenerateConfig,
+    /// The reward model.
+    pub reward: RewardTrainingConfig,
+    /// Chronological correction.
+    pub correct: CorrectConfig,
+    /// Ranking.
+    pub evaluate: EvaluationConfig,
+    /// The web artefact.
+    pub export: ExportConfig,
+}
+
+/// Which language model, and the shape of the nano one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LlmConfig {
+    /// A Hugging Face folder; none trains a nano Qwen2 from scratch.
+    pub model: Option<PathBuf>,
+    /// Nano: tokens of the BPE at most.
+    pub vocabulary: usize,
+    /// Nano: width of the residual stream.
+    pub hidden_size: usize,
+    /// Nano: width of the feed-forward layer.
+    pub intermediate_size: usize,
+    /// Nano: blocks.
+    pub layers: usize,
+    /// Nano: query heads.
+    pub heads: usize,
+    /// Nano: key/value heads.
+    pub kv_heads: usize,
+    /// Rank of the LoRA adapters that GRPO trains on a given checkpoint; 0 trains all weights.
+    pub lora_rank: usize,
+    /// LoRA's alpha.
+    pub lora_alpha: f64,
+    /// Rows decoded together.
+    pub rows: usize,
+}
+
+impl Default for LlmConfig {
+    fn default() -> Self {
+        Self {
+            model: None,
+            vocabulary: 2048,
+            hidden_size: 192,
+            intermediate_size: 512,
+            layers: 5,
+            heads: 6,
+            kv_heads: 2,
+            lora_rank: 16,
+            lora_alpha: 32.0,
+            rows: 64,
+        }
+    }
+}
+
+/// Supervised warm-up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WarmupConfig {
+    /// Optimiser steps; 0 skips the stage.
+    pub steps: usize,
+    /// Share of steps over which the learning rate rises.
+    pub rise: f64,
+    /// Relative frequency of alignment questions, patterns, reasons and look-up exercises among the examples.
+    pub mix: [f64; 4],
+    /// Share of the steps, at the start, that are look-up exercises only: copying is learnt there first and cheaply.
+    pub recall_first: f64,
+    /// Look-up exercises per step in that time (they are short).
+    pub recall_batch: usize,
+    /// Batch, learning rate, optimiser.
+    pub supervised: SupervisedConfig,
+}
+
+impl Default for WarmupConfig {
+    fn default() -> Self {
+        Self {
+            steps: 700,
+            rise: 0.05,
+            mix: [0.6, 0.15, 0.15, 0.1],
+            recall_first: 0.4,
+            recall_batch: 48,
+            supervised: SupervisedConfig::default(),
+        }
+    }
+}
+
+/// GRPO alignment (METHOD §1).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PretrainConfig {
+    /// Optimiser steps; 0 leaves the stage out (ablation "no pretraining").
+    pub steps: usize,
+    /// Prompts per step.
+    pub prompts_per_step: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Questions about held-out users on which warm-up and aligned model are compared.
+    pub evaluation_questions: usize,
+    /// Weights of the three rule rewards.
+    pub rewards: RewardWeights,
+    /// Group size, temperature, loss.
+    pub grpo: GrpoConfig,
+    /// The optimiser.
+    pub trainer: TrainerSettings,
+}
+
+impl Default for PretrainConfig {
+    fn default() -> Self {
+        Self {
+            steps: 40,
+            prompts_per_step: 16,
+            learning_rate: 3e-4,
+            evaluation_questions: 600,
+            rewards: RewardWeights::default(),
+            grpo: GrpoConfig::default(),
+            trainer: TrainerSettings {
+                weight_decay: 0.0,
+                ..TrainerSettings::default()
+            },
+        }
+    }
+}
+
+/// What the LLM writes for the reward model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GenerateConfig {
+    /// Patterns per user, written at evenly spaced points of the training history; the last at its end.
+    pub patterns_per_user: usize,
+    /// Reasons per item, written for interactions evenly spaced over the item's training interactions.
+    pub reasons_per_item: usize,
+    /// Longest text in tokens.
+    pub max_new_tokens: usize,
+    /// Sampling temperature.
+    pub temperature: f64,
+    /// Only the most probable tokens with this total probability (nothing is trained on these texts' probabilities).
+    pub top_p: f64,
+}
+
+impl Default for GenerateConfig {
+    fn default() -> Self {
+        Self {
+            patterns_per_user: 3,
+            reasons_per_item: 8,
+            max_new_tokens: 48,
+            temperature: 0.8,
+            top_p: 0.9,
+        }
+    }
+}
+
+/// Chronological correction (METHOD §3).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CorrectConfig {
+    /// Interactions corrected, evenly spaced in global time order over all that have a reason; 0 leaves the stage out.
+    pub interactions: usize,
+    /// Interactions of different users and items per GRPO step; 1 is the paper.
+    pub window: usize,
+    /// Visit them in a random order (ablation).
+    pub shuffled: bool,
+    /// Train the LLM but write nothing back to the stores (ablation "no update").
+    pub freeze_texts: bool,
+    /// Reward = score − score without the new reason, instead of the score.
+    pub baseline: bool,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Group size, temperature, loss.
+    pub grpo: GrpoConfig,
+    /// The optimiser.
+    pub trainer: TrainerSettings,
+}
+
+impl Default for CorrectConfig {
+    fn default() -> Self {
+        Self {
+            interactions: 400,
+            window: 4,
+            shuffled: false,
+            freeze_texts: false,
+            baseline: true,
+            learning_rate: 5e-5,
+            grpo: GrpoConfig {
+                max_new_tokens: 48,
+                ..GrpoConfig::default()
+            },
+            trainer: TrainerSettings {
+                weight_decay: 0.0,
+                ..TrainerSettings::default()
+            },
+        }
+    }
+}
+
+/// The web artefact.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExportConfig {
+    /// Users in the artefact at most, evenly spaced; none exports all.
+    pub max_users: Option<usize>,
+}
+
+/// Names of the presets.
+pub const PRESETS: [&str; 3] = ["world", "small", "tiny"];
+
+impl Config {
+    /// Merges the layers.
+    ///
+    /// # Errors
+    /// An unknown preset, field or value: the message names it.
+    pub fn layered(
+        preset: Option<&str>,
+        file: Option<&std::path::Path>,
+        sets: &[String],
+    ) -> Result<Self> {
+        let mut whole = toml::Table::new();
+        if let Some(preset) = preset {
+            merge(
+                &mut whole,
+                parse(preset_text(preset)?, &format!("preset {preset}"))?,
+            );
+        }
+        if let Some(file) = file {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read {}", file.display()))?;
+            merge(&mut whole, parse(&text, &file.display().to_string())?);
+        }
+        for set in sets {
+            merge(&mut whole, assignment(set)?);
+        }
+        let config: Self = toml::Value::Table(whole)
+            .try_into()
+            .context("in the settings")?;
+        Ok(config)
+    }
+
+    /// As TOML, every field spelled out.
+    ///
+    /// # Errors
+    /// A value that TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String> {
+        Ok(toml::to_string_pretty(self)?)
+    }
+}
+
+fn preset_text(name: &str) -> Result<&'static str> {
+    Ok(match name {
+        "world" => include_str!("../../configs/world.toml"),
+        "small" => include_str!("../../configs/small.toml"),
+        "tiny" => include_str!("../../configs/tiny.toml"),
+        _ => bail!(
+            "there is no preset \"{name}\"; the presets are {}",
+            PRESETS.join(", ")
+        ),
+    })
+}
+
+fn parse(text: &str, source: &str) -> Result<toml::Table> {
+    text.parse()
+        .with_context(|| format!("{source} is not valid TOML"))
+}
+
+/// `a.b = value`; a value that is not TOML is taken as a string.
+fn assignment(text: &str) -> Result<toml::Table> {
+    let Some((key, value)) = text.split_once('=') else {
+        bail!("--set takes KEY=VALUE, e.g. --set warmup.steps=200, not \"{text}\"");
+    };
+    let (key, value) = (key.trim(), value.trim());
+    format!("{key} = {value}")
+        .parse()
+        .or_else(|_| format!("{key} = {value:?}").parse())
+        .with_context(|| format!("--set {text}"))
+}
+
+fn merge(base: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => merge(base, over),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_readable_and_survives_a_round_trip() {
+        for preset in PRESETS {
+            let config = Config::layered(Some(preset), None, &[]).unwrap();
+            let again: Config = toml::from_str(&config.to_toml().unwrap()).unwrap();
+            assert_eq!(config, again);
+        }
+    }
+
+    #[test]
+    fn flags_win_over_presets_and_unknown_keys_are_named() {
+        let config = Config::layered(
+            Some("tiny"),
+            None,
+            &["warmup.steps=3".into(), "llm.model=some/folder".into()],
+        );
+        let config = config.unwrap();
+        assert_eq!(config.warmup.steps, 3);
+        assert_eq!(config.llm.model, Some(PathBuf::from("some/folder")));
+        let error = Config::layered(None, None, &["warmup.stepz=3".into()]).unwrap_err();
+        assert!(format!("{error:#}").contains("stepz"), "{error:#}");
+    }
+}

@@ -6,7 +6,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Item};
-use crate::text::{RenderOptions, Turn, alignment_prompt, shown_title};
+use crate::text::{
+    RenderOptions, Role, Turn, alignment_prompt, item_line, shown_attributes, shown_title,
+};
 
 /// Sizes of prompts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,7 +52,13 @@ pub struct Question {
 
 impl Question {
     /// Asks about event `position` of `user`; negatives are drawn uniformly from what the user never took before it.
-    pub fn draw(dataset: &Dataset, user: usize, position: usize, config: &PromptConfig, rng: &mut ChaCha8Rng) -> Self {
+    pub fn draw(
+        dataset: &Dataset,
+        user: usize,
+        position: usize,
+        config: &PromptConfig,
+        rng: &mut ChaCha8Rng,
+    ) -> Self {
         let events = &dataset.histories[user][..position];
         let truth = dataset.histories[user][position].item as usize;
         let mut candidates = vec![truth];
@@ -70,7 +78,10 @@ impl Question {
         Self {
             user,
             position,
-            history: events[start..].iter().map(|event| event.item as usize).collect(),
+            history: events[start..]
+                .iter()
+                .map(|event| event.item as usize)
+                .collect(),
             candidates,
             truth,
         }
@@ -78,24 +89,81 @@ impl Question {
 
     /// The shown history, oldest first.
     pub fn history_items<'a>(&self, dataset: &'a Dataset) -> Vec<&'a Item> {
-        self.history.iter().map(|index| &dataset.items[*index]).collect()
+        self.history
+            .iter()
+            .map(|index| &dataset.items[*index])
+            .collect()
     }
 
     /// The shown candidates.
     pub fn candidate_items<'a>(&self, dataset: &'a Dataset) -> Vec<&'a Item> {
-        self.candidates.iter().map(|index| &dataset.items[*index]).collect()
+        self.candidates
+            .iter()
+            .map(|index| &dataset.items[*index])
+            .collect()
     }
 
     /// The chat to be completed.
     pub fn turns(&self, dataset: &Dataset, render: &RenderOptions) -> Vec<Turn> {
-        alignment_prompt(&self.history_items(dataset), &self.candidate_items(dataset), render)
+        alignment_prompt(
+            &self.history_items(dataset),
+            &self.candidate_items(dataset),
+            render,
+        )
     }
 
     /// Titles as shown: what a legal answer may be, and the right one.
     pub fn titles(&self, dataset: &Dataset, render: &RenderOptions) -> (Vec<String>, String) {
         let title = |index: usize| shown_title(&dataset.items[index], render);
-        (self.candidates.iter().map(|index| title(*index)).collect(), title(self.truth))
+        (
+            self.candidates.iter().map(|index| title(*index)).collect(),
+            title(self.truth),
+        )
     }
+}
+
+/// A look-up exercise over catalogue lines: a fresh nano model learns from it to copy from its context, which every other
+/// task needs. Either the attributes of a title are asked for, or the title that alone has an attribute.
+pub fn recall(
+    items: &[Item],
+    lines: usize,
+    render: &RenderOptions,
+    rng: &mut ChaCha8Rng,
+) -> (Vec<Turn>, String) {
+    let shown: Vec<&Item> = (0..lines.max(1))
+        .map(|_| &items[rng.random_range(0..items.len())])
+        .collect();
+    let target = shown[rng.random_range(0..shown.len())];
+    let alone = |value: &str| {
+        let holders = shown
+            .iter()
+            .filter(|item| item.attributes.iter().any(|own| own.value == value));
+        holders.count() == 1
+    };
+    let mut values: Vec<String> = shown_attributes(target, render)
+        .into_iter()
+        .map(|own| own.value)
+        .collect();
+    let title = shown_title(target, render);
+    let all = values.join(&render.separator);
+    values.retain(|value| alone(value));
+    let (question, answer) = if values.is_empty() || rng.random::<f64>() < 0.4 {
+        (title.clone(), if all.is_empty() { title } else { all })
+    } else {
+        (values.swap_remove(rng.random_range(0..values.len())), title)
+    };
+    let list: Vec<String> = shown.iter().map(|item| item_line(item, render)).collect();
+    let turns = vec![
+        Turn {
+            role: Role::System,
+            content: "Look it up.".to_owned(),
+        },
+        Turn {
+            role: Role::User,
+            content: format!("{}\n{question}?", list.join("\n")),
+        },
+    ];
+    (turns, answer)
 }
 
 /// Users whose events the language model is trained on, and users it is only asked about.
@@ -113,7 +181,12 @@ pub fn divide_users(users: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usi
 }
 
 /// A random training event of `user` that has some history before it.
-pub fn random_position(dataset: &Dataset, user: usize, minimum_history: usize, rng: &mut ChaCha8Rng) -> Option<usize> {
+pub fn random_position(
+    dataset: &Dataset,
+    user: usize,
+    minimum_history: usize,
+    rng: &mut ChaCha8Rng,
+) -> Option<usize> {
     let end = dataset.split[user].train;
     (end > minimum_history).then(|| rng.random_range(minimum_history..end))
 }

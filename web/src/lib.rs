@@ -30,6 +30,23 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+export interface Backend { used: 'cpu' | 'webgpu'; adapter: string | null; reason: string }
+export interface ReasonWeight { index: number; weight: number }
+export interface HistoryWeight { position: number; item: number; weight: number }
+export interface Recommendation {
+  item: number; rank: number; score: number; reasons: ReasonWeight[]; history: HistoryWeight[];
+}
+export interface Recommendations {
+  user: number; milliseconds: number; scored: number;
+  held_out: { item: number; rank: number; score: number } | null;
+  recommendations: Recommendation[];
+}
+/** What every promise rejects with. */
+export interface Failure { kind: string; message: string; file?: string }
+"#;
+
 /// A loaded artefact, ready to score.
 #[wasm_bindgen]
 #[derive(Debug)]
@@ -86,10 +103,11 @@ fn run_constructors() {}
 #[wasm_bindgen]
 impl Scorer {
     /// Checks the files of an artefact and loads it onto a backend.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Scorer>")]
     pub fn load(
         #[wasm_bindgen(js_name = manifestJson)] manifest_json: String,
-        files: Map,
-        prefer: String,
+        #[wasm_bindgen(unchecked_param_type = "Map<string, Uint8Array>")] files: Map,
+        #[wasm_bindgen(unchecked_param_type = "'auto' | 'cpu' | 'webgpu'")] prefer: String,
     ) -> Promise {
         promise::run(async move {
             let prefer = Prefer::parse(&prefer)?;
@@ -113,11 +131,13 @@ impl Scorer {
     }
 
     /// Which backend is in use, and why.
+    #[wasm_bindgen(unchecked_return_type = "Backend")]
     pub fn backend(&self) -> Result<JsValue, JsValue> {
         plain(&self.inner.backend).map_err(JsValue::from)
     }
 
     /// The `count` best unseen items for `user`, explained.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Recommendations>")]
     pub fn recommend(&self, user: u32, count: u32) -> Promise {
         let inner = self.inner.clone();
         promise::run(async move {
@@ -133,6 +153,7 @@ impl Scorer {
     }
 
     /// The score of every item of the catalogue, seen ones included.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Float32Array>")]
     pub fn scores(&self, user: u32) -> Promise {
         let inner = self.inner.clone();
         promise::run(async move {

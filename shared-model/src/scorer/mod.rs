@@ -8,7 +8,7 @@ mod parameters;
 #[cfg(test)]
 mod tests;
 
-pub use parameters::inference_parameters;
+pub use parameters::{UnreadableParameter, inference_parameters};
 
 use crate::artefact::{Artefact, ArtefactError, tensors};
 use crate::explain::UserScores;

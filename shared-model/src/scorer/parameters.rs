@@ -5,6 +5,7 @@ use crate::reward::RewardModel;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use std::collections::{BTreeMap, BTreeSet};
+use thiserror::Error;
 
 /// Parts of the model that only turn text vectors into keys, values and patterns: an artefact ships their output.
 const NOT_NEEDED: [&str; 6] = [
@@ -22,14 +23,24 @@ fn needed(path: &str) -> bool {
         .any(|part| path == *part || (part.ends_with('.') && path.starts_with(part)))
 }
 
+/// The device did not hand a parameter's values over.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("cannot read the parameter {name} from the device: {message}")]
+pub struct UnreadableParameter {
+    /// Path in the module.
+    pub name: String,
+    /// What the device said.
+    pub message: String,
+}
+
 /// The parameters of `model` that inference needs, under their names in the artefact. Reads the device synchronously:
 /// for the trainer.
 ///
 /// # Errors
-/// [`ArtefactError::NotFinite`] when the device does not hand values over (reported as text), or a value is not finite.
+/// A device that does not hand values over.
 pub fn inference_parameters(
     model: &RewardModel,
-) -> Result<BTreeMap<String, StoredTensor>, ArtefactError> {
+) -> Result<BTreeMap<String, StoredTensor>, UnreadableParameter> {
     let mut collector = Collector::default();
     model.visit(&mut collector);
     match collector.error {
@@ -79,7 +90,7 @@ fn file() -> String {
 struct Collector {
     path: Vec<String>,
     tensors: BTreeMap<String, StoredTensor>,
-    error: Option<ArtefactError>,
+    error: Option<UnreadableParameter>,
 }
 
 impl ModuleVisitor for Collector {
@@ -103,11 +114,9 @@ impl ModuleVisitor for Collector {
                 self.tensors.insert(tensor, stored);
             }
             Err(error) => {
-                self.error = Some(ArtefactError::NotFinite {
-                    file: file(),
-                    tensor,
-                    position: 0,
-                    value: format!("nothing readable ({error})"),
+                self.error = Some(UnreadableParameter {
+                    name: path,
+                    message: error.to_string(),
                 });
             }
         }

@@ -120,3 +120,18 @@ fn an_unknown_user_is_an_error() {
     let error = pollster::block_on(scorer.score(3)).unwrap_err();
     assert_eq!(error.kind(), "no-such-user");
 }
+
+#[test]
+fn a_score_that_overflows_is_an_error() {
+    let mut artefact = sample::artefact();
+    for name in ["weights.head.output.weight", "weights.head.output.bias"] {
+        for value in &mut artefact.tensors.get_mut(name).unwrap().values {
+            *value = f32::MAX;
+        }
+    }
+    let bias = artefact.tensors.get_mut("weights.head.interest.bias");
+    bias.unwrap().values.fill(1e6);
+    let scorer = Scorer::new(&artefact, &device()).unwrap();
+    let error = pollster::block_on(scorer.score(0)).unwrap_err();
+    assert_eq!(error.kind(), "score-not-finite");
+}

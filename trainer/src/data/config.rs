@@ -100,6 +100,16 @@ pub enum SplitKind {
     Temporal,
 }
 
+impl SplitKind {
+    /// Its name in settings and result files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LeaveOneOut => "leave-one-out",
+            Self::Temporal => "temporal",
+        }
+    }
+}
+
 /// How a folder is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReadOptions {

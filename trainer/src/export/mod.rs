@@ -26,7 +26,7 @@ use curec_shared_model::artefact::{
     Reason, Results, RunSummary, StoredTensor, UserRecord, tensors,
 };
 use curec_shared_model::reward::RewardModel;
-use curec_shared_model::scorer::inference_parameters;
+use curec_shared_model::scorer::{UnreadableParameter, inference_parameters};
 use thiserror::Error;
 
 use crate::data::Dataset;
@@ -74,6 +74,9 @@ pub enum ExportError {
     /// The device did not hand its values over.
     #[error("cannot read from the device: {0}")]
     Device(String),
+    /// The same, for a parameter of the model.
+    #[error(transparent)]
+    Parameter(#[from] UnreadableParameter),
     /// The file system said no.
     #[error("{path}: {source}")]
     Io {

@@ -35,7 +35,10 @@ pub fn group_advantages(rewards: &[f64], epsilon: f64) -> Advantages {
     let squares: f64 = rewards.iter().map(|reward| (reward - mean).powi(2)).sum();
     let std = (squares / (count - 1.0)).sqrt();
     Advantages {
-        values: rewards.iter().map(|reward| (reward - mean) / (std + epsilon)).collect(),
+        values: rewards
+            .iter()
+            .map(|reward| (reward - mean) / (std + epsilon))
+            .collect(),
         mean,
         std,
     }

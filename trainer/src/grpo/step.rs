@@ -7,8 +7,9 @@ use curec_shared_model::qwen2::{Qwen2, TokenBatch};
 use serde::{Deserialize, Serialize};
 
 use super::advantage::group_advantages;
-use super::loss::{LossInputs, LossSettings, grpo_loss, k3};
+use super::loss::{LossInputs, LossKind, LossSettings, grpo_loss, k3};
 use crate::llm::Trainer;
+use crate::llm::cpu::{Network, Sequence, Weights};
 
 /// Settings of alignment by GRPO, shared by `pretrain` and `correct`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,7 +43,7 @@ impl Default for GrpoConfig {
 }
 
 /// A sampled continuation of a prompt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Completion {
     /// New tokens only, the stop token included when it was reached.
     pub ids: Vec<u32>,
@@ -91,9 +92,16 @@ pub struct StepReport {
 }
 
 /// One gradient step on `groups` (METHOD §1). Groups of equal rewards are counted and, with β = 0, skipped.
-pub fn grpo_step(trainer: &mut Trainer, groups: &[Group], config: &GrpoConfig, learning_rate: f64) -> StepReport {
+pub fn grpo_step(
+    trainer: &mut Trainer,
+    groups: &[Group],
+    config: &GrpoConfig,
+    learning_rate: f64,
+) -> StepReport {
     let mut report = StepReport::default();
     let mut rows: Vec<Row> = Vec::new();
+    // Tokens of every completion that takes part in the loss, whether or not its advantage is zero.
+    let mut tokens = 0;
     let count = groups.len().max(1) as f64;
     let completions: usize = groups.iter().map(|group| group.completions.len()).sum();
     for group in groups {
@@ -109,7 +117,11 @@ pub fn grpo_step(trainer: &mut Trainer, groups: &[Group], config: &GrpoConfig, l
                 report.truncated += 1.0 / completions as f64;
             }
             let left_out = config.mask_truncated && completion.truncated;
-            if (*advantage != 0.0 || config.loss.beta != 0.0) && !left_out && !completion.ids.is_empty() {
+            tokens += if left_out { 0 } else { completion.ids.len() };
+            if (*advantage != 0.0 || config.loss.beta != 0.0)
+                && !left_out
+                && !completion.ids.is_empty()
+            {
                 rows.push(Row {
                     prompt: &group.prompt,
                     completion,
@@ -121,29 +133,102 @@ pub fn grpo_step(trainer: &mut Trainer, groups: &[Group], config: &GrpoConfig, l
     if rows.is_empty() {
         return report;
     }
-    let batch = Packed::new(&rows, trainer.model(), config);
-    let log_probs = batch.log_probs(trainer.model(), true, config.temperature);
-    let reference = (config.loss.beta != 0.0).then(|| {
-        let frozen = trainer.model().valid();
-        let log_probs = batch.log_probs(&frozen, false, config.temperature);
-        Tensor::<2>::from_data(log_probs.into_data(), &trainer.model().device())
-    });
-    let inputs = LossInputs {
-        log_probs: log_probs.clone(),
-        behaviour: batch.behaviour.clone(),
-        reference: reference.clone(),
-        advantages: batch.advantages.clone(),
-        mask: batch.mask.clone(),
+    let share = denominator_share(config.loss.kind, &rows, completions, tokens);
+    let gradients = if trainer.cpu_kernels() && config.loss.beta == 0.0 {
+        cpu_gradients(trainer.model(), &rows, config, share, &mut report)
+    } else {
+        autodiff_gradients(trainer.model(), &rows, config, share, &mut report)
     };
-    batch.describe(&mut report, log_probs.detach(), reference, config);
-    // Rows left out (flat groups) count in the denominators as they would with zero advantage.
-    let share = rows.len() as f64 / completions as f64;
-    let loss = grpo_loss(inputs, &config.loss).mul_scalar(share);
-    report.loss = f64::from(loss.clone().into_scalar::<f32>());
-    let gradients = GradientsParams::from_grads(loss.backward(), trainer.model());
     report.grad_norm = trainer.apply(gradients, learning_rate);
     report.stepped = report.grad_norm.is_finite();
     report
+}
+
+/// What the loss of the rows at hand is multiplied with to be the loss of the whole batch: completions that were dropped
+/// because their advantage is zero add nothing to its sum and still count in its denominator, which is a number of
+/// sequences or, for some kinds, of tokens. A masked completion counts as a sequence without tokens ([`LossInputs::mask`]).
+fn denominator_share(kind: LossKind, rows: &[Row], completions: usize, tokens: usize) -> f64 {
+    match kind {
+        LossKind::Grpo | LossKind::DrGrpo | LossKind::Gspo | LossKind::Sapo => {
+            rows.len() as f64 / completions.max(1) as f64
+        }
+        LossKind::Bnpo | LossKind::Dapo | LossKind::Cispo => {
+            let kept: usize = rows.iter().map(|row| row.completion.ids.len()).sum();
+            kept as f64 / tokens.max(1) as f64
+        }
+    }
+}
+
+/// Loss and gradients by burn's autodiff, with the reference pass where β asks for one.
+fn autodiff_gradients(
+    model: &Qwen2,
+    rows: &[Row],
+    config: &GrpoConfig,
+    share: f64,
+    report: &mut StepReport,
+) -> GradientsParams {
+    let batch = Packed::new(rows, model, config);
+    let log_probs = batch.log_probs(model, true, config.temperature);
+    let reference = (config.loss.beta != 0.0).then(|| {
+        let frozen = model.valid();
+        let log_probs = batch.log_probs(&frozen, false, config.temperature);
+        Tensor::<2>::from_data(log_probs.into_data(), &model.device())
+    });
+    batch.describe(
+        report,
+        log_probs.clone().detach(),
+        reference.clone(),
+        config,
+    );
+    let loss = grpo_loss(batch.inputs(log_probs, reference), &config.loss).mul_scalar(share);
+    report.loss = f64::from(loss.clone().into_scalar::<f32>());
+    GradientsParams::from_grads(loss.backward(), model)
+}
+
+/// The same by the CPU kernels: log-probabilities first, the loss's derivative with respect to them by autodiff (a few
+/// numbers), then the network's own backward pass. Only without a reference policy.
+fn cpu_gradients(
+    model: &Qwen2,
+    rows: &[Row],
+    config: &GrpoConfig,
+    share: f64,
+    report: &mut StepReport,
+) -> GradientsParams {
+    let sequences: Vec<Sequence> = rows
+        .iter()
+        .map(|row| Sequence {
+            ids: [row.prompt, row.completion.ids.as_slice()].concat(),
+            positions: (row.prompt.len()..row.prompt.len() + row.completion.ids.len()).collect(),
+        })
+        .collect();
+    let temperature = config.temperature as f32;
+    let network = Network::new(Weights::of(model));
+    let batch = Packed::new(rows, model, config);
+    let found = network.log_probs(&sequences, temperature);
+    let mut flat = Vec::with_capacity(rows.len() * batch.longest);
+    for row in &found {
+        flat.extend_from_slice(row);
+        flat.extend(std::iter::repeat_n(0.0, batch.longest - row.len()));
+    }
+    let leaf = Tensor::<2>::from_data(
+        TensorData::new(flat, [rows.len(), batch.longest]),
+        &model.device(),
+    );
+    let leaf = leaf.require_grad();
+    batch.describe(report, leaf.clone().detach(), None, config);
+    let loss = grpo_loss(batch.inputs(leaf.clone(), None), &config.loss).mul_scalar(share);
+    report.loss = f64::from(loss.clone().into_scalar::<f32>());
+    let slopes = leaf.grad(&loss.backward());
+    let slopes = slopes
+        .and_then(|slopes| slopes.try_into_vec_as::<f32>().ok())
+        .unwrap_or_default();
+    let (_, gradients) = network.gradient(&sequences, temperature, |row, values| {
+        let start = row * batch.longest;
+        slopes
+            .get(start..start + values.len())
+            .map_or_else(|| vec![0.0; values.len()], <[f32]>::to_vec)
+    });
+    gradients.into_gradients(model)
 }
 
 struct Row<'a> {
@@ -174,7 +259,11 @@ impl Packed {
         let slices: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
         let tokens = TokenBatch::right_padded(&slices, 0);
         let [count, width] = tokens.dims();
-        let longest = rows.iter().map(|row| row.completion.ids.len()).max().unwrap_or(0);
+        let longest = rows
+            .iter()
+            .map(|row| row.completion.ids.len())
+            .max()
+            .unwrap_or(0);
         debug_assert!(longest <= config.max_new_tokens);
         let mut picks: Vec<i64> = Vec::with_capacity(count * longest);
         let mut targets = Vec::with_capacity(count * longest);
@@ -186,7 +275,11 @@ impl Packed {
                 let real = step < row.completion.ids.len();
                 picks.push((before + if real { step } else { 0 }) as i64);
                 targets.push(if real { row.completion.ids[step] } else { 0 });
-                behaviour.push(if real { row.completion.log_probs[step] } else { 0.0 });
+                behaviour.push(if real {
+                    row.completion.log_probs[step]
+                } else {
+                    0.0
+                });
                 mask.push(if real { 1.0 } else { 0.0 });
             }
         }
@@ -205,6 +298,16 @@ impl Packed {
         }
     }
 
+    fn inputs(&self, log_probs: Tensor<2>, reference: Option<Tensor<2>>) -> LossInputs {
+        LossInputs {
+            log_probs,
+            behaviour: self.behaviour.clone(),
+            reference,
+            advantages: self.advantages.clone(),
+            mask: self.mask.clone(),
+        }
+    }
+
     /// `[rows, longest]`, zero where masked. Only completion positions meet the vocabulary.
     fn log_probs(&self, model: &Qwen2, adapters: bool, temperature: f64) -> Tensor<2> {
         let hidden = model.hidden(&self.tokens, adapters);
@@ -219,17 +322,28 @@ impl Packed {
             * mask
     }
 
-    fn describe(&self, report: &mut StepReport, log_probs: Tensor<2>, reference: Option<Tensor<2>>, config: &GrpoConfig) {
+    fn describe(
+        &self,
+        report: &mut StepReport,
+        log_probs: Tensor<2>,
+        reference: Option<Tensor<2>>,
+        config: &GrpoConfig,
+    ) {
         let tokens = f64::from(self.mask.clone().sum().into_scalar::<f32>()).max(1.0);
         let ratio = (log_probs.clone() - self.behaviour.clone()).exp();
         let gap = (ratio.clone() - 1.0) * self.mask.clone();
         report.max_ratio_gap = f64::from(gap.abs().max().into_scalar::<f32>());
-        let (low, high) = (1.0 - config.loss.epsilon_low, 1.0 + config.loss.epsilon_high);
+        let (low, high) = (
+            1.0 - config.loss.epsilon_low,
+            1.0 + config.loss.epsilon_high,
+        );
         let outside = ratio.clone().lower_elem(low).float() + ratio.greater_elem(high).float();
         let outside = (outside * self.mask.clone()).sum().into_scalar::<f32>();
         report.clip_ratio = f64::from(outside) / tokens;
         if let Some(reference) = reference {
-            let kl = (k3(log_probs, reference) * self.mask.clone()).sum().into_scalar::<f32>();
+            let kl = (k3(log_probs, reference) * self.mask.clone())
+                .sum()
+                .into_scalar::<f32>();
             report.kl = f64::from(kl) / tokens;
         }
     }

@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, Tokenizer, TokenizerImpl};
+use tokenizers::pre_tokenizers::sequence::Sequence;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer, TokenizerImpl};
 
 use crate::text::Turn;
 
@@ -30,6 +33,10 @@ pub enum TokenizerError {
 const END_OF_TEXT: &str = "<|endoftext|>";
 const TURN_START: &str = "<|im_start|>";
 const TURN_END: &str = "<|im_end|>";
+/// Words with the space before them; letters, digits, hyphens and apostrophes stay together (`1980s`, `Sci-Fi`), so that
+/// an attribute can become one token.
+const WORDS: &str =
+    r"\n| ?[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*| ?[^\s\p{L}\p{N}]+|[^\S\n]+(?!\S)|\s+";
 /// Tags of the output contract: one token each for a nano model, ordinary text for Qwen2.5.
 const TAGS: [&str; 4] = ["<think>", "</think>", "<answer>", "</answer>"];
 
@@ -89,7 +96,10 @@ impl ChatTokenizer {
         let mut text = String::new();
         for turn in turns {
             let content = turn.content.replace("<|", "< |");
-            text.push_str(&format!("{TURN_START}{}\n{content}{TURN_END}\n", turn.role.name()));
+            text.push_str(&format!(
+                "{TURN_START}{}\n{content}{TURN_END}\n",
+                turn.role.name()
+            ));
         }
         text.push_str(&format!("{TURN_START}assistant\n"));
         self.encode(&text)
@@ -160,18 +170,28 @@ pub fn train_tokenizer(
 ) -> Result<ChatTokenizer, TokenizerError> {
     let library = |error: tokenizers::Error| TokenizerError::Library(error.to_string());
     let special = |token: &str| AddedToken::from(token, true);
-    let byte_level = ByteLevel::new(false, true, true);
+    let byte_level = ByteLevel::new(false, true, false);
+    let words = SplitPattern::Regex(WORDS.to_owned());
+    let words = Split::new(words, SplitDelimiterBehavior::Isolated, false).map_err(library)?;
+    let pieces = Sequence::new(vec![
+        PreTokenizerWrapper::Split(words),
+        PreTokenizerWrapper::ByteLevel(byte_level),
+    ]);
     let mut trainer = BpeTrainerBuilder::new()
         .vocab_size(vocab_size - TAGS.len())
         .min_frequency(1)
         .show_progress(false)
         .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
-        .special_tokens(vec![special(END_OF_TEXT), special(TURN_START), special(TURN_END)])
+        .special_tokens(vec![
+            special(END_OF_TEXT),
+            special(TURN_START),
+            special(TURN_END),
+        ])
         .build();
     let mut tokenizer: TokenizerImpl<_, _, _, _, _> = tokenizers::TokenizerBuilder::new()
         .with_model(BPE::default())
         .with_normalizer(Some(tokenizers::normalizers::NFC))
-        .with_pre_tokenizer(Some(byte_level))
+        .with_pre_tokenizer(Some(pieces))
         .with_post_processor(Some(byte_level))
         .with_decoder(Some(byte_level))
         .build()
@@ -188,7 +208,10 @@ pub fn train_tokenizer(
         pieces
     });
     tokenizer.train(&mut trainer, corpus).map_err(library)?;
-    let tags: Vec<AddedToken> = TAGS.iter().map(|tag| AddedToken::from(*tag, false)).collect();
+    let tags: Vec<AddedToken> = TAGS
+        .iter()
+        .map(|tag| AddedToken::from(*tag, false))
+        .collect();
     tokenizer.add_tokens(&tags);
     let json = tokenizer.to_string(false).map_err(library)?;
     ChatTokenizer::new(Tokenizer::from_bytes(json).map_err(library)?)

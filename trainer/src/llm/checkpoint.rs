@@ -35,7 +35,9 @@ pub enum CheckpointError {
         source: WeightError,
     },
     /// The folder holds no weights.
-    #[error("{0}: no .safetensors file here; is this a Hugging Face model folder? (.bin checkpoints must be converted first)")]
+    #[error(
+        "{0}: no .safetensors file here; is this a Hugging Face model folder? (.bin checkpoints must be converted first)"
+    )]
     NoWeights(PathBuf),
     /// The tokenizer is wrong.
     #[error(transparent)]
@@ -76,13 +78,21 @@ impl LanguageModel {
     ///
     /// # Errors
     /// [`CheckpointError`] names the file and what is wrong with it.
-    pub fn load(folder: &Path, adapter: Option<&Path>, device: &Device) -> Result<Self, CheckpointError> {
+    pub fn load(
+        folder: &Path,
+        adapter: Option<&Path>,
+        device: &Device,
+    ) -> Result<Self, CheckpointError> {
         let model = load_model(folder, adapter, device)?;
         let tokenizer = ChatTokenizer::from_file(&folder.join("tokenizer.json"))?;
         let (tokens, vocab) = (tokenizer.vocab_size(), model.config().vocab_size);
         if tokens > vocab {
             let path = folder.to_owned();
-            return Err(CheckpointError::Vocabulary { path, tokens, vocab });
+            return Err(CheckpointError::Vocabulary {
+                path,
+                tokens,
+                vocab,
+            });
         }
         Ok(Self { model, tokenizer })
     }
@@ -102,17 +112,31 @@ impl LanguageModel {
         let eos = self.tokenizer.turn_end();
         let config = merged.config().to_json(eos, eos);
         write(&folder.join("model.safetensors"), &bytes)?;
-        write(&folder.join("config.json"), format!("{config:#}").as_bytes())?;
-        write(&folder.join("tokenizer.json"), self.tokenizer.to_json()?.as_bytes())?;
+        write(
+            &folder.join("config.json"),
+            format!("{config:#}").as_bytes(),
+        )?;
+        write(
+            &folder.join("tokenizer.json"),
+            self.tokenizer.to_json()?.as_bytes(),
+        )?;
         let tokenizer_config = format!("{:#}", ChatTokenizer::config_json());
-        write(&folder.join("tokenizer_config.json"), tokenizer_config.as_bytes())
+        write(
+            &folder.join("tokenizer_config.json"),
+            tokenizer_config.as_bytes(),
+        )
     }
 
     /// Writes the attached adapter in PEFT's layout.
     ///
     /// # Errors
     /// [`CheckpointError`] names the file.
-    pub fn save_adapter(&self, folder: &Path, config: &PeftConfig, base: &str) -> Result<(), CheckpointError> {
+    pub fn save_adapter(
+        &self,
+        folder: &Path,
+        config: &PeftConfig,
+        base: &str,
+    ) -> Result<(), CheckpointError> {
         std::fs::create_dir_all(folder).map_err(io(folder))?;
         let bytes = self.model.lora_to_safetensors();
         let bytes = bytes.map_err(|source| CheckpointError::Weights {
@@ -125,14 +149,26 @@ impl LanguageModel {
     }
 }
 
-fn load_model(folder: &Path, adapter: Option<&Path>, device: &Device) -> Result<Qwen2, CheckpointError> {
+/// Loads the network of a folder alone, without its tokenizer, and an adapter folder on top where one is given.
+///
+/// # Errors
+/// [`CheckpointError`] names the file and what is wrong with it.
+pub fn load_model(
+    folder: &Path,
+    adapter: Option<&Path>,
+    device: &Device,
+) -> Result<Qwen2, CheckpointError> {
     let config = read_config(folder)?;
     let files = read_shards(folder)?;
     let weights = |path: &Path| {
         let path = path.to_owned();
         move |source| CheckpointError::Weights { path, source }
     };
-    let shards = Shards::parse(files.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())));
+    let shards = Shards::parse(
+        files
+            .iter()
+            .map(|(name, bytes)| (name.clone(), bytes.as_slice())),
+    );
     let shards = shards.map_err(weights(folder))?;
     let model = Qwen2::from_shards(&config, &shards, device).map_err(weights(folder))?;
     let Some(adapter) = adapter else {
@@ -144,20 +180,25 @@ fn load_model(folder: &Path, adapter: Option<&Path>, device: &Device) -> Result<
     let bytes = std::fs::read(&path).map_err(io(&path))?;
     let shards = Shards::parse([("adapter_model.safetensors".to_owned(), bytes.as_slice())]);
     let shards = shards.map_err(weights(adapter))?;
-    model.with_peft_adapter(&peft, &shards).map_err(weights(adapter))
+    model
+        .with_peft_adapter(&peft, &shards)
+        .map_err(weights(adapter))
 }
 
-/// The shards that the index names, or else every `.safetensors` file of the folder.
-fn read_shards(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, CheckpointError> {
+/// Names of the weight files: those of the index, or else every `.safetensors` file of the folder.
+///
+/// # Errors
+/// [`CheckpointError`] if there is none, or the folder or its index cannot be read.
+pub fn shard_names(folder: &Path) -> Result<Vec<String>, CheckpointError> {
     let index = folder.join("model.safetensors.index.json");
     let mut names: Vec<String> = if index.is_file() {
-        let json = read_text(&index)?;
-        let json: serde_json::Value = serde_json::from_str(&json).map_err(|source| CheckpointError::Config {
-            path: index.clone(),
-            source: source.into(),
-        })?;
+        let json = read_json(&index)?;
         let map = json["weight_map"].as_object();
-        let files = map.map(|map| map.values().filter_map(|file| file.as_str().map(str::to_owned)).collect());
+        let files = map.map(|map| {
+            map.values()
+                .filter_map(|file| file.as_str().map(str::to_owned))
+                .collect()
+        });
         files.unwrap_or_default()
     } else {
         let entries = std::fs::read_dir(folder).map_err(io(folder))?;
@@ -171,12 +212,40 @@ fn read_shards(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, CheckpointError>
     if names.is_empty() {
         return Err(CheckpointError::NoWeights(folder.to_owned()));
     }
+    Ok(names)
+}
+
+/// The tokens that end a sequence by `config.json`: one, several, or none.
+///
+/// # Errors
+/// [`CheckpointError`] names the file.
+pub fn read_eos(folder: &Path) -> Result<Vec<u32>, CheckpointError> {
+    let path = folder.join("config.json");
+    let ids = match &read_json(&path)?["eos_token_id"] {
+        serde_json::Value::Null => return Ok(Vec::new()),
+        list @ serde_json::Value::Array(_) => list.clone(),
+        one => serde_json::Value::Array(vec![one.clone()]),
+    };
+    serde_json::from_value(ids).map_err(|source| CheckpointError::Config {
+        path,
+        source: source.into(),
+    })
+}
+
+fn read_shards(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, CheckpointError> {
     let read = |name: String| {
         let path = folder.join(&name);
         let bytes = std::fs::read(&path).map_err(io(&path))?;
         Ok((name, bytes))
     };
-    names.into_iter().map(read).collect()
+    shard_names(folder)?.into_iter().map(read).collect()
+}
+
+fn read_json(path: &Path) -> Result<serde_json::Value, CheckpointError> {
+    serde_json::from_str(&read_text(path)?).map_err(|source| CheckpointError::Config {
+        path: path.to_owned(),
+        source: source.into(),
+    })
 }
 
 fn read_text(path: &Path) -> Result<String, CheckpointError> {

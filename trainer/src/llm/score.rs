@@ -19,7 +19,9 @@ pub struct Scored {
 
 /// Scores one non-empty sequence.
 pub fn score(model: &Qwen2, ids: &[u32]) -> Scored {
-    let states: Tensor<2> = model.hidden(&TokenBatch::left_padded(&[ids]), true).squeeze_dim(0);
+    let states: Tensor<2> = model
+        .hidden(&TokenBatch::left_padded(&[ids]), true)
+        .squeeze_dim(0);
     let last = states.clone().narrow(0, ids.len() - 1, 1);
     let argmax = model.logits(last).argmax(1).into_scalar::<i64>() as u32;
     let mut logprobs = vec![None];
@@ -41,7 +43,9 @@ pub fn score(model: &Qwen2, ids: &[u32]) -> Scored {
 /// An empty text has the zero vector.
 pub fn mean_hidden(model: &Qwen2, texts: &[Vec<u32>], batch: usize) -> Vec<Vec<f32>> {
     let d = model.config().hidden_size;
-    let mut order: Vec<usize> = (0..texts.len()).filter(|index| !texts[*index].is_empty()).collect();
+    let mut order: Vec<usize> = (0..texts.len())
+        .filter(|index| !texts[*index].is_empty())
+        .collect();
     order.sort_by_key(|index| texts[*index].len());
     let mut vectors = vec![vec![0.0; d]; texts.len()];
     for chunk in order.chunks(batch.max(1)) {
@@ -54,7 +58,11 @@ pub fn mean_hidden(model: &Qwen2, texts: &[Vec<u32>], batch: usize) -> Vec<Vec<f
             let share = 1.0 / row.len() as f32;
             mask.extend((0..width).map(|slot| if slot < row.len() { share } else { 0.0 }));
         }
-        let mask = Tensor::<1>::from_floats(mask.as_slice(), &hidden.device()).reshape([rows.len(), 1, width]);
+        let mask = Tensor::<1>::from_floats(mask.as_slice(), &hidden.device()).reshape([
+            rows.len(),
+            1,
+            width,
+        ]);
         let means = floats(mask.matmul(hidden));
         for (index, mean) in chunk.iter().zip(means.chunks(d)) {
             vectors[*index] = mean.to_vec();

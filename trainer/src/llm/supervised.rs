@@ -27,7 +27,7 @@ impl Default for SupervisedConfig {
         Self {
             learning_rate: 2e-3,
             batch_size: 16,
-            prompt_weight: 0.1,
+            prompt_weight: 0.0,
             trainer: TrainerSettings {
                 muon: true,
                 ..TrainerSettings::default()
@@ -59,11 +59,19 @@ pub fn supervised_loss(model: &Qwen2, batch: &[&Example], prompt_weight: f64) ->
     let mut targets: Vec<u32> = Vec::new();
     let mut answers: Vec<f32> = Vec::new();
     for (row, example) in batch.iter().enumerate() {
-        let start = if prompt_weight > 0.0 { 1 } else { example.prompt.len() };
-        for position in start..sequences[row].len() {
+        let start = if prompt_weight > 0.0 {
+            1
+        } else {
+            example.prompt.len()
+        };
+        for (position, id) in sequences[row].iter().enumerate().skip(start) {
             picks.push((row * width + position - 1) as i64);
-            targets.push(sequences[row][position]);
-            answers.push(if position >= example.prompt.len() { 1.0 } else { 0.0 });
+            targets.push(*id);
+            answers.push(if position >= example.prompt.len() {
+                1.0
+            } else {
+                0.0
+            });
         }
     }
     let count = targets.len();
@@ -73,38 +81,59 @@ pub fn supervised_loss(model: &Qwen2, batch: &[&Example], prompt_weight: f64) ->
         .map(|answer| answer + (1.0 - answer) * prompt_weight as f32)
         .collect();
     let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-    let vector = |values: Vec<f32>| Tensor::<1>::from_data(TensorData::new(values, [count]), &device);
+    let vector =
+        |values: Vec<f32>| Tensor::<1>::from_data(TensorData::new(values, [count]), &device);
     let hidden = model.hidden(&tokens, true);
     let d = hidden.dims()[2];
     let picks = Tensor::<1, Int>::from_data(TensorData::new(picks, [count]), &device);
     let states = hidden.reshape([rows * width, d]).select(0, picks);
     let log_probs = model.log_probs(states, &targets, 1.0);
-    let answer_loss = (log_probs.clone().detach() * vector(answers)).sum().into_scalar::<f32>();
-    let loss = (log_probs * vector(weights)).sum().neg().div_scalar(total.max(1.0));
+    let answer_loss = (log_probs.clone().detach() * vector(answers))
+        .sum()
+        .into_scalar::<f32>();
+    let loss = (log_probs * vector(weights))
+        .sum()
+        .neg()
+        .div_scalar(total.max(1.0));
     (loss, -f64::from(answer_loss) / answer_tokens)
 }
 
 /// One optimiser step; returns (mean loss per answer token, gradient norm).
-pub fn supervised_step(trainer: &mut Trainer, batch: &[&Example], config: &SupervisedConfig, rate: f64) -> (f64, f64) {
+pub fn supervised_step(
+    trainer: &mut Trainer,
+    batch: &[&Example],
+    config: &SupervisedConfig,
+    rate: f64,
+) -> (f64, f64) {
     let (answers, gradients) = if trainer.cpu_kernels() {
         cpu_gradients(trainer.model(), batch, config.prompt_weight)
     } else {
         let (loss, answers) = supervised_loss(trainer.model(), batch, config.prompt_weight);
-        (answers, GradientsParams::from_grads(loss.backward(), trainer.model()))
+        (
+            answers,
+            GradientsParams::from_grads(loss.backward(), trainer.model()),
+        )
     };
     (answers, trainer.apply(gradients, rate))
 }
 
 /// The same as [`supervised_loss`] and its gradients, by the CPU kernels.
 fn cpu_gradients(model: &Qwen2, batch: &[&Example], prompt_weight: f64) -> (f64, GradientsParams) {
-    let first = |example: &Example| if prompt_weight > 0.0 { 1 } else { example.prompt.len() };
+    let first = |example: &Example| {
+        if prompt_weight > 0.0 {
+            1
+        } else {
+            example.prompt.len()
+        }
+    };
     let sequence = |example: &&Example| Sequence {
         ids: [example.prompt.as_slice(), &example.answer].concat(),
         positions: (first(example)..example.prompt.len() + example.answer.len()).collect(),
     };
     let sequences: Vec<Sequence> = batch.iter().map(sequence).collect();
     let answer_tokens: usize = batch.iter().map(|example| example.answer.len()).sum();
-    let prompt_tokens: usize = sequences.iter().map(|s| s.positions.len()).sum::<usize>() - answer_tokens;
+    let prompt_tokens: usize =
+        sequences.iter().map(|s| s.positions.len()).sum::<usize>() - answer_tokens;
     let total = answer_tokens as f64 + prompt_tokens as f64 * prompt_weight;
     let network = Network::new(Weights::of(model));
     let (log_probs, gradients) = network.gradient(&sequences, 1.0, |index, _| {
@@ -120,5 +149,8 @@ fn cpu_gradients(model: &Qwen2, batch: &[&Example], prompt_weight: f64) -> (f64,
         .flat_map(|(values, example)| &values[values.len() - example.answer.len()..])
         .map(|value| -f64::from(*value))
         .sum();
-    (answer_loss / answer_tokens.max(1) as f64, gradients.into_gradients(model))
+    (
+        answer_loss / answer_tokens.max(1) as f64,
+        gradients.into_gradients(model),
+    )
 }

@@ -1,7 +1,7 @@
 //! A model under training: AdamW, one global gradient norm, one learning rate.
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::module::ParamGroup;
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, AdjustLrFn, GradientsParams, ModuleOptimizer, MuonConfig};
 use burn::tensor::Tensor;
 use curec_shared_model::qwen2::Qwen2;
@@ -53,7 +53,9 @@ impl Trainer {
         let mut optimizer = adam.init();
         if settings.muon {
             let matrices = ParamGroup::from_predicate("_proj.weight");
-            let muon = MuonConfig::new().with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW).build();
+            let muon = MuonConfig::new()
+                .with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW)
+                .build();
             optimizer = optimizer.with_group(matrices, muon, None);
         }
         let on_cpu = is_cpu(&model);
@@ -138,7 +140,8 @@ struct Scale<'a> {
 impl ModuleMapper for Scale<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         if let Some(gradient) = self.gradients.remove::<D>(param.id) {
-            self.gradients.register(param.id, gradient.mul_scalar(self.factor));
+            self.gradients
+                .register(param.id, gradient.mul_scalar(self.factor));
         }
         param
     }
@@ -146,7 +149,9 @@ impl ModuleMapper for Scale<'_> {
 
 /// Whether the weights lie in ordinary memory (the flex backend).
 fn is_cpu(model: &Qwen2) -> bool {
-    format!("{:?}", model.device()).to_lowercase().contains("flex")
+    format!("{:?}", model.device())
+        .to_lowercase()
+        .contains("flex")
 }
 
 /// Linear warm-up over the first `warmup` share of the steps, then cosine decay to a tenth.

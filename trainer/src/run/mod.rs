@@ -1,1 +1,298 @@
-//! run
+//! The run directory: where stages meet (layout in `docs/run-directory.md`).
+//!
+//! A stage writes into `.work-NAME` and becomes visible by one rename, together with its `stage.json`; a reader never
+//! sees half a stage. A stage whose fingerprint (its settings and those of everything before it) is unchanged is skipped.
+
+mod files;
+mod progress;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+pub use files::{JsonLines, read_json, read_lines, write_atomic, write_json};
+pub use progress::{Bar, Progress, interrupted, on_interrupt, stop_flag};
+
+/// The stages in the order of METHOD.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Read, filter, split.
+    Data,
+    /// Tokenizer and supervised training of a nano model.
+    Warmup,
+    /// GRPO alignment (METHOD §1).
+    Pretrain,
+    /// Patterns, reasons and their vectors (METHOD §2).
+    Generate,
+    /// The reward model (METHOD §2).
+    Reward,
+    /// Chronological correction and the refitted reward model (METHOD §3).
+    Correct,
+    /// Full ranking with controls (EVALUATION).
+    Evaluate,
+    /// The web artefact (METHOD §4).
+    Export,
+}
+
+impl Stage {
+    /// All stages, first to last.
+    pub const ALL: [Stage; 8] = [
+        Stage::Data,
+        Stage::Warmup,
+        Stage::Pretrain,
+        Stage::Generate,
+        Stage::Reward,
+        Stage::Correct,
+        Stage::Evaluate,
+        Stage::Export,
+    ];
+
+    /// Name of its folder and subcommand.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Data => "data",
+            Stage::Warmup => "warmup",
+            Stage::Pretrain => "pretrain",
+            Stage::Generate => "generate",
+            Stage::Reward => "reward",
+            Stage::Correct => "correct",
+            Stage::Evaluate => "evaluate",
+            Stage::Export => "export",
+        }
+    }
+}
+
+/// What `stage.json` says about a finished stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// Which stage.
+    pub stage: Stage,
+    /// Hash of its settings and of the fingerprints before it.
+    pub fingerprint: String,
+    /// Wall-clock seconds, over all attempts.
+    pub seconds: f64,
+    /// Largest resident memory of the process so far, in MiB.
+    pub peak_memory_mib: Option<u64>,
+    /// Version that ran it.
+    pub version: String,
+}
+
+/// A run directory.
+#[derive(Debug, Clone)]
+pub struct RunDirectory {
+    root: PathBuf,
+}
+
+impl RunDirectory {
+    /// Opens or creates the folder; refuses one that holds something else.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or is not empty and not a run.
+    pub fn create(root: &Path) -> Result<Self> {
+        std::fs::create_dir_all(root)
+            .with_context(|| format!("cannot create {}", root.display()))?;
+        let marker = root.join("run.json");
+        let empty = std::fs::read_dir(root)?.next().is_none();
+        if !empty && !marker.exists() {
+            bail!(
+                "{} is not empty and holds no run.json: choose another --out, so that nothing of yours is touched",
+                root.display()
+            );
+        }
+        Ok(Self {
+            root: root.to_owned(),
+        })
+    }
+
+    /// Opens an existing run.
+    ///
+    /// # Errors
+    /// There is no run.
+    pub fn open(root: &Path) -> Result<Self> {
+        if !root.join("run.json").exists() {
+            bail!(
+                "{} is not a run directory (no run.json); make one with `curec run --out {0}`",
+                root.display()
+            );
+        }
+        Ok(Self {
+            root: root.to_owned(),
+        })
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Folder of a finished stage.
+    pub fn stage(&self, stage: Stage) -> PathBuf {
+        self.root.join(stage.name())
+    }
+
+    /// The record of a finished stage.
+    pub fn record(&self, stage: Stage) -> Option<StageRecord> {
+        read_json(&self.stage(stage).join("stage.json")).ok()
+    }
+
+    /// Runs `work` unless the stage is finished with the same fingerprint; returns whether it ran.
+    ///
+    /// `work` gets its working folder, which survives an interruption with the same fingerprint.
+    ///
+    /// # Errors
+    /// Those of `work`; the working folder stays for the next attempt.
+    pub fn execute(
+        &self,
+        stage: Stage,
+        fingerprint: &str,
+        work: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<bool> {
+        if self
+            .record(stage)
+            .is_some_and(|record| record.fingerprint == fingerprint)
+        {
+            return Ok(false);
+        }
+        let working = self.root.join(format!(".work-{}", stage.name()));
+        let mark = working.join(".fingerprint");
+        if std::fs::read_to_string(&mark).ok().as_deref() != Some(fingerprint) {
+            files::remove_folder(&working)?;
+            std::fs::create_dir_all(&working)?;
+            write_atomic(&mark, fingerprint.as_bytes())?;
+        }
+        let clock = working.join(".seconds");
+        let before: f64 = std::fs::read_to_string(&clock)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0.0);
+        let start = Instant::now();
+        let outcome = work(&working).with_context(|| format!("stage {}", stage.name()));
+        let seconds = before + start.elapsed().as_secs_f64();
+        if let Err(error) = outcome {
+            write_atomic(&clock, seconds.to_string().as_bytes())?;
+            return Err(error);
+        }
+        std::fs::remove_file(&mark)?;
+        let _ = std::fs::remove_file(&clock);
+        let record = StageRecord {
+            stage,
+            fingerprint: fingerprint.to_owned(),
+            seconds,
+            peak_memory_mib: peak_memory_mib(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        write_json(&working.join("stage.json"), &record)?;
+        let place = self.stage(stage);
+        files::replace_folder(&working, &place)?;
+        Ok(true)
+    }
+
+    /// Hash of a stage's settings and of the finished stages it reads.
+    ///
+    /// # Errors
+    /// A stage it needs has not finished.
+    pub fn fingerprint(
+        &self,
+        stage: Stage,
+        needs: &[Stage],
+        settings: &serde_json::Value,
+    ) -> Result<String> {
+        let mut before = Vec::new();
+        for need in needs {
+            let record = self.record(*need).with_context(|| {
+                format!(
+                    "{} has no finished `{}` stage, which `{}` needs; run it first (or `curec run`)",
+                    self.root.display(),
+                    need.name(),
+                    stage.name()
+                )
+            })?;
+            before.push(record.fingerprint);
+        }
+        let whole = json!({
+            "stage": stage.name(), "version": env!("CARGO_PKG_VERSION"), "settings": settings, "before": before,
+        });
+        let digest = Sha256::digest(whole.to_string().as_bytes());
+        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// Largest resident set of this process so far, where the system tells.
+pub fn peak_memory_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib / 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finished_stage_is_skipped_until_its_settings_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(folder.path()).unwrap();
+        let one = run.fingerprint(Stage::Data, &[], &json!({"a": 1})).unwrap();
+        let two = run.fingerprint(Stage::Data, &[], &json!({"a": 2})).unwrap();
+        assert_ne!(one, two);
+        let write = |text: &'static str| move |out: &Path| Ok(std::fs::write(out.join("x"), text)?);
+        assert!(run.execute(Stage::Data, &one, write("first")).unwrap());
+        assert!(!run.execute(Stage::Data, &one, write("never")).unwrap());
+        assert!(run.execute(Stage::Data, &two, write("second")).unwrap());
+        let kept = std::fs::read_to_string(run.stage(Stage::Data).join("x")).unwrap();
+        assert_eq!(kept, "second");
+    }
+
+    #[test]
+    fn a_failed_stage_leaves_no_result_and_goes_on_in_its_working_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(folder.path()).unwrap();
+        let failed = run.execute(Stage::Data, "f", |out| {
+            std::fs::write(out.join("half"), "kept")?;
+            bail!("power cut")
+        });
+        assert!(format!("{:#}", failed.unwrap_err()).contains("power cut"));
+        assert!(run.record(Stage::Data).is_none() && !run.stage(Stage::Data).exists());
+        run.execute(Stage::Data, "f", |out| {
+            assert_eq!(std::fs::read_to_string(out.join("half"))?, "kept");
+            Ok(())
+        })
+        .unwrap();
+        assert!(run.record(Stage::Data).is_some());
+    }
+
+    #[test]
+    fn a_stage_that_needs_another_says_which() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(folder.path()).unwrap();
+        let error = run
+            .fingerprint(Stage::Reward, &[Stage::Generate], &json!({}))
+            .unwrap_err();
+        assert!(error.to_string().contains("`generate`"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_with_other_things_is_not_taken_for_a_run() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("thesis.tex"), "").unwrap();
+        assert!(RunDirectory::create(folder.path()).is_err());
+    }
+}

@@ -1,1 +1,106 @@
-//! stages
+//! One file per stage. Stages do not call each other: each reads finished stages from the run directory and writes its own.
+
+mod context;
+mod correct;
+mod data;
+mod evaluate;
+mod export;
+mod generate;
+mod language;
+mod pretrain;
+mod reward;
+mod warmup;
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+pub use context::{Context, Interrupted};
+pub use data::load_dataset;
+pub use language::{LlmPointer, load_language_model};
+pub use pretrain::AlignmentReport;
+
+use crate::config::Config;
+use crate::run::Stage;
+
+/// The stages a stage reads.
+fn needs(stage: Stage) -> &'static [Stage] {
+    match stage {
+        Stage::Data => &[],
+        Stage::Warmup => &[Stage::Data],
+        Stage::Pretrain => &[Stage::Data, Stage::Warmup],
+        Stage::Generate => &[Stage::Data, Stage::Pretrain],
+        Stage::Reward => &[Stage::Data, Stage::Generate],
+        Stage::Correct => &[Stage::Data, Stage::Pretrain, Stage::Generate, Stage::Reward],
+        Stage::Evaluate | Stage::Export => {
+            &[Stage::Data, Stage::Generate, Stage::Reward, Stage::Correct]
+        }
+    }
+}
+
+/// The settings that a stage's result depends on.
+fn settings(stage: Stage, config: &Config) -> Result<Value> {
+    let seed = config.seed;
+    Ok(match stage {
+        Stage::Data => json!([seed, config.data, data::source_fingerprint(config)?]),
+        Stage::Warmup => json!([seed, config.llm, config.prompts, config.warmup]),
+        Stage::Pretrain => json!([seed, config.llm, config.prompts, config.pretrain]),
+        Stage::Generate => json!([seed, config.prompts, config.generate]),
+        Stage::Reward => json!([seed, config.reward]),
+        Stage::Correct => json!([
+            seed,
+            config.prompts,
+            config.generate,
+            config.correct,
+            config.reward
+        ]),
+        Stage::Evaluate => json!([seed, config.evaluate]),
+        Stage::Export => json!([seed, config.evaluate, config.export]),
+    })
+}
+
+/// Runs one stage unless it is finished with these settings.
+///
+/// # Errors
+/// A stage it needs is missing, or its own error; nothing half-written becomes visible.
+pub fn execute(stage: Stage, context: &Context) -> Result<()> {
+    let settings = settings(stage, context.config)?;
+    let mut before = needs(stage).to_vec();
+    if stage == Stage::Export {
+        before.push(Stage::Evaluate);
+    }
+    let fingerprint = context.run.fingerprint(stage, &before, &settings)?;
+    let ran = context
+        .run
+        .execute(stage, &fingerprint, |out| match stage {
+            Stage::Data => data::run(context, out),
+            Stage::Warmup => warmup::run(context, out),
+            Stage::Pretrain => pretrain::run(context, out),
+            Stage::Generate => generate::run(context, out),
+            Stage::Reward => reward::run(context, out),
+            Stage::Correct => correct::run(context, out),
+            Stage::Evaluate => evaluate::run(context, out),
+            Stage::Export => export::run(context, out),
+        })?;
+    let record = context.run.record(stage);
+    match record {
+        Some(record) if ran => {
+            let memory = record
+                .peak_memory_mib
+                .map(|mib| format!(", at most {mib} MiB so far"));
+            context.progress.say(&format!(
+                "{:>22} done in {:.1} s{}",
+                stage.name(),
+                record.seconds,
+                memory.unwrap_or_default()
+            ));
+            Ok(())
+        }
+        Some(_) => {
+            context
+                .progress
+                .say(&format!("{:>22} is up to date", stage.name()));
+            Ok(())
+        }
+        None => bail!("stage {} left no record", stage.name()),
+    }
+}

@@ -30,7 +30,9 @@ pub struct Angles {
 impl Angles {
     pub fn new(time: usize, head_width: usize, theta: f64) -> Self {
         let half = head_width / 2;
-        let angle = |position: usize, i: usize| position as f64 * theta.powf(-2.0 * i as f64 / head_width as f64);
+        let angle = |position: usize, i: usize| {
+            position as f64 * theta.powf(-2.0 * i as f64 / head_width as f64)
+        };
         let table = |turn: fn(f64) -> f64| {
             let position = |t: usize| (0..half).map(move |i| turn(angle(t, i)) as f32);
             (0..time).flat_map(position).collect()
@@ -60,8 +62,20 @@ impl Angles {
 }
 
 /// `context[time, heads · width]` from rotated queries and keys; keeps the attention weights `[heads, time, time]`.
-pub fn attend(shape: Heads, time: usize, q: &[f32], k: &[f32], v: &[f32], weights: &mut [f32], context: &mut [f32]) {
-    let Heads { heads, kv_heads, width } = shape;
+pub fn attend(
+    shape: Heads,
+    time: usize,
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    weights: &mut [f32],
+    context: &mut [f32],
+) {
+    let Heads {
+        heads,
+        kv_heads,
+        width,
+    } = shape;
     let (q_stride, kv_stride) = (heads * width, kv_heads * width);
     for head in 0..heads {
         let kv = shape.kv_of(head) * width;
@@ -74,7 +88,14 @@ pub fn attend(shape: Heads, time: usize, q: &[f32], k: &[f32], v: &[f32], weight
         }
         let values = Matrix::strided(&v[kv..], time, width, kv_stride);
         let weights = Matrix::new(weights, time, time);
-        product(&mut context[head * width..], q_stride, weights, values, 1.0, false);
+        product(
+            &mut context[head * width..],
+            q_stride,
+            weights,
+            values,
+            1.0,
+            false,
+        );
     }
 }
 
@@ -93,7 +114,11 @@ pub fn attend_backward(
     weights: &[f32],
     dcontext: &[f32],
 ) -> QkvGradients {
-    let Heads { heads, kv_heads, width } = shape;
+    let Heads {
+        heads,
+        kv_heads,
+        width,
+    } = shape;
     let (q_stride, kv_stride) = (heads * width, kv_heads * width);
     let mut gradients = QkvGradients {
         q: vec![0.0; q.len()],
@@ -107,7 +132,11 @@ pub fn attend_backward(
         let dhead = Matrix::strided(&dcontext[head * width..], time, width, q_stride);
         let values = Matrix::strided(&v[kv..], time, width, kv_stride);
         product(&mut dscores, time, dhead, values.t(), 1.0, false);
-        for ((t, dscore), weight) in dscores.chunks_exact_mut(time).enumerate().zip(weights.chunks_exact(time)) {
+        for ((t, dscore), weight) in dscores
+            .chunks_exact_mut(time)
+            .enumerate()
+            .zip(weights.chunks_exact(time))
+        {
             let (dscore, hidden) = dscore.split_at_mut(t + 1);
             let dot: f32 = dscore.iter().zip(weight).map(|(d, w)| d * w).sum();
             for (d, w) in dscore.iter_mut().zip(weight) {
@@ -119,10 +148,31 @@ pub fn attend_backward(
         let queries = Matrix::strided(&q[head * width..], time, width, q_stride);
         let keys = Matrix::strided(&k[kv..], time, width, kv_stride);
         let scale = shape.scale();
-        product(&mut gradients.q[head * width..], q_stride, dscores, keys, scale, false);
-        product(&mut gradients.k[kv..], kv_stride, dscores.t(), queries, scale, true);
+        product(
+            &mut gradients.q[head * width..],
+            q_stride,
+            dscores,
+            keys,
+            scale,
+            false,
+        );
+        product(
+            &mut gradients.k[kv..],
+            kv_stride,
+            dscores.t(),
+            queries,
+            scale,
+            true,
+        );
         let weights = Matrix::new(weights, time, time);
-        product(&mut gradients.v[kv..], kv_stride, weights.t(), dhead, 1.0, true);
+        product(
+            &mut gradients.v[kv..],
+            kv_stride,
+            weights.t(),
+            dhead,
+            1.0,
+            true,
+        );
     }
     gradients
 }

@@ -87,14 +87,20 @@ pub fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
     let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
     let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
-    let p = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r / 720.0)))));
+    let p = 1.0
+        + r * (1.0
+            + r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r / 720.0)))));
     f32::from_bits(((n as i32 + 127) << 23) as u32) * p
 }
 
 /// RMSNorm of each row; `inverse[row] = 1 / sqrt(mean x² + ε)` is kept for the backward pass.
 pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32], inverse: &mut [f32]) {
     let width = weight.len();
-    for ((x, out), inverse) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)).zip(inverse) {
+    for ((x, out), inverse) in x
+        .chunks_exact(width)
+        .zip(out.chunks_exact_mut(width))
+        .zip(inverse)
+    {
         let square = x.iter().map(|x| x * x).sum::<f32>() / width as f32;
         *inverse = 1.0 / (square + epsilon).sqrt();
         for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
@@ -104,9 +110,20 @@ pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32], invers
 }
 
 /// Adds the gradient of RMSNorm to `dx` and `dweight`.
-pub fn rms_norm_backward(x: &[f32], weight: &[f32], inverse: &[f32], dy: &[f32], dx: &mut [f32], dweight: &mut [f32]) {
+pub fn rms_norm_backward(
+    x: &[f32],
+    weight: &[f32],
+    inverse: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+    dweight: &mut [f32],
+) {
     let width = weight.len();
-    let rows = x.chunks_exact(width).zip(dy.chunks_exact(width)).zip(dx.chunks_exact_mut(width)).zip(inverse);
+    let rows = x
+        .chunks_exact(width)
+        .zip(dy.chunks_exact(width))
+        .zip(dx.chunks_exact_mut(width))
+        .zip(inverse);
     for (((x, dy), dx), inverse) in rows {
         let mut dot = 0.0;
         for (((dweight, x), dy), weight) in dweight.iter_mut().zip(x).zip(dy).zip(weight) {
@@ -191,7 +208,14 @@ mod tests {
         // [1 2; 3 4] · [5 6; 7 8]ᵀ = [17 23; 39 53]
         let (a, b) = ([1.0, 2.0, 9.0, 3.0, 4.0, 9.0], [5.0, 6.0, 7.0, 8.0]);
         let mut out = [1.0; 4];
-        product(&mut out, 2, Matrix::strided(&a, 2, 2, 3), Matrix::new(&b, 2, 2).t(), 1.0, true);
+        product(
+            &mut out,
+            2,
+            Matrix::strided(&a, 2, 2, 3),
+            Matrix::new(&b, 2, 2).t(),
+            1.0,
+            true,
+        );
         assert_eq!(out, [18.0, 24.0, 40.0, 54.0]);
     }
 }

@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use super::attention::{Angles, Heads, attend, attend_backward};
 use super::kernels::{
-    Matrix, add, add_bias, bias_backward, product, rms_norm, rms_norm_backward, softmax, swiglu, swiglu_backward,
+    Matrix, add, add_bias, bias_backward, product, rms_norm, rms_norm_backward, softmax, swiglu,
+    swiglu_backward,
 };
 use super::weights::{LayerWeights, Weights};
 
@@ -45,6 +46,9 @@ pub struct Tape {
     probabilities: Vec<f32>,
 }
 
+/// What one thread hands back: log-probabilities by sequence, and its share of the gradient.
+type Part = (Vec<(usize, Vec<f32>)>, Weights);
+
 /// A model ready to be differentiated.
 pub struct Network {
     weights: Weights,
@@ -68,7 +72,7 @@ impl Network {
     ) -> (Vec<Vec<f32>>, Weights) {
         let threads = rayon::current_num_threads().min(sequences.len()).max(1);
         let parts = deal(sequences, threads);
-        let mut done: Vec<(Vec<(usize, Vec<f32>)>, Weights)> = parts
+        let done: Vec<Part> = parts
             .into_par_iter()
             .map(|part| {
                 let mut gradient = self.weights.zeros_like();
@@ -86,14 +90,19 @@ impl Network {
             .collect();
         let mut log_probs = vec![Vec::new(); sequences.len()];
         let mut total: Option<Weights> = None;
-        for (values, gradient) in done.drain(..) {
-            values.into_iter().for_each(|(index, values)| log_probs[index] = values);
+        for (values, gradient) in done {
+            values
+                .into_iter()
+                .for_each(|(index, values)| log_probs[index] = values);
             match &mut total {
                 Some(total) => total.add(&gradient),
                 None => total = Some(gradient),
             }
         }
-        (log_probs, total.unwrap_or_else(|| self.weights.zeros_like()))
+        (
+            log_probs,
+            total.unwrap_or_else(|| self.weights.zeros_like()),
+        )
     }
 
     /// Log-probabilities only.
@@ -153,7 +162,10 @@ impl Network {
             false,
         );
         let mut log_probs = Vec::with_capacity(wanted);
-        for (row, position) in probabilities.chunks_exact_mut(vocab).zip(&sequence.positions) {
+        for (row, position) in probabilities
+            .chunks_exact_mut(vocab)
+            .zip(&sequence.positions)
+        {
             let target = row[sequence.ids[*position] as usize];
             let top = row.iter().copied().fold(f32::MIN, f32::max);
             softmax(row, vocab);
@@ -171,7 +183,13 @@ impl Network {
         (log_probs, tape)
     }
 
-    fn layer_forward(&self, layer: &LayerWeights, x: Vec<f32>, time: usize, angles: &Angles) -> (Vec<f32>, LayerTape) {
+    fn layer_forward(
+        &self,
+        layer: &LayerWeights,
+        x: Vec<f32>,
+        time: usize,
+        angles: &Angles,
+    ) -> (Vec<f32>, LayerTape) {
         let config = &self.weights.config;
         let shape = self.heads();
         let (d, f) = (config.hidden_size, config.intermediate_size);
@@ -181,7 +199,10 @@ impl Network {
         rms_norm(&x, &layer.norm1, epsilon, &mut normed1, &mut inverse1);
         let linear = |input: &[f32], width: usize, weight: &[f32], out: usize| {
             let mut result = vec![0.0; time * out];
-            let (input, weight) = (Matrix::new(input, time, width), Matrix::new(weight, width, out));
+            let (input, weight) = (
+                Matrix::new(input, time, width),
+                Matrix::new(weight, width, out),
+            );
             product(&mut result, out, input, weight, 1.0, false);
             result
         };
@@ -228,30 +249,71 @@ impl Network {
     }
 
     /// Adds `Σ dlog_probs · ∂log_probs/∂θ` of one sequence to `gradient`.
-    fn backward(&self, sequence: &Sequence, tape: Tape, dlog_probs: &[f32], temperature: f32, gradient: &mut Weights) {
+    fn backward(
+        &self,
+        sequence: &Sequence,
+        tape: Tape,
+        dlog_probs: &[f32],
+        temperature: f32,
+        gradient: &mut Weights,
+    ) {
         let config = &self.weights.config;
         let (time, d, vocab) = (sequence.ids.len(), config.hidden_size, config.vocab_size);
         let wanted = dlog_probs.len();
         // ∂log p(target)/∂logits = (onehot − p) / temperature.
         let mut dlogits = tape.probabilities;
-        for ((row, outer), position) in dlogits.chunks_exact_mut(vocab).zip(dlog_probs).zip(&sequence.positions) {
+        for ((row, outer), position) in dlogits
+            .chunks_exact_mut(vocab)
+            .zip(dlog_probs)
+            .zip(&sequence.positions)
+        {
             let scale = -outer / temperature;
             row.iter_mut().for_each(|p| *p *= scale);
             row[sequence.ids[*position] as usize] -= scale;
         }
         let dlogits = Matrix::new(&dlogits, wanted, vocab);
         let mut dpicked = vec![0.0; wanted * d];
-        product(&mut dpicked, d, dlogits, Matrix::new(self.head(), vocab, d), 1.0, false);
-        let dhead = if self.weights.head.is_empty() { &mut gradient.embed } else { &mut gradient.head };
-        product(dhead, d, dlogits.t(), Matrix::new(&tape.picked, wanted, d), 1.0, true);
+        product(
+            &mut dpicked,
+            d,
+            dlogits,
+            Matrix::new(self.head(), vocab, d),
+            1.0,
+            false,
+        );
+        let dhead = if self.weights.head.is_empty() {
+            &mut gradient.embed
+        } else {
+            &mut gradient.head
+        };
+        product(
+            dhead,
+            d,
+            dlogits.t(),
+            Matrix::new(&tape.picked, wanted, d),
+            1.0,
+            true,
+        );
         let mut dhidden = vec![0.0; time * d];
         for (row, position) in dpicked.chunks_exact(d).zip(&sequence.positions) {
             add(&mut dhidden[(position - 1) * d..][..d], row);
         }
         let mut dx = vec![0.0; time * d];
-        rms_norm_backward(&tape.output, &self.weights.norm, &tape.inverse, &dhidden, &mut dx, &mut gradient.norm);
+        rms_norm_backward(
+            &tape.output,
+            &self.weights.norm,
+            &tape.inverse,
+            &dhidden,
+            &mut dx,
+            &mut gradient.norm,
+        );
         let angles = Angles::new(time, config.head_dim(), config.rope_theta);
-        let layers = self.weights.layers.iter().zip(gradient.layers.iter_mut()).zip(tape.layers);
+        let layers = self
+            .weights
+            .layers
+            .iter()
+            .zip(gradient.layers.iter_mut())
+            .zip(tape.layers);
         for ((layer, gradient), tape) in layers.rev() {
             self.layer_backward(layer, gradient, tape, &mut dx, time, &angles);
         }
@@ -275,12 +337,21 @@ impl Network {
         let (d, f) = (config.hidden_size, config.intermediate_size);
         let kv = shape.kv_heads * shape.width;
         // Gradients of a linear map x·W: into W, and into x.
-        let into_weight = |dweight: &mut [f32], x: &[f32], input: usize, dy: &[f32], output: usize| {
-            let (x, dy) = (Matrix::new(x, time, input), Matrix::new(dy, time, output));
-            product(dweight, output, x.t(), dy, 1.0, true);
-        };
-        let into_input = |dinput: &mut [f32], weight: &[f32], input: usize, dy: &[f32], output: usize, add: bool| {
-            let (weight, dy) = (Matrix::new(weight, input, output), Matrix::new(dy, time, output));
+        let into_weight =
+            |dweight: &mut [f32], x: &[f32], input: usize, dy: &[f32], output: usize| {
+                let (x, dy) = (Matrix::new(x, time, input), Matrix::new(dy, time, output));
+                product(dweight, output, x.t(), dy, 1.0, true);
+            };
+        let into_input = |dinput: &mut [f32],
+                          weight: &[f32],
+                          input: usize,
+                          dy: &[f32],
+                          output: usize,
+                          add: bool| {
+            let (weight, dy) = (
+                Matrix::new(weight, input, output),
+                Matrix::new(dy, time, output),
+            );
             product(dinput, input, dy, weight.t(), 1.0, add);
         };
         let mut dact = vec![0.0; time * f];
@@ -292,12 +363,25 @@ impl Network {
         into_weight(&mut gradient.up, &tape.normed2, d, &tape.up, f);
         into_input(&mut dnormed, &layer.gate, d, &tape.gate, f, false);
         into_input(&mut dnormed, &layer.up, d, &tape.up, f, true);
-        rms_norm_backward(&tape.middle, &layer.norm2, &tape.inverse2, &dnormed, dx, &mut gradient.norm2);
+        rms_norm_backward(
+            &tape.middle,
+            &layer.norm2,
+            &tape.inverse2,
+            &dnormed,
+            dx,
+            &mut gradient.norm2,
+        );
 
         let mut dcontext = vec![0.0; time * d];
         into_weight(&mut gradient.o, &tape.context, d, dx, d);
         into_input(&mut dcontext, &layer.o, d, dx, d, false);
-        let mut dqkv = attend_backward(shape, time, (&tape.q, &tape.k, &tape.v), &tape.weights, &dcontext);
+        let mut dqkv = attend_backward(
+            shape,
+            time,
+            (&tape.q, &tape.k, &tape.v),
+            &tape.weights,
+            &dcontext,
+        );
         angles.rotate(&mut dqkv.q, d, -1.0);
         angles.rotate(&mut dqkv.k, kv, -1.0);
         let maps = [
@@ -312,7 +396,14 @@ impl Network {
             into_input(&mut dnormed, weight, d, dy, out, !first);
             first = false;
         }
-        rms_norm_backward(&tape.input, &layer.norm1, &tape.inverse1, &dnormed, dx, &mut gradient.norm1);
+        rms_norm_backward(
+            &tape.input,
+            &layer.norm1,
+            &tape.inverse1,
+            &dnormed,
+            dx,
+            &mut gradient.norm1,
+        );
     }
 }
 
@@ -332,8 +423,8 @@ fn deal(sequences: &[Sequence], parts: usize) -> Vec<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use burn::module::{Module, ModuleVisitor, Param};
     use burn::optim::GradientsParams;
-    use burn::module::{ModuleVisitor, Module, Param};
     use burn::tensor::{Device, Tensor, TensorData};
     use curec_shared_model::qwen2::{Qwen2, Qwen2Config, TokenBatch};
 
@@ -378,10 +469,16 @@ mod tests {
 
     impl ModuleVisitor for Compare<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let (burn, own) = (self.burn.get::<D>(param.id).unwrap(), self.own.get::<D>(param.id).unwrap());
+            let (burn, own) = (
+                self.burn.get::<D>(param.id).unwrap(),
+                self.own.get::<D>(param.id).unwrap(),
+            );
             let size = burn.clone().abs().max().into_scalar::<f32>();
             let gap = (burn - own).abs().max().into_scalar::<f32>();
-            assert!(size > 0.0 && gap <= 2e-4 * size.max(1e-2), "gap {gap} of {size}");
+            assert!(
+                size > 0.0 && gap <= 2e-4 * size.max(1e-2),
+                "gap {gap} of {size}"
+            );
             self.seen += 1;
         }
     }
@@ -391,21 +488,43 @@ mod tests {
         for tied in [true, false] {
             let model = model(tied);
             let sequences = [
-                Sequence { ids: vec![3, 1, 4, 1, 5, 9, 2, 6, 5], positions: vec![3, 5, 6, 7, 8] },
-                Sequence { ids: vec![22, 7, 1, 8], positions: vec![1, 3] },
-                Sequence { ids: vec![2, 7, 1, 8, 2, 8], positions: vec![5] },
+                Sequence {
+                    ids: vec![3, 1, 4, 1, 5, 9, 2, 6, 5],
+                    positions: vec![3, 5, 6, 7, 8],
+                },
+                Sequence {
+                    ids: vec![22, 7, 1, 8],
+                    positions: vec![1, 3],
+                },
+                Sequence {
+                    ids: vec![2, 7, 1, 8, 2, 8],
+                    positions: vec![5],
+                },
             ];
-            let outer = [vec![0.3f32, -1.0, 0.5, 2.0, -0.1], vec![1.5, -0.7], vec![0.9]];
+            let outer = [
+                vec![0.3f32, -1.0, 0.5, 2.0, -0.1],
+                vec![1.5, -0.7],
+                vec![0.9],
+            ];
             let temperature = 0.8;
             let network = Network::new(Weights::of(&model));
-            let (values, gradient) = network.gradient(&sequences, temperature, |index, _| outer[index].clone());
+            let (values, gradient) =
+                network.gradient(&sequences, temperature, |index, _| outer[index].clone());
             let mut loss: Option<Tensor<1>> = None;
             for ((sequence, outer), values) in sequences.iter().zip(&outer).zip(&values) {
-                let hidden: Tensor<2> = model.hidden(&TokenBatch::left_padded(&[&sequence.ids]), true).squeeze_dim(0);
+                let hidden: Tensor<2> = model
+                    .hidden(&TokenBatch::left_padded(&[&sequence.ids]), true)
+                    .squeeze_dim(0);
                 let rows: Vec<i64> = sequence.positions.iter().map(|t| *t as i64 - 1).collect();
-                let targets: Vec<u32> = sequence.positions.iter().map(|t| sequence.ids[*t]).collect();
-                let rows = Tensor::from_data(TensorData::new(rows, [targets.len()]), &model.device());
-                let log_probs = model.log_probs(hidden.select(0, rows), &targets, f64::from(temperature));
+                let targets: Vec<u32> = sequence
+                    .positions
+                    .iter()
+                    .map(|t| sequence.ids[*t])
+                    .collect();
+                let rows =
+                    Tensor::from_data(TensorData::new(rows, [targets.len()]), &model.device());
+                let log_probs =
+                    model.log_probs(hidden.select(0, rows), &targets, f64::from(temperature));
                 let found = log_probs.clone().try_into_vec_as::<f32>().unwrap();
                 for (own, burn) in values.iter().zip(&found) {
                     assert!((own - burn).abs() < 1e-5, "{own} against {burn}");
@@ -419,7 +538,11 @@ mod tests {
             }
             let burn = GradientsParams::from_grads(loss.unwrap().backward(), &model);
             let own = gradient.into_gradients(&model);
-            let mut compare = Compare { burn: &burn, own: &own, seen: 0 };
+            let mut compare = Compare {
+                burn: &burn,
+                own: &own,
+                seen: 0,
+            };
             model.visit(&mut compare);
             assert_eq!(compare.seen, if tied { 26 } else { 27 });
         }

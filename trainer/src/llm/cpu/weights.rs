@@ -65,13 +65,18 @@ impl Weights {
 
     /// Whether these kernels serve this model: full fine-tuning, no adapters, a vocabulary whose logits fit.
     pub fn can_hold(model: &Qwen2) -> bool {
-        !model.has_lora() && model.config().vocab_size <= 1 << 15 && model.config().hidden_size <= 1024
+        !model.has_lora()
+            && model.config().vocab_size <= 1 << 15
+            && model.config().hidden_size <= 1024
     }
 
     /// Zeros of the same shapes.
     pub fn zeros_like(&self) -> Self {
         let mut zeros = self.clone();
-        zeros.slices_mut().into_iter().for_each(|slice| slice.fill(0.0));
+        zeros
+            .slices_mut()
+            .into_iter()
+            .for_each(|slice| slice.fill(0.0));
         zeros
     }
 
@@ -86,8 +91,18 @@ impl Weights {
         let mut all = vec![&self.embed, &self.norm, &self.head];
         for layer in &self.layers {
             all.extend([
-                &layer.norm1, &layer.q, &layer.q_bias, &layer.k, &layer.k_bias, &layer.v, &layer.v_bias, &layer.o,
-                &layer.norm2, &layer.gate, &layer.up, &layer.down,
+                &layer.norm1,
+                &layer.q,
+                &layer.q_bias,
+                &layer.k,
+                &layer.k_bias,
+                &layer.v,
+                &layer.v_bias,
+                &layer.o,
+                &layer.norm2,
+                &layer.gate,
+                &layer.up,
+                &layer.down,
             ]);
         }
         all
@@ -97,8 +112,18 @@ impl Weights {
         let mut all = vec![&mut self.embed, &mut self.norm, &mut self.head];
         for layer in &mut self.layers {
             all.extend([
-                &mut layer.norm1, &mut layer.q, &mut layer.q_bias, &mut layer.k, &mut layer.k_bias, &mut layer.v,
-                &mut layer.v_bias, &mut layer.o, &mut layer.norm2, &mut layer.gate, &mut layer.up, &mut layer.down,
+                &mut layer.norm1,
+                &mut layer.q,
+                &mut layer.q_bias,
+                &mut layer.k,
+                &mut layer.k_bias,
+                &mut layer.v,
+                &mut layer.v_bias,
+                &mut layer.o,
+                &mut layer.norm2,
+                &mut layer.gate,
+                &mut layer.up,
+                &mut layer.down,
             ]);
         }
         all
@@ -115,7 +140,11 @@ impl Weights {
         for (block, layer) in model.layers.iter().zip(self.layers) {
             let (attention, mlp) = (&block.self_attn, &block.mlp);
             register(&mut gradients, &block.input_layernorm.weight, layer.norm1);
-            register(&mut gradients, &block.post_attention_layernorm.weight, layer.norm2);
+            register(
+                &mut gradients,
+                &block.post_attention_layernorm.weight,
+                layer.norm2,
+            );
             let matrices = [
                 (&attention.q_proj, layer.q, layer.q_bias),
                 (&attention.k_proj, layer.k, layer.k_bias),
@@ -144,7 +173,11 @@ fn bias(projection: &Projection) -> Vec<f32> {
     projection.bias.as_ref().map(values).unwrap_or_default()
 }
 
-fn register<const D: usize>(gradients: &mut GradientsParams, param: &Param<Tensor<D>>, values: Vec<f32>) {
+fn register<const D: usize>(
+    gradients: &mut GradientsParams,
+    param: &Param<Tensor<D>>,
+    values: Vec<f32>,
+) {
     let value = param.val();
     let device = value.device().inner();
     let gradient = Tensor::<D>::from_data(TensorData::new(values, value.dims()), &device);

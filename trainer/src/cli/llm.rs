@@ -1,0 +1,233 @@
+//! `curec llm`: look into any Hugging Face Qwen2 folder — log-probabilities, completions, size.
+
+mod info;
+mod input;
+#[cfg(test)]
+mod tests;
+
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::device::{self, DeviceChoice};
+use crate::llm::{SamplingConfig, load_model, read_config, read_eos, sample, score};
+use info::InfoArgs;
+use input::{LazyTokenizer, Lines};
+
+/// Score, continue or inspect with a language model in a Hugging Face folder
+#[derive(Debug, Args)]
+pub struct LlmArgs {
+    #[command(subcommand)]
+    command: LlmCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum LlmCommand {
+    /// Log-probabilities of given tokens, the most probable next one, and the mean hidden state, as JSON lines
+    Score(ScoreArgs),
+    /// Continue given tokens, as JSON lines
+    Generate(GenerateArgs),
+    /// Architecture, parameters and memory needs, without loading the weights
+    Info(InfoArgs),
+}
+
+#[derive(Debug, Args)]
+struct ModelArgs {
+    /// Hugging Face folder: config.json, *.safetensors, and tokenizer.json if a line holds text
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// LoRA adapter in PEFT's format: adapter_config.json, adapter_model.safetensors
+    #[arg(long, value_name = "DIR")]
+    adapter: Option<PathBuf>,
+    /// JSON lines, each {"ids": [1, 2, …]} or {"text": "…"}; - reads standard input
+    #[arg(long, value_name = "FILE.jsonl")]
+    input: PathBuf,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+}
+
+#[derive(Debug, Args)]
+struct ScoreArgs {
+    #[command(flatten)]
+    source: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+struct GenerateArgs {
+    #[command(flatten)]
+    source: ModelArgs,
+    /// Longest continuation in tokens
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive)]
+    max_new_tokens: usize,
+    /// Always take the most probable token
+    #[arg(long, conflicts_with_all = ["temperature", "top_k", "top_p", "seed"])]
+    greedy: bool,
+    /// Softmax temperature; 0 is the same as --greedy
+    #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature)]
+    temperature: f64,
+    /// Draw among the K most probable tokens only; 0 for all
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    top_k: usize,
+    /// Draw among the fewest tokens that have this probability together; 1 for all
+    #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = probability)]
+    top_p: f64,
+    /// Seed of the draws: each line has a random stream of its own
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    seed: u64,
+    /// Go on to --max-new-tokens, whatever the model writes
+    #[arg(long)]
+    ignore_eos: bool,
+    /// Lines that are continued together
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = positive)]
+    batch_size: usize,
+}
+
+/// Runs `curec llm …`.
+///
+/// # Errors
+/// Bad folders, bad lines (with file and line number), devices that cannot be had.
+pub fn run(args: LlmArgs) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let outcome = match args.command {
+        LlmCommand::Score(args) => score_lines(&args, &mut out),
+        LlmCommand::Generate(args) => generate_lines(&args, &mut out),
+        LlmCommand::Info(args) => info::print(&args, &mut out),
+    };
+    match outcome {
+        Err(error) if is_broken_pipe(&error) => Ok(()), // … | head
+        outcome => outcome,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// One JSON object per input line, written as soon as it is known.
+fn score_lines(args: &ScoreArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let ModelArgs {
+        model,
+        adapter,
+        input,
+        device,
+    } = &args.source;
+    let vocabulary = read_config(model)?.vocab_size;
+    let mut lines = Lines::open(input, vocabulary)?;
+    let mut tokenizer = LazyTokenizer::new(model);
+    let model = load_model(model, adapter.as_deref(), &device::open(*device)?)?;
+    while let Some(ids) = lines.next(&mut tokenizer)? {
+        write_line(out, &score(&model, &ids))?;
+    }
+    Ok(())
+}
+
+/// What `generate` says about one line.
+#[derive(Debug, Serialize)]
+struct Generated {
+    /// The sampled tokens, a stop token included where it was reached.
+    ids: Vec<u32>,
+    /// The same as text, without the stop token; null where the folder has no tokenizer.
+    text: Option<String>,
+}
+
+/// One JSON object per input line, in the order of the input, once all are done.
+fn generate_lines(args: &GenerateArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let ModelArgs {
+        model: folder,
+        adapter,
+        input,
+        device,
+    } = &args.source;
+    // Everything that can be wrong with the input is found before the long work begins.
+    let vocabulary = read_config(folder)?.vocab_size;
+    let mut lines = Lines::open(input, vocabulary)?;
+    let mut tokenizer = LazyTokenizer::new(folder);
+    let mut prompts = Vec::new();
+    while let Some(ids) = lines.next(&mut tokenizer)? {
+        prompts.push(ids);
+    }
+    let stop = stop_tokens(folder, &mut tokenizer)?;
+    let model = load_model(folder, adapter.as_deref(), &device::open(*device)?)?;
+    let config = SamplingConfig {
+        max_new_tokens: args.max_new_tokens,
+        temperature: if args.greedy { 0.0 } else { args.temperature },
+        top_k: args.top_k,
+        top_p: args.top_p,
+        stop: if args.ignore_eos {
+            Vec::new()
+        } else {
+            stop.clone()
+        },
+        seed: args.seed,
+        rows: args.batch_size,
+    };
+    let slices: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+    let bar = progress(prompts.len());
+    let completions = sample(&model, &slices, 1, &config, |done| {
+        bar.set_position(done as u64);
+        true
+    });
+    bar.finish_and_clear();
+    for completion in completions.into_iter().flatten().flatten() {
+        let ids = completion.ids;
+        let ended = ids.last().is_some_and(|last| stop.contains(last));
+        let shown = &ids[..ids.len() - usize::from(ended)];
+        let text = tokenizer
+            .if_there()?
+            .map(|tokenizer| tokenizer.decode(shown));
+        write_line(out, &Generated { ids, text })?;
+    }
+    Ok(())
+}
+
+/// The tokenizer's, or those of `config.json` where there is no tokenizer.
+fn stop_tokens(folder: &Path, tokenizer: &mut LazyTokenizer) -> anyhow::Result<Vec<u32>> {
+    match tokenizer.if_there()? {
+        Some(tokenizer) => Ok(tokenizer.stop_ids()),
+        None => Ok(read_eos(folder)?),
+    }
+}
+
+fn write_line(out: &mut impl Write, value: &impl Serialize) -> anyhow::Result<()> {
+    let mut line = serde_json::to_string(value)?;
+    line.push('\n');
+    Ok(out.write_all(line.as_bytes())?)
+}
+
+fn progress(lines: usize) -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(Some(lines as u64), target);
+    match ProgressStyle::with_template("{wide_bar} {pos}/{len} lines {eta}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar, // the plain bar shows the same
+    }
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(value) => Ok(value),
+        Err(_) => Err("must be a whole number".to_owned()),
+    }
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    let value = text.parse::<f64>().ok();
+    let value = value.filter(|value| value.is_finite() && *value >= 0.0);
+    value.ok_or_else(|| "must be a number of at least 0".to_owned())
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let value = text.parse::<f64>().ok();
+    let value = value.filter(|value| *value > 0.0 && *value <= 1.0);
+    value.ok_or_else(|| "must be above 0 and at most 1".to_owned())
+}

@@ -1,0 +1,287 @@
+//! `curec llm info`: what a model folder holds and what it takes to run and to train it. Reads headers, not weights.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use curec_shared_model::qwen2::Qwen2Config;
+use safetensors::tensor::Metadata;
+use serde::Serialize;
+
+use crate::llm::{read_config, read_eos, shard_names};
+
+/// Bytes of a float32, in which everything is computed and trained.
+const FLOAT: u64 = 4;
+/// Rank of the LoRA estimate.
+const LORA_RANK: usize = 8;
+/// The longest header that the safetensors library accepts, in bytes.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+#[derive(Debug, Args)]
+pub(super) struct InfoArgs {
+    /// Hugging Face folder: config.json and *.safetensors
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Everything `info` knows.
+#[derive(Debug, Serialize)]
+struct Info {
+    architecture: &'static str,
+    /// By `config.json`, a tied head counted once.
+    parameters: u64,
+    config: Qwen2Config,
+    tied: bool,
+    vocabulary: usize,
+    eos: Vec<u32>,
+    tokenizer: bool,
+    /// File name → bytes.
+    files: BTreeMap<String, u64>,
+    /// Type in the files → number of values.
+    dtypes: BTreeMap<String, u64>,
+    memory: Memory,
+    /// Where the files and `config.json` do not agree.
+    note: Option<String>,
+}
+
+/// Bytes, activations and workspace not counted.
+#[derive(Debug, Serialize)]
+struct Memory {
+    /// Weights as float32.
+    weights: u64,
+    /// Keys and values of 1,000 tokens.
+    kv_cache_per_1000_tokens: u64,
+    /// While a folder is being read: its files and the weights made of them.
+    while_loading: u64,
+    /// Weights, gradients and Adam's two moments.
+    full_fine_tuning: u64,
+    /// Frozen weights, and adapters of rank 8 on every projection with their gradients and moments.
+    lora_rank_8: u64,
+    /// Trainable numbers of those adapters.
+    lora_rank_8_parameters: u64,
+}
+
+pub(super) fn print(args: &InfoArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let info = Info::of(&args.model)?;
+    let text = if args.json {
+        serde_json::to_string_pretty(&info)? + "\n"
+    } else {
+        info.to_string()
+    };
+    Ok(out.write_all(text.as_bytes())?)
+}
+
+impl Info {
+    fn of(folder: &Path) -> anyhow::Result<Self> {
+        let config = read_config(folder)?;
+        let mut files = BTreeMap::new();
+        let mut dtypes = BTreeMap::new();
+        let mut values = 0;
+        for name in shard_names(folder)? {
+            let path = folder.join(&name);
+            let (bytes, header) = read_header(&path).with_context(|| path.display().to_string())?;
+            files.insert(name, bytes);
+            for (tensor, info) in header.tensors() {
+                let count = info.shape.iter().map(|size| *size as u64).product::<u64>();
+                *dtypes.entry(info.dtype.to_string()).or_default() += count;
+                // A stored copy of a tied head is not read.
+                if !(config.tie_word_embeddings && tensor == "lm_head.weight") {
+                    values += count;
+                }
+            }
+        }
+        let parameters = config.parameters() as u64;
+        let note = (values != parameters).then(|| {
+            format!("the files hold {values} values, config.json asks for {parameters}: loading will name the tensor")
+        });
+        Ok(Self {
+            architecture: "Qwen2ForCausalLM",
+            parameters,
+            tied: config.tie_word_embeddings,
+            vocabulary: config.vocab_size,
+            eos: read_eos(folder)?,
+            tokenizer: folder.join("tokenizer.json").is_file(),
+            memory: Memory::of(&config, files.values().sum()),
+            config,
+            files,
+            dtypes,
+            note,
+        })
+    }
+}
+
+impl Memory {
+    fn of(config: &Qwen2Config, stored: u64) -> Self {
+        let (d, f) = (config.hidden_size, config.intermediate_size);
+        let kv = config.num_key_value_heads * config.head_dim();
+        let layers = config.num_hidden_layers as u64;
+        let weights = config.parameters() as u64 * FLOAT;
+        // A: [in, r], B: [r, out] for q, k, v, o, gate, up, down.
+        let sides = (d + d) + 2 * (d + kv) + (d + d) + 2 * (d + f) + (f + d);
+        let adapters = layers * (LORA_RANK * sides) as u64;
+        Self {
+            weights,
+            kv_cache_per_1000_tokens: 1000 * layers * 2 * kv as u64 * FLOAT,
+            while_loading: weights + stored,
+            full_fine_tuning: 4 * weights,
+            lora_rank_8: weights + 4 * adapters * FLOAT,
+            lora_rank_8_parameters: adapters,
+        }
+    }
+}
+
+impl fmt::Display for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let c = &self.config;
+        let list = |pairs: &BTreeMap<String, u64>| {
+            let mut text = String::new();
+            for (name, count) in pairs {
+                let comma = if text.is_empty() { "" } else { ", " };
+                let _ = write!(text, "{comma}{name} ({} values)", grouped(*count)); // writing to a String cannot fail
+            }
+            text
+        };
+        let files = self.files.len();
+        let stored = self.files.values().sum();
+        let mut rows = vec![
+            ("architecture", self.architecture.to_owned()),
+            ("parameters", grouped(self.parameters)),
+            (
+                "layers",
+                format!(
+                    "{} of width {}, feed-forward {}",
+                    c.num_hidden_layers, c.hidden_size, c.intermediate_size
+                ),
+            ),
+            (
+                "attention",
+                format!(
+                    "{} heads of {}, {} key/value heads",
+                    c.num_attention_heads,
+                    c.head_dim(),
+                    c.num_key_value_heads
+                ),
+            ),
+            ("vocabulary", grouped(self.vocabulary as u64)),
+            (
+                "output head",
+                if self.tied {
+                    "tied to the embeddings"
+                } else {
+                    "its own"
+                }
+                .to_owned(),
+            ),
+            (
+                "longest sequence",
+                format!("{} tokens", grouped(c.max_position_embeddings as u64)),
+            ),
+            ("rotary base", c.rope_theta.to_string()),
+            ("stop tokens", format!("{:?}", self.eos)),
+            (
+                "tokenizer.json",
+                if self.tokenizer {
+                    "there"
+                } else {
+                    "not there: ids only"
+                }
+                .to_owned(),
+            ),
+            ("files", format!("{files}, {}", bytes(stored))),
+            ("stored as", list(&self.dtypes)),
+        ];
+        let m = &self.memory;
+        rows.extend([
+            ("", String::new()),
+            ("memory, float32", "activations not counted".to_owned()),
+            ("weights", bytes(m.weights)),
+            (
+                "  + cache",
+                format!(
+                    "{} per 1,000 tokens of each sequence",
+                    bytes(m.kv_cache_per_1000_tokens)
+                ),
+            ),
+            ("while loading", bytes(m.while_loading)),
+            (
+                "full fine-tuning",
+                format!(
+                    "{} (weights, gradients, Adam's two moments)",
+                    bytes(m.full_fine_tuning)
+                ),
+            ),
+            (
+                "LoRA rank 8",
+                format!(
+                    "{} ({} trainable numbers, on every projection)",
+                    bytes(m.lora_rank_8),
+                    grouped(m.lora_rank_8_parameters)
+                ),
+            ),
+        ]);
+        for (name, value) in rows {
+            writeln!(f, "{}", format!("{name:<18}{value}").trim_end())?;
+        }
+        match &self.note {
+            Some(note) => writeln!(f, "\nnote: {note}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// (size of the file, its header), from the header alone.
+fn read_header(path: &Path) -> anyhow::Result<(u64, Metadata)> {
+    let mut file = File::open(path)?;
+    let bytes = file.metadata()?.len();
+    let mut length = [0; 8];
+    file.read_exact(&mut length)
+        .context("too short for a safetensors file")?;
+    let length = u64::from_le_bytes(length);
+    if length > LONGEST_HEADER || length > bytes {
+        bail!("not a safetensors file: its header claims {length} bytes");
+    }
+    let mut header = vec![0; length as usize];
+    file.read_exact(&mut header)
+        .context("the header is cut short")?;
+    let header: Metadata = serde_json::from_slice(&header).context("not a safetensors header")?;
+    let data = header
+        .tensors()
+        .values()
+        .map(|info| info.data_offsets.1 as u64)
+        .max();
+    let expected = 8 + length + data.unwrap_or(0);
+    if expected != bytes {
+        bail!("has {bytes} bytes, its header describes {expected}: the download may be incomplete");
+    }
+    Ok((bytes, header))
+}
+
+/// `1234567` → `1,234,567`.
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn bytes(count: u64) -> String {
+    let count = count as f64;
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = units.iter().find(|(power, _)| count >= 2f64.powi(*power));
+    match unit {
+        Some((power, unit)) => format!("{:.1} {unit}", count / 2f64.powi(*power)),
+        None => format!("{count} bytes"),
+    }
+}

@@ -1,0 +1,71 @@
+//! The `curec` command: one file per subcommand.
+
+mod data;
+mod doctor;
+mod explain;
+mod llm;
+mod run;
+
+use clap::{Parser, Subcommand};
+
+use crate::run::Stage;
+
+/// Recommendations that can say why: train, evaluate and export (CURec, arXiv 2508.07595)
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Start here:\n  curec run --preset world --out runs/world      the whole method on the built-in world, no download\n  curec explain --run runs/world --user 7        explained recommendations in the terminal\n  curec run --data FOLDER --preset small --out runs/mine    your own logs (`curec data stats FOLDER` first)"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run all stages into a run directory (finished ones are skipped)
+    Run(run::RunArgs),
+    /// Stage: train a nano LLM from scratch on metadata-derived rationales
+    Warmup(run::StageArgs),
+    /// Stage: align the LLM by GRPO with rule rewards
+    Pretrain(run::StageArgs),
+    /// Stage: write user patterns and item reasons
+    Generate(run::StageArgs),
+    /// Stage: train the reward model on them
+    Reward(run::StageArgs),
+    /// Stage: correct LLM and texts in chronological order, then refit the reward model
+    Correct(run::StageArgs),
+    /// Stage: rank the full catalogue, with baselines and controls
+    Evaluate(run::StageArgs),
+    /// Stage: write the web artefact
+    Export(run::StageArgs),
+    /// Look at logs, download public ones, simulate the built-in world
+    Data(data::DataArgs),
+    /// Inspect any Qwen2 model folder: score, generate, info
+    Llm(llm::LlmArgs),
+    /// Print explained recommendations for one user
+    Explain(explain::ExplainArgs),
+    /// Show what this machine and this build can do
+    Doctor(doctor::DoctorArgs),
+}
+
+/// Runs a parsed command line.
+///
+/// # Errors
+/// Whatever the command could not do, with what to do about it.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Warmup(args) => run::stage(Stage::Warmup, args),
+        Command::Pretrain(args) => run::stage(Stage::Pretrain, args),
+        Command::Generate(args) => run::stage(Stage::Generate, args),
+        Command::Reward(args) => run::stage(Stage::Reward, args),
+        Command::Correct(args) => run::stage(Stage::Correct, args),
+        Command::Evaluate(args) => run::stage(Stage::Evaluate, args),
+        Command::Export(args) => run::stage(Stage::Export, args),
+        Command::Data(args) => data::run(args),
+        Command::Llm(args) => llm::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Doctor(args) => doctor::run(args),
+    }
+}

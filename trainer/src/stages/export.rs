@@ -1,0 +1,52 @@
+//! Stage `export`: the web artefact (METHOD §4).
+
+use std::path::Path;
+
+use anyhow::Result;
+use curec_shared_model::artefact::RunSummary;
+use sha2::{Digest, Sha256};
+
+use super::Context;
+use super::data::load_dataset;
+use super::reward::{MODEL, read_model};
+use crate::data::content_hash;
+use crate::evaluation::Results;
+use crate::export::{ExportInput, build, page_results, write_folder};
+use crate::past::Timeline;
+use crate::reward::stores::{PatternStore, ReasonStore};
+use crate::run::{Stage, read_json, write_json};
+
+pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
+    let dataset = load_dataset(context.run)?;
+    let timeline = Timeline::new(&dataset);
+    let corrected = context.run.stage(Stage::Correct);
+    let patterns = PatternStore::load(&corrected, &timeline)?;
+    let reasons = ReasonStore::load(&corrected, &timeline)?;
+    let model = read_model(&corrected, MODEL, context.device)?;
+    let results: Results = read_json(&context.run.stage(Stage::Evaluate).join("results.json"))?;
+    let settings = context.config.to_toml()?;
+    let digest = Sha256::digest(settings.as_bytes());
+    let input = ExportInput {
+        data: &dataset,
+        split: context.config.data.split.name().to_owned(),
+        patterns: &patterns,
+        reasons: &reasons,
+        model: &model,
+        results: page_results(&results)?,
+        run: RunSummary {
+            seed: context.config.seed,
+            hash: content_hash(&dataset),
+            config_hash: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        },
+        max_users: context.config.export.max_users,
+    };
+    let artefact = build(&input, context.device)?;
+    let written = write_folder(&artefact, &out.join("artefact"))?;
+    let megabytes = written.bytes as f64 / 1e6;
+    context.progress.say(&format!(
+        "        artefact: {} files, {megabytes:.2} MB",
+        written.files.len()
+    ));
+    let sizes: std::collections::BTreeMap<_, _> = written.files.iter().cloned().collect();
+    write_json(&out.join("sizes.json"), &sizes)
+}

@@ -1,0 +1,295 @@
+//! Stage `generate`: the aligned LLM writes user patterns and reasons (METHOD §2), and turns each text into a vector.
+//!
+//! What a prompt may show comes from [`Past`](crate::past::Past) alone. Finished blocks survive an interruption.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::data::load_dataset;
+use super::{Context, Interrupted, LlmPointer, load_language_model};
+use crate::config::Config;
+use crate::data::{Dataset, Event, Item};
+use crate::llm::{LanguageModel, SamplingConfig, mean_hidden, sample};
+use crate::past::Timeline;
+use crate::reward::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
+use crate::run::{Stage, interrupted, read_lines, write_atomic};
+use crate::text::{Turn, pattern_prompt, reason_prompt};
+
+/// Texts whose vectors are computed at once.
+const VECTOR_BATCH: usize = 64;
+/// Texts of one resumable block.
+const BLOCK: usize = 2048;
+
+pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
+    let dataset = load_dataset(context.run)?;
+    let timeline = Timeline::new(&dataset);
+    let (language, pointer) = load_language_model(context.run, Stage::Pretrain, context.device)?;
+    let writer = Author {
+        context,
+        language: &language,
+        pointer: &pointer,
+        out,
+    };
+
+    let moments = pattern_moments(&dataset, context.config.generate.patterns_per_user);
+    let patterns = writer.patterns(&timeline, &moments)?;
+    let sources = reason_sources(&dataset, context.config.generate.reasons_per_item);
+    let reasons = writer.reasons(&timeline, &patterns, &sources)?;
+    patterns.save(out)?;
+    reasons.save(out)?;
+    pointer.write(out)?;
+    for name in ["patterns", "reasons"] {
+        std::fs::remove_dir_all(blocks(out, name))?;
+    }
+    Ok(())
+}
+
+/// The prompt for the pattern of a user from the events before a moment.
+pub(super) fn pattern_turns(dataset: &Dataset, events: &[Event], config: &Config) -> Vec<Turn> {
+    let shown = &events[events.len().saturating_sub(config.prompts.history)..];
+    let history: Vec<&Item> = shown
+        .iter()
+        .map(|event| &dataset.items[event.item as usize])
+        .collect();
+    pattern_prompt(&history, &config.prompts.render)
+}
+
+/// The prompt for the reason of an interaction, given the pattern known before it.
+pub(super) fn reason_turns(
+    dataset: &Dataset,
+    pattern: Option<&str>,
+    item: u32,
+    config: &Config,
+) -> Vec<Turn> {
+    reason_prompt(
+        pattern,
+        &dataset.items[item as usize],
+        &config.prompts.render,
+    )
+}
+
+/// `(user, events used)`: evenly spaced over each training history, the last at its end.
+fn pattern_moments(dataset: &Dataset, per_user: usize) -> Vec<(usize, usize)> {
+    let of_user = |user: usize| {
+        let train = dataset.split[user].train;
+        let mut moments: Vec<usize> = (1..=per_user)
+            .map(|part| (train * part).div_ceil(per_user))
+            .collect();
+        moments.retain(|moment| *moment > 0);
+        moments.dedup();
+        moments.into_iter().map(move |moment| (user, moment))
+    };
+    (0..dataset.users.len()).flat_map(of_user).collect()
+}
+
+/// `(user, position)` of the training interactions that get a reason: evenly spaced in time over each item's.
+fn reason_sources(dataset: &Dataset, per_item: usize) -> Vec<(usize, usize)> {
+    let mut by_item: BTreeMap<u32, Vec<(i64, usize, usize)>> = BTreeMap::new();
+    for user in 0..dataset.users.len() {
+        for (position, event) in dataset.train_events(user).iter().enumerate() {
+            by_item
+                .entry(event.item)
+                .or_default()
+                .push((event.time, user, position));
+        }
+    }
+    let spread = |mut takers: Vec<(i64, usize, usize)>| {
+        takers.sort_unstable();
+        let (count, wanted) = (takers.len(), per_item.min(takers.len()));
+        (0..wanted).map(move |part| {
+            let (_, user, position) = takers[part * count / wanted];
+            (user, position)
+        })
+    };
+    by_item.into_values().flat_map(spread).collect()
+}
+
+fn blocks(out: &Path, name: &str) -> PathBuf {
+    out.join(format!("blocks-{name}"))
+}
+
+/// The aligned LLM at its desk.
+struct Author<'a> {
+    context: &'a Context<'a>,
+    language: &'a LanguageModel,
+    pointer: &'a LlmPointer,
+    out: &'a Path,
+}
+
+impl Author<'_> {
+    fn patterns(&self, timeline: &Timeline, moments: &[(usize, usize)]) -> Result<PatternStore> {
+        let dataset = timeline.data();
+        let entries: Vec<PatternEntry> = self.write(
+            "patterns",
+            moments,
+            |(user, upto), text| {
+                let events = &dataset.histories[user][..upto];
+                PatternEntry {
+                    user: user as u32,
+                    upto: upto as u32,
+                    time: events.last().map(|event| event.time),
+                    text,
+                    policy_version: self.pointer.policy_version,
+                }
+            },
+            |(user, upto)| {
+                let past = timeline.past(user, upto)?;
+                Ok(pattern_turns(dataset, past.history(), self.context.config))
+            },
+        )?;
+        let vectors = encode(
+            self.language,
+            entries.iter().map(|entry| entry.text.as_str()),
+        )?;
+        let mut store = PatternStore::new(self.language.model.config().hidden_size);
+        for (entry, vector) in entries.into_iter().zip(&vectors) {
+            store.insert(timeline, entry, vector)?;
+        }
+        Ok(store)
+    }
+
+    fn reasons(
+        &self,
+        timeline: &Timeline,
+        patterns: &PatternStore,
+        sources: &[(usize, usize)],
+    ) -> Result<ReasonStore> {
+        let dataset = timeline.data();
+        let entries: Vec<ReasonEntry> = self.write(
+            "reasons",
+            sources,
+            |(user, position), text| {
+                let event = dataset.histories[user][position];
+                ReasonEntry {
+                    item: event.item,
+                    user: user as u32,
+                    position: position as u32,
+                    time: event.time,
+                    text,
+                    policy_version: self.pointer.policy_version,
+                }
+            },
+            |(user, position)| {
+                let past = timeline.past(user, position)?;
+                let known = past
+                    .pattern(patterns)
+                    .map(|row| patterns.entry(row).text.as_str());
+                let item = dataset.histories[user][position].item;
+                Ok(reason_turns(dataset, known, item, self.context.config))
+            },
+        )?;
+        let vectors = encode(
+            self.language,
+            entries.iter().map(|entry| entry.text.as_str()),
+        )?;
+        let mut store = ReasonStore::new(self.language.model.config().hidden_size);
+        for (entry, vector) in entries.into_iter().zip(&vectors) {
+            store.insert(timeline, entry, vector)?;
+        }
+        Ok(store)
+    }
+
+    /// Writes one text per key, block by block; blocks already on disk are read back.
+    fn write<Entry: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+        keys: &[(usize, usize)],
+        entry: impl Fn((usize, usize), String) -> Entry,
+        turns: impl Fn((usize, usize)) -> Result<Vec<Turn>>,
+    ) -> Result<Vec<Entry>> {
+        let folder = blocks(self.out, name);
+        std::fs::create_dir_all(&folder)?;
+        let mut bar = self
+            .context
+            .progress
+            .bar(&format!("write {name}"), keys.len() as u64);
+        let mut entries = Vec::with_capacity(keys.len());
+        for (number, block) in keys.chunks(BLOCK).enumerate() {
+            let path = folder.join(format!("{number:05}.jsonl"));
+            if path.exists() {
+                entries.extend(read_lines::<Entry>(&path)?);
+                bar.set(entries.len() as u64, "");
+                continue;
+            }
+            let prompts = block
+                .iter()
+                .map(|key| Ok(self.language.tokenizer.prompt(&turns(*key)?)?))
+                .collect::<Result<Vec<_>>>()?;
+            let done = entries.len();
+            let seed = self.context.config.seed ^ ((number as u64 + 1) << 32) ^ name.len() as u64;
+            let texts = write_texts(
+                self.language,
+                &prompts,
+                self.context.config,
+                seed,
+                |count| {
+                    bar.set((done + count) as u64, "");
+                    !interrupted()
+                },
+            )?;
+            let fresh: Vec<Entry> = block
+                .iter()
+                .zip(texts)
+                .map(|(key, text)| entry(*key, text))
+                .collect();
+            let mut lines = Vec::new();
+            for entry in &fresh {
+                serde_json::to_writer(&mut lines, entry)?;
+                lines.push(b'\n');
+            }
+            write_atomic(&path, &lines)?;
+            entries.extend(fresh);
+        }
+        bar.finish("");
+        Ok(entries)
+    }
+}
+
+/// One sampled text per prompt.
+pub(super) fn write_texts(
+    language: &LanguageModel,
+    prompts: &[Vec<u32>],
+    config: &Config,
+    seed: u64,
+    done: impl FnMut(usize) -> bool,
+) -> Result<Vec<String>> {
+    let sampling = SamplingConfig {
+        max_new_tokens: config.generate.max_new_tokens,
+        temperature: config.generate.temperature,
+        top_p: config.generate.top_p,
+        top_k: 0,
+        stop: language.tokenizer.stop_ids(),
+        seed,
+        rows: config.llm.rows,
+    };
+    let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+    let sampled = sample(&language.model, &rows, 1, &sampling, done);
+    let text = |completions: Option<Vec<crate::grpo::Completion>>| {
+        let completion = completions
+            .and_then(|all| all.into_iter().next())
+            .ok_or(Interrupted)?;
+        Ok(tidy(&language.tokenizer.decode(&completion.ids)))
+    };
+    sampled.into_iter().map(text).collect()
+}
+
+/// One line, no tags: what a reader sees.
+pub(super) fn tidy(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
+}
+
+/// Text vectors by the encoder.
+pub(super) fn encode<'t>(
+    language: &LanguageModel,
+    texts: impl Iterator<Item = &'t str>,
+) -> Result<Vec<Vec<f32>>> {
+    let ids = texts
+        .map(|text| Ok(language.tokenizer.encode(text)?))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(mean_hidden(&language.model, &ids, VECTOR_BATCH))
+}

@@ -1,0 +1,53 @@
+//! Where a run's language model lies: each stage that changes it leaves `llm.json`, a pointer to a folder and an adapter.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use crate::llm::LanguageModel;
+use crate::run::{RunDirectory, Stage, read_json, write_json};
+
+const FILE: &str = "llm.json";
+
+/// A model folder and its adapter; relative paths start at the run directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LlmPointer {
+    /// A Hugging Face folder.
+    pub model: PathBuf,
+    /// A PEFT adapter on top of it.
+    pub adapter: Option<PathBuf>,
+    /// Optimiser steps that made this policy, over all stages.
+    pub policy_version: u64,
+}
+
+impl LlmPointer {
+    pub(super) fn read(run: &RunDirectory, stage: Stage) -> Result<Self> {
+        read_json(&run.stage(stage).join(FILE))
+    }
+
+    pub(super) fn write(&self, out: &Path) -> Result<()> {
+        write_json(&out.join(FILE), self)
+    }
+
+    pub(super) fn load(&self, run: &RunDirectory, device: &Device) -> Result<LanguageModel> {
+        let place = |path: &PathBuf| run.root().join(path);
+        let adapter = self.adapter.as_ref().map(place);
+        let model = LanguageModel::load(&place(&self.model), adapter.as_deref(), device);
+        model.with_context(|| format!("cannot load the language model {}", self.model.display()))
+    }
+}
+
+/// The language model as `stage` left it.
+///
+/// # Errors
+/// The stage has not run, or a file is damaged.
+pub fn load_language_model(
+    run: &RunDirectory,
+    stage: Stage,
+    device: &Device,
+) -> Result<(LanguageModel, LlmPointer)> {
+    let pointer = LlmPointer::read(run, stage)?;
+    Ok((pointer.load(run, device)?, pointer))
+}

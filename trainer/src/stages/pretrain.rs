@@ -1,0 +1,374 @@
+//! Stage `pretrain`: GRPO alignment with rule rewards (METHOD §1), measured on users it never trained on.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use curec_shared_model::qwen2::{PROJECTIONS, PeftConfig};
+use rand::SeedableRng;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::data::load_dataset;
+use super::{Context, LlmPointer, load_language_model};
+use crate::config::Config;
+use crate::data::Dataset;
+use crate::evaluation::{Estimate, estimate, resampled_means};
+use crate::grpo::{Group, StepReport, grpo_step};
+use crate::llm::{LanguageModel, SamplingConfig, Trainer, learning_rate, sample};
+use crate::run::{JsonLines, Stage, write_json};
+use crate::tasks::{Question, divide_users, random_position};
+use crate::text::{Rewards, rewards};
+
+/// Alignment before and after GRPO, on the same questions about held-out users, sampled at temperature 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlignmentReport {
+    /// Questions asked.
+    pub questions: usize,
+    /// Candidates per question.
+    pub candidates: usize,
+    /// The model before GRPO.
+    pub before: AlignmentRates,
+    /// The model after GRPO.
+    pub after: AlignmentRates,
+    /// Paired bootstrap of (correct after − correct before) over questions.
+    pub gain: Estimate,
+}
+
+/// Shares of answers that satisfy each rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlignmentRates {
+    /// Both tags, in order, nothing else.
+    pub format: f64,
+    /// One of the candidates.
+    pub legal: f64,
+    /// The item really taken, sampled at temperature 1.
+    pub correct: f64,
+    /// The item really taken, by the most probable tokens.
+    pub correct_greedy: f64,
+}
+
+pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
+    let config = context.config;
+    let settings = &config.pretrain;
+    let (language, pointer) = load_language_model(context.run, Stage::Warmup, context.device)?;
+    if settings.steps == 0 {
+        context
+            .progress
+            .say("        pretrain left out (pretrain.steps = 0)");
+        return pointer.write(out);
+    }
+    let dataset = load_dataset(context.run)?;
+    let (users, held_out) = divide_users(
+        dataset.users.len(),
+        config.prompts.held_out_users,
+        config.seed,
+    );
+    let mut rng = ChaCha8Rng::seed_from_u64(config.seed ^ 0x67_72_70_6f);
+    let exam = questions(
+        &dataset,
+        &held_out,
+        settings.evaluation_questions,
+        config,
+        &mut rng,
+    );
+    let before = examine(&language, &dataset, &exam, config)?;
+
+    let lora = config.llm.model.is_some() && config.llm.lora_rank > 0;
+    let language = attach_lora(language, config, lora);
+    let tokenizer = language.tokenizer.clone();
+    let mut trainer = Trainer::new(language.model, &settings.trainer);
+    let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
+    let mut samples = JsonLines::create(&out.join("samples.jsonl"))?;
+    let mut bar = context.progress.bar("GRPO", settings.steps as u64);
+    for step in 0..settings.steps {
+        context.check()?;
+        let asked = questions(
+            &dataset,
+            &users,
+            settings.prompts_per_step,
+            config,
+            &mut rng,
+        );
+        let policy = LanguageModel {
+            model: trainer.policy(),
+            tokenizer: tokenizer.clone(),
+        };
+        let (groups, judged) = roll_out(&policy, &dataset, &asked, config, step as u64)?;
+        let rate = learning_rate(settings.learning_rate, step, settings.steps, 0.1);
+        let report = grpo_step(&mut trainer, &groups, &settings.grpo, rate);
+        metrics.push(&step_metrics(step, rate, &report, &judged))?;
+        let texts = groups[0].completions.iter().zip(&groups[0].rewards);
+        for (completion, reward) in texts {
+            let text = tokenizer.decode(&completion.ids);
+            samples.push(&json!({"step": step, "completion": text, "reward": reward}))?;
+        }
+        warn_about_silence(context, step, &report);
+        bar.set(step as u64 + 1, format!("reward {:.3}", report.reward));
+    }
+    bar.finish("");
+    ensure!(
+        trainer.skipped() * 10 <= settings.steps,
+        "{} of {} GRPO steps had a gradient that is not finite; lower pretrain.learning_rate",
+        trainer.skipped(),
+        settings.steps
+    );
+    let language = LanguageModel {
+        model: trainer.policy(),
+        tokenizer,
+    };
+    let after = examine(&language, &dataset, &exam, config)?;
+    let report = compare(&before, &after, config);
+    context.progress.say(&format!(
+        "        held-out users: format {:.3}, legal {:.3}, correct {:.3} (before {:.3}, gain {:+.3} [{:+.3}, {:+.3}])",
+        report.after.format, report.after.legal, report.after.correct, report.before.correct,
+        report.gain.mean, report.gain.low, report.gain.high
+    ));
+    write_json(&out.join("evaluation.json"), &report)?;
+    let version = pointer.policy_version + settings.steps as u64;
+    if lora {
+        language.save_adapter(
+            &out.join("adapter"),
+            &peft(config),
+            &pointer.model.display().to_string(),
+        )?;
+        let adapter = Some(PathBuf::from("pretrain/adapter"));
+        return LlmPointer {
+            adapter,
+            policy_version: version,
+            ..pointer
+        }
+        .write(out);
+    }
+    language.save(&out.join("model"))?;
+    LlmPointer {
+        model: "pretrain/model".into(),
+        adapter: None,
+        policy_version: version,
+    }
+    .write(out)
+}
+
+fn peft(config: &Config) -> PeftConfig {
+    PeftConfig {
+        r: config.llm.lora_rank,
+        lora_alpha: config.llm.lora_alpha,
+        use_rslora: false,
+        target_modules: PROJECTIONS.map(str::to_owned).to_vec(),
+    }
+}
+
+fn attach_lora(mut language: LanguageModel, config: &Config, lora: bool) -> LanguageModel {
+    if lora && !language.model.has_lora() {
+        let peft = peft(config);
+        language.model = language.model.with_lora(
+            peft.r,
+            peft.lora_alpha,
+            peft.use_rslora,
+            &peft.target_modules,
+        );
+    }
+    language
+}
+
+fn questions(
+    dataset: &Dataset,
+    users: &[usize],
+    count: usize,
+    config: &Config,
+    rng: &mut ChaCha8Rng,
+) -> Vec<Question> {
+    let mut asked = Vec::with_capacity(count);
+    for _ in 0..count * 20 {
+        if asked.len() == count {
+            break;
+        }
+        let position = users
+            .choose(rng)
+            .and_then(|user| Some((*user, random_position(dataset, *user, 3, rng)?)));
+        if let Some((user, position)) = position {
+            asked.push(Question::draw(
+                dataset,
+                user,
+                position,
+                &config.prompts,
+                rng,
+            ));
+        }
+    }
+    asked
+}
+
+/// Samples a group for every question and rewards it.
+fn roll_out(
+    policy: &LanguageModel,
+    dataset: &Dataset,
+    asked: &[Question],
+    config: &Config,
+    step: u64,
+) -> Result<(Vec<Group>, Vec<Rewards>)> {
+    let settings = &config.pretrain;
+    let sampling = SamplingConfig {
+        max_new_tokens: settings.grpo.max_new_tokens,
+        temperature: settings.grpo.temperature,
+        stop: policy.tokenizer.stop_ids(),
+        seed: config.seed.wrapping_add(1 + step),
+        rows: config.llm.rows.max(settings.grpo.group_size),
+        ..SamplingConfig::default()
+    };
+    let prompts = prompts(policy, dataset, asked, config)?;
+    let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+    let sampled = sample(
+        &policy.model,
+        &rows,
+        settings.grpo.group_size,
+        &sampling,
+        |_| true,
+    );
+    let mut judged = Vec::new();
+    let mut groups = Vec::with_capacity(asked.len());
+    for ((question, prompt), completions) in asked.iter().zip(&prompts).zip(sampled) {
+        let completions = completions.unwrap_or_default();
+        let (candidates, truth) = question.titles(dataset, &config.prompts.render);
+        let found: Vec<Rewards> = completions
+            .iter()
+            .map(|completion| {
+                rewards(
+                    &policy.tokenizer.decode(&completion.ids),
+                    &candidates,
+                    &truth,
+                )
+            })
+            .collect();
+        groups.push(Group {
+            prompt: prompt.clone(),
+            completions,
+            rewards: found
+                .iter()
+                .map(|found| f64::from(settings.rewards.total(found)))
+                .collect(),
+        });
+        judged.extend(found);
+    }
+    Ok((groups, judged))
+}
+
+fn prompts(
+    policy: &LanguageModel,
+    dataset: &Dataset,
+    asked: &[Question],
+    config: &Config,
+) -> Result<Vec<Vec<u32>>> {
+    let prompt = |question: &Question| {
+        let turns = question.turns(dataset, &config.prompts.render);
+        Ok(policy.tokenizer.prompt(&turns)?)
+    };
+    asked.iter().map(prompt).collect()
+}
+
+/// What a model answers to each question: sampled, and by the most probable tokens.
+struct Exam {
+    sampled: Vec<Rewards>,
+    greedy: Vec<Rewards>,
+}
+
+fn examine(
+    language: &LanguageModel,
+    dataset: &Dataset,
+    asked: &[Question],
+    config: &Config,
+) -> Result<Exam> {
+    let prompts = prompts(language, dataset, asked, config)?;
+    let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+    let answers = |temperature: f64| {
+        let sampling = SamplingConfig {
+            max_new_tokens: config.pretrain.grpo.max_new_tokens,
+            temperature,
+            stop: language.tokenizer.stop_ids(),
+            seed: config.seed ^ 0x65_78_61_6d,
+            rows: config.llm.rows,
+            ..SamplingConfig::default()
+        };
+        let sampled = sample(&language.model, &rows, 1, &sampling, |_| true);
+        let judge = |(completions, question): (Option<Vec<crate::grpo::Completion>>, &Question)| {
+            let ids = completions
+                .unwrap_or_default()
+                .into_iter()
+                .next()
+                .map(|one| one.ids)
+                .unwrap_or_default();
+            let (candidates, truth) = question.titles(dataset, &config.prompts.render);
+            rewards(&language.tokenizer.decode(&ids), &candidates, &truth)
+        };
+        sampled.into_iter().zip(asked).map(judge).collect()
+    };
+    Ok(Exam {
+        sampled: answers(1.0),
+        greedy: answers(0.0),
+    })
+}
+
+fn compare(before: &Exam, after: &Exam, config: &Config) -> AlignmentReport {
+    let mean = |exam: &[Rewards], part: fn(&Rewards) -> f32| {
+        exam.iter().map(|found| f64::from(part(found))).sum::<f64>() / exam.len().max(1) as f64
+    };
+    let rates = |exam: &Exam| AlignmentRates {
+        format: mean(&exam.sampled, |found| found.format),
+        legal: mean(&exam.sampled, |found| found.legal),
+        correct: mean(&exam.sampled, |found| found.correct),
+        correct_greedy: mean(&exam.greedy, |found| found.correct),
+    };
+    let gains: Vec<f64> = after
+        .sampled
+        .iter()
+        .zip(&before.sampled)
+        .map(|(after, before)| f64::from(after.correct - before.correct))
+        .collect();
+    let average = gains.iter().sum::<f64>() / gains.len().max(1) as f64;
+    let resampled = resampled_means(std::slice::from_ref(&gains), 2000, config.seed);
+    AlignmentReport {
+        questions: after.sampled.len(),
+        candidates: config.prompts.candidates,
+        before: rates(before),
+        after: rates(after),
+        gain: estimate(average, resampled.first().map_or(&[], Vec::as_slice)),
+    }
+}
+
+fn step_metrics(
+    step: usize,
+    rate: f64,
+    report: &StepReport,
+    judged: &[Rewards],
+) -> serde_json::Value {
+    let mean = |part: fn(&Rewards) -> f32| {
+        judged
+            .iter()
+            .map(|found| f64::from(part(found)))
+            .sum::<f64>()
+            / judged.len().max(1) as f64
+    };
+    json!({
+        "step": step, "learning_rate": rate, "report": report,
+        "rewards/format": mean(|found| found.format), "rewards/legal": mean(|found| found.legal),
+        "rewards/correct": mean(|found| found.correct),
+    })
+}
+
+/// A reward that is always the same trains nothing, silently: say it loudly.
+fn warn_about_silence(context: &Context, step: usize, report: &StepReport) {
+    if step >= 3 {
+        return;
+    }
+    if report.frac_reward_zero_std >= 0.95 {
+        context.progress.say(
+            "warning: nearly all groups have equal rewards, so nothing is learnt; raise warmup.steps or pretrain.grpo.group_size",
+        );
+    }
+    if report.truncated > 0.3 {
+        context.progress.say(
+            "warning: over 30 % of completions are cut off; raise pretrain.grpo.max_new_tokens",
+        );
+    }
+}
