@@ -1,5 +1,6 @@
 //! Every loss of the GRPO family against float64 values and gradients computed elsewhere
 //! (`../shared/fixtures/grpo_loss.json`), and what its definition says about completions that take no part.
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use burn::tensor::{Device, Tensor, TensorData};
 use curec::grpo::{LossInputs, LossKind, LossSettings, group_advantages, grpo_loss, k3};

@@ -1,5 +1,6 @@
 //! One optimiser step on sampled groups against the same step spelled out: all completions in one loss, none dropped,
 //! gradients by burn's autodiff. The step itself leaves out what cannot move anything and may use the CPU kernels.
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
@@ -54,9 +55,12 @@ fn log_probs(model: &Qwen2, prompt: &[u32], ids: &[u32], temperature: f64) -> Te
         .reshape([1, ids.len()])
 }
 
+/// A prompt, the rewards of its completions, and the completions.
+type Shape<'a> = (&'a [u32], &'a [f64], &'a [&'a [u32]]);
+
 /// Two groups that teach, one whose rewards are equal, and one truncated completion. Slightly off policy.
 fn groups(model: &Qwen2, temperature: f64) -> Vec<Group> {
-    let shapes: [(&[u32], &[f64], &[&[u32]]); 3] = [
+    let shapes: [Shape; 3] = [
         (
             &[3, 1, 4],
             &[1.0, 0.0, 0.25],

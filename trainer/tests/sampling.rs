@@ -1,4 +1,5 @@
 //! Sampling against plain forward passes: batches, seeds, truncation of the distribution, ends.
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,6 @@
 //! Qwen2.5's tokenizer against the reference implementation's ids (`../shared/data/qwen2.5-tokenizer/expected.json`),
 //! the chat format, and the tokenizer that a nano model gets.
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
