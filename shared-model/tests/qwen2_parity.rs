@@ -1,5 +1,6 @@
 //! The forward pass against Hugging Face transformers and peft (`../shared/fixtures/qwen2`, made by
 //! `make_qwen2_fixtures.py` there): weights, log-probabilities, hidden states, greedy tokens, padding, cache, adapters.
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use std::path::{Path, PathBuf};
 
@@ -83,7 +84,7 @@ fn close(found: &[f32], expected: &[f64], tolerance: f64, what: &str) {
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().to_vec::<f32>().unwrap()
+    tensor.try_into_vec_as::<f32>().unwrap()
 }
 
 fn row<const D: usize>(tensor: &Tensor<D>, index: usize) -> Tensor<D> {
@@ -149,7 +150,7 @@ fn check_greedy(model: &Qwen2, expected: &Expected, padded: &TokenBatch) {
         let last: Tensor<2> = hidden.narrow(1, time - 1, 1).squeeze_dim(1);
         let next = model.logits(last).argmax(1).into_data().convert::<i64>();
         let next: Vec<u32> = next
-            .to_vec::<i64>()
+            .try_to_vec::<i64>()
             .unwrap()
             .iter()
             .map(|id| *id as u32)

@@ -95,10 +95,12 @@ pub struct WarmupConfig {
     pub steps: usize,
     /// Share of steps over which the learning rate rises.
     pub rise: f64,
-    /// Relative frequency of alignment questions, patterns and reasons among the examples.
-    pub mix: [f64; 3],
-    /// Steps at the start in which only the short tasks are shown (patterns and reasons): copying is learnt there first.
-    pub short_first: f64,
+    /// Relative frequency of alignment questions, patterns, reasons and look-up exercises among the examples.
+    pub mix: [f64; 4],
+    /// Share of the steps, at the start, that are look-up exercises only: copying is learnt there first and cheaply.
+    pub recall_first: f64,
+    /// Look-up exercises per step in that time (they are short).
+    pub recall_batch: usize,
     /// Batch, learning rate, optimiser.
     pub supervised: SupervisedConfig,
 }
@@ -108,8 +110,9 @@ impl Default for WarmupConfig {
         Self {
             steps: 700,
             rise: 0.05,
-            mix: [0.6, 0.2, 0.2],
-            short_first: 0.15,
+            mix: [0.6, 0.15, 0.15, 0.1],
+            recall_first: 0.4,
+            recall_batch: 48,
             supervised: SupervisedConfig::default(),
         }
     }

@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     match curec::cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.downcast_ref::<Interrupted>().is_some() => {
-            eprintln!("{error}");
+            eprintln!("{error:#}");
             ExitCode::from(130)
         }
         Err(error) => {

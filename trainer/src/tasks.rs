@@ -6,7 +6,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Item};
-use crate::text::{RenderOptions, Turn, alignment_prompt, shown_title};
+use crate::text::{
+    RenderOptions, Role, Turn, alignment_prompt, item_line, shown_attributes, shown_title,
+};
 
 /// Sizes of prompts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,6 +120,50 @@ impl Question {
             title(self.truth),
         )
     }
+}
+
+/// A look-up exercise over catalogue lines: a fresh nano model learns from it to copy from its context, which every other
+/// task needs. Either the attributes of a title are asked for, or the title that alone has an attribute.
+pub fn recall(
+    items: &[Item],
+    lines: usize,
+    render: &RenderOptions,
+    rng: &mut ChaCha8Rng,
+) -> (Vec<Turn>, String) {
+    let shown: Vec<&Item> = (0..lines.max(1))
+        .map(|_| &items[rng.random_range(0..items.len())])
+        .collect();
+    let target = shown[rng.random_range(0..shown.len())];
+    let alone = |value: &str| {
+        let holders = shown
+            .iter()
+            .filter(|item| item.attributes.iter().any(|own| own.value == value));
+        holders.count() == 1
+    };
+    let mut values: Vec<String> = shown_attributes(target, render)
+        .into_iter()
+        .map(|own| own.value)
+        .collect();
+    let title = shown_title(target, render);
+    let all = values.join(&render.separator);
+    values.retain(|value| alone(value));
+    let (question, answer) = if values.is_empty() || rng.random::<f64>() < 0.4 {
+        (title.clone(), if all.is_empty() { title } else { all })
+    } else {
+        (values.swap_remove(rng.random_range(0..values.len())), title)
+    };
+    let list: Vec<String> = shown.iter().map(|item| item_line(item, render)).collect();
+    let turns = vec![
+        Turn {
+            role: Role::System,
+            content: "Look it up.".to_owned(),
+        },
+        Turn {
+            role: Role::User,
+            content: format!("{}\n{question}?", list.join("\n")),
+        },
+    ];
+    (turns, answer)
 }
 
 /// Users whose events the language model is trained on, and users it is only asked about.

@@ -24,6 +24,11 @@ impl Checks {
         })
     }
 
+    /// Runs something of our own that counts as one check; returns whether it passed.
+    pub fn own(&mut self, name: &str, work: impl FnOnce() -> Result<()>) -> bool {
+        self.record(name, || work().map(|()| single(true)))
+    }
+
     /// Runs something that counts as one check only if it fails (setting up).
     pub fn need<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Option<T> {
         let mut made = None;
@@ -129,6 +134,8 @@ mod tests {
         };
         assert!(checks.one("good", &mut script("exit 0")));
         assert!(!checks.one("bad", &mut script("exit 1")));
+        assert!(checks.own("fine", || Ok(())));
+        assert!(!checks.own("not fine", || bail!("no")));
         let summary = "echo '  Summary [ 0.1s] 4 tests run: 4 passed, 0 skipped' >&2";
         assert!(checks.tests("four", Runner::Nextest, &mut script(summary)));
         assert_eq!(checks.need("ready", || Ok(7)), Some(7));
@@ -136,7 +143,7 @@ mod tests {
             checks.need("missing", || -> Result<u8> { bail!("no") }),
             None
         );
-        assert_eq!(checks.counts, counts(5, 2));
+        assert_eq!(checks.counts, counts(6, 3));
         assert!(!checks.finish());
     }
 }

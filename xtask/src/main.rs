@@ -3,6 +3,7 @@
 mod checks;
 mod demo;
 mod dist;
+mod docs;
 mod interrupt;
 mod memory;
 mod serve;
@@ -85,6 +86,18 @@ enum Task {
         #[arg(long, default_value_t = PORT)]
         port: u16,
     },
+    /// Write the numbers of benches/results into README.md
+    Docs {
+        /// Change nothing; fail if README.md is out of date
+        #[arg(long, conflicts_with = "collect")]
+        check: bool,
+        /// First record a finished run as benches/results/NAME.json
+        #[arg(long, num_args = 2, value_names = ["RUN_DIR", "NAME"], requires = "command")]
+        collect: Option<Vec<String>>,
+        /// The command that made that run, as a reader would type it
+        #[arg(long, value_name = "TEXT", requires = "collect")]
+        command: Option<String>,
+    },
     /// Install everything that the other commands need
     Setup,
 }
@@ -156,6 +169,20 @@ fn run(task: Task) -> Result<()> {
             let listener = serve::bind(port)?;
             interrupt::is_the_way_to_stop();
             serve::serve(&page, listener)
+        }
+        Task::Docs { check: true, .. } => docs::check(&workspace),
+        Task::Docs {
+            collect, command, ..
+        } => {
+            let collect = match (collect.as_deref(), command) {
+                (Some([run, name]), Some(command)) => Some(docs::Collect {
+                    run: workspace.absolute(Path::new(run))?,
+                    name: name.clone(),
+                    command,
+                }),
+                _ => None,
+            };
+            docs::update(&workspace, collect.as_ref())
         }
         Task::Setup => setup::all(&workspace),
     }

@@ -9,11 +9,11 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::checks::Checks;
-use crate::dist;
 use crate::setup::wasm::TARGET;
 use crate::setup::{self, Browser, WasmToolchain};
 use crate::summary::Runner;
 use crate::workspace::{Workspace, command};
+use crate::{dist, docs};
 
 /// The second CPU backend, which the parity tests compare with.
 const NATIVE: [&str; 6] = [
@@ -62,6 +62,7 @@ fn native(workspace: &Workspace, checks: &mut Checks) -> bool {
         "format",
         workspace.cargo().args(["fmt", "--all", "--check"]),
     );
+    checks.own("results in README.md", || docs::check(workspace));
     checks.one(
         "lints",
         workspace
@@ -151,7 +152,9 @@ fn browser(workspace: &Workspace, checks: &mut Checks) {
     });
     if let Some(files) = tests {
         let mut node = node_tests(&browser, &files, &page);
-        node.current_dir(&workspace.root).env("CUREC_RUN", &run);
+        node.current_dir(&workspace.root)
+            .env("CUREC_RUN", &run)
+            .env("CUREC_BIN", workspace.curec());
         checks.tests("tests in the browser", Runner::Node, &mut node);
     }
 }

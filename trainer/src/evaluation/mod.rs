@@ -18,6 +18,6 @@ pub use ranking::{
 };
 pub use results::{Comparison, ModelResult, Protocol, Ranked, Results, Table};
 pub use suite::{
-    EvaluationError, EvaluationProgress, FULL, IDS_ONLY, POPULARITY, evaluate,
+    Contenders, EvaluationError, EvaluationProgress, FULL, IDS_ONLY, POPULARITY, evaluate,
     evaluate_reward_models,
 };

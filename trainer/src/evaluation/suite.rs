@@ -125,19 +125,33 @@ fn rank(
     })
 }
 
-/// Popularity, the ID-only model, `others`, the full model and its controls, in this order.
+/// The reward models of a run that are ranked beside each other.
+#[derive(Clone, Copy)]
+pub struct Contenders<'a> {
+    /// The model under test.
+    pub full: &'a RewardModel,
+    /// The same without texts.
+    pub ids_only: Option<&'a RewardModel>,
+    /// Anything else, by name, e.g. the model before correction.
+    pub others: &'a [(&'a str, &'a dyn Ranker)],
+}
+
+/// Popularity, the ID-only model, the others, the full model and its controls, in this order.
 ///
 /// A control that the full model does not beat (interval of the paired NDCG@10 difference reaches 0) becomes the first warning.
 pub fn evaluate_reward_models(
     features: Features,
-    full: &RewardModel,
-    ids_only: Option<&RewardModel>,
-    others: &[(&str, &dyn Ranker)],
+    contenders: Contenders,
     config: &EvaluationConfig,
     device: &Device,
     stop: &AtomicBool,
     observer: &mut dyn FnMut(EvaluationProgress),
 ) -> Result<Results, EvaluationError> {
+    let Contenders {
+        full,
+        ids_only,
+        others,
+    } = contenders;
     let data = features.timeline.data();
     let popularity = Popularity::new(data);
     let ids_only = ids_only

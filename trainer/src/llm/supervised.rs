@@ -27,7 +27,7 @@ impl Default for SupervisedConfig {
         Self {
             learning_rate: 2e-3,
             batch_size: 16,
-            prompt_weight: 0.1,
+            prompt_weight: 0.0,
             trainer: TrainerSettings {
                 muon: true,
                 ..TrainerSettings::default()
@@ -64,9 +64,9 @@ pub fn supervised_loss(model: &Qwen2, batch: &[&Example], prompt_weight: f64) ->
         } else {
             example.prompt.len()
         };
-        for position in start..sequences[row].len() {
+        for (position, id) in sequences[row].iter().enumerate().skip(start) {
             picks.push((row * width + position - 1) as i64);
-            targets.push(sequences[row][position]);
+            targets.push(*id);
             answers.push(if position >= example.prompt.len() {
                 1.0
             } else {

@@ -12,7 +12,7 @@ use super::forward::batch_logits;
 use super::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
 use super::*;
 use crate::data::{Dataset, Event, Item, User, UserSplit};
-use crate::evaluation::{Control, EvaluationConfig, Example, evaluate_reward_models};
+use crate::evaluation::{Contenders, Control, EvaluationConfig, Example, evaluate_reward_models};
 use crate::past::Timeline;
 
 const ITEMS: u32 = 20;
@@ -519,8 +519,11 @@ fn useless_texts_are_reported_before_the_numbers() {
     let mut calls = 0;
     let results = evaluate_reward_models(
         features,
-        &full,
-        Some(&ids_only),
+        Contenders {
+            full: &full,
+            ids_only: Some(&ids_only),
+            others: &[],
+        },
         &evaluation,
         &Device::flex(),
         &AtomicBool::new(false),

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::Context;
 use super::data::load_dataset;
 use super::reward::{IDS_ONLY, MODEL, read_model};
-use crate::evaluation::{EvaluationConfig, Ranker, evaluate_reward_models};
+use crate::evaluation::{Contenders, EvaluationConfig, Ranker, evaluate_reward_models};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::reward::{Features, Scorer};
@@ -52,11 +52,14 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let mut bar = None;
     let mut current = String::new();
     let others: [(&str, &dyn Ranker); 1] = [(BEFORE, &before)];
+    let contenders = Contenders {
+        full: &full,
+        ids_only: Some(&ids_only),
+        others: &others,
+    };
     let results = evaluate_reward_models(
         new,
-        &full,
-        Some(&ids_only),
-        &others,
+        contenders,
         &config,
         context.device,
         stop_flag(),

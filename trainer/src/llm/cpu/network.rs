@@ -46,6 +46,9 @@ pub struct Tape {
     probabilities: Vec<f32>,
 }
 
+/// What one thread hands back: log-probabilities by sequence, and its share of the gradient.
+type Part = (Vec<(usize, Vec<f32>)>, Weights);
+
 /// A model ready to be differentiated.
 pub struct Network {
     weights: Weights,
@@ -69,7 +72,7 @@ impl Network {
     ) -> (Vec<Vec<f32>>, Weights) {
         let threads = rayon::current_num_threads().min(sequences.len()).max(1);
         let parts = deal(sequences, threads);
-        let mut done: Vec<(Vec<(usize, Vec<f32>)>, Weights)> = parts
+        let done: Vec<Part> = parts
             .into_par_iter()
             .map(|part| {
                 let mut gradient = self.weights.zeros_like();
@@ -87,7 +90,7 @@ impl Network {
             .collect();
         let mut log_probs = vec![Vec::new(); sequences.len()];
         let mut total: Option<Weights> = None;
-        for (values, gradient) in done.drain(..) {
+        for (values, gradient) in done {
             values
                 .into_iter()
                 .for_each(|(index, values)| log_probs[index] = values);

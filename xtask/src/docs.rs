@@ -1,0 +1,186 @@
+//! `cargo xtask docs`: the numbers of README.md come from result files, never from a keyboard (STYLE).
+//!
+//! `benches/results/NAME.json` holds one run each ([`record::RunResult`]); `--collect` makes such a file from a finished run
+//! directory. This command writes them into README.md between [`BEGIN`] and [`END`]; `--check` only looks whether it would.
+
+mod collect;
+mod record;
+mod render;
+#[cfg(test)]
+mod sample;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::Workspace;
+use record::RunResult;
+
+/// Opens the generated block.
+const BEGIN: &str = "<!-- results:begin -->";
+/// Closes it.
+const END: &str = "<!-- results:end -->";
+/// The run that comes first: the one everybody can repeat.
+const FIRST: &str = "world";
+
+/// A finished run to be recorded.
+pub struct Collect {
+    /// The run directory.
+    pub run: PathBuf,
+    /// The name of its result file.
+    pub name: String,
+    /// The command that made it, as a reader would type it.
+    pub command: String,
+}
+
+/// Records a run if there is one to record, then brings README.md up to date.
+pub fn update(workspace: &Workspace, collect: Option<&Collect>) -> Result<()> {
+    let folder = results_folder(&workspace.root);
+    if let Some(collect) = collect {
+        let file = collect::collect(collect, &folder)?;
+        println!("   wrote {}", workspace.show(&file));
+    }
+    let (path, old, new) = readme(&workspace.root)?;
+    if old == new {
+        println!("   {} is up to date", workspace.show(&path));
+        return Ok(());
+    }
+    std::fs::write(&path, new).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("   wrote the results in {}", workspace.show(&path));
+    Ok(())
+}
+
+/// Fails if README.md does not show what the result files say.
+pub fn check(workspace: &Workspace) -> Result<()> {
+    let (path, old, new) = readme(&workspace.root)?;
+    if old != new {
+        bail!(
+            "the results in {} are not those of benches/results: run `cargo xtask docs` and commit",
+            workspace.show(&path)
+        );
+    }
+    println!("   {} is up to date", workspace.show(&path));
+    Ok(())
+}
+
+fn results_folder(root: &Path) -> PathBuf {
+    root.join("benches").join("results")
+}
+
+/// README.md: its path, its text, and the text it should have.
+fn readme(root: &Path) -> Result<(PathBuf, String, String)> {
+    let path = root.join("README.md");
+    let old = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let runs = read_all(&results_folder(root))?;
+    let new = replace_block(&old, &render::block(&runs))
+        .with_context(|| format!("in {}", path.display()))?;
+    Ok((path, old, new))
+}
+
+/// Every result file, [`FIRST`] first, the others by name. A folder that is not there holds none.
+fn read_all(folder: &Path) -> Result<Vec<RunResult>> {
+    let mut files: Vec<PathBuf> = match std::fs::read_dir(folder) {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot list {}", folder.display()));
+        }
+    };
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "json"));
+    files.sort_by_key(|file| {
+        (
+            file.file_stem().is_some_and(|stem| stem != FIRST),
+            file.clone(),
+        )
+    });
+    files.iter().map(|file| RunResult::read(file)).collect()
+}
+
+/// The text with the part between the markers replaced; everything else stays byte for byte.
+fn replace_block(text: &str, block: &str) -> Result<String> {
+    let places = |marker: &str| {
+        let found: Vec<usize> = text.match_indices(marker).map(|(place, _)| place).collect();
+        found
+    };
+    let (begin, end) = match (places(BEGIN).as_slice(), places(END).as_slice()) {
+        ([begin], [end]) if begin < end => (begin + BEGIN.len(), *end),
+        _ => bail!("{BEGIN} and {END} must be there once each, in this order"),
+    };
+    Ok(format!("{}\n{block}\n{}", &text[..begin], &text[end..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(name: &str) -> PathBuf {
+        let root = std::env::temp_dir().join(format!("curec-docs-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&root);
+        std::fs::create_dir_all(results_folder(&root)).expect("a folder");
+        root
+    }
+
+    #[test]
+    fn only_the_block_changes() {
+        let text = format!("# Title\n{BEGIN}\nold\nlines\n{END}\nthe end\n");
+        let new = replace_block(&text, "fresh").expect("both markers");
+        assert_eq!(new, format!("# Title\n{BEGIN}\nfresh\n{END}\nthe end\n"));
+        assert_eq!(replace_block(&new, "fresh").expect("again"), new);
+    }
+
+    #[test]
+    fn missing_repeated_or_swapped_markers_are_refused() {
+        for text in [
+            "nothing".to_owned(),
+            BEGIN.to_owned(),
+            format!("{END} {BEGIN}"),
+            format!("{BEGIN} {BEGIN} {END}"),
+        ] {
+            let error = replace_block(&text, "").expect_err("no block");
+            assert!(error.to_string().contains("once each"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_readme_is_out_of_date_once_a_result_arrives() {
+        let root = root("readme");
+        let text = format!("{BEGIN}\n{END}\n");
+        std::fs::write(root.join("README.md"), text).expect("a file");
+        let (path, old, new) = readme(&root).expect("no results are fine");
+        assert_ne!(old, new);
+        assert!(new.contains("No results have been recorded yet"), "{new}");
+        std::fs::write(&path, &new).expect("a file");
+        let (_, old, new) = readme(&root).expect("read again");
+        assert_eq!(old, new);
+        let file = results_folder(&root).join("toy.json");
+        std::fs::write(file, sample::FILE).expect("a file");
+        let (_, old, new) = readme(&root).expect("one result");
+        assert_ne!(old, new);
+        assert!(new.contains("### toy"), "{new}");
+        std::fs::remove_dir_all(&root).expect("removed");
+    }
+
+    #[test]
+    fn the_world_comes_first() {
+        let root = root("order");
+        for name in ["ml-1m", "world", "amazon"] {
+            let text = sample::FILE.replace("\"toy\"", &format!("\"{name}\""));
+            std::fs::write(results_folder(&root).join(format!("{name}.json")), text)
+                .expect("a file");
+        }
+        let runs = read_all(&results_folder(&root)).expect("three files");
+        let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+        assert_eq!(names, ["world", "amazon", "ml-1m"]);
+        std::fs::remove_dir_all(&root).expect("removed");
+    }
+
+    #[test]
+    fn a_damaged_result_is_named() {
+        let root = root("damaged");
+        std::fs::write(results_folder(&root).join("bad.json"), "{\"name\": 3}").expect("a file");
+        let error = read_all(&results_folder(&root)).expect_err("damaged");
+        assert!(format!("{error:#}").contains("bad.json"), "{error:#}");
+        std::fs::remove_dir_all(&root).expect("removed");
+    }
+}

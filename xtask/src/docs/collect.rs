@@ -1,0 +1,190 @@
+//! A result file from a finished run directory (layout: `docs/run-directory.md`).
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::Collect;
+use super::record::RunResult;
+
+/// Stages in order; a recorded run has finished all of them.
+const STAGES: [&str; 8] = [
+    "data", "warmup", "pretrain", "generate", "reward", "correct", "evaluate", "export",
+];
+
+/// Writes `folder/NAME.json` and returns its path.
+pub fn collect(what: &Collect, folder: &Path) -> Result<PathBuf> {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    if what.name.is_empty() || what.name.starts_with('.') || !what.name.chars().all(plain) {
+        bail!(
+            "\"{}\" cannot be a file name here: use letters, digits, -, _ and .",
+            what.name
+        );
+    }
+    let stages = STAGES
+        .iter()
+        .map(|stage| read(&what.run.join(stage).join("stage.json")))
+        .collect::<Result<Vec<Value>>>()
+        .with_context(|| {
+            format!(
+                "{} is not a finished run; `curec run --out {0} --resume` finishes it",
+                what.run.display()
+            )
+        })?;
+    // A run without alignment has none to report.
+    let alignment = what.run.join("pretrain/evaluation.json");
+    let alignment = if alignment.exists() {
+        read(&alignment)?
+    } else {
+        Value::Null
+    };
+    let record = json!({
+        "name": what.name,
+        "command": what.command,
+        "machine": machine()?,
+        "alignment": alignment,
+        "results": without_ranks(read(&what.run.join("evaluate/results.json"))?),
+        "stages": stages,
+    });
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create {}", folder.display()))?;
+    let path = folder.join(format!("{}.json", what.name));
+    // What could not be shown must not be recorded.
+    serde_json::from_value::<RunResult>(record.clone())
+        .with_context(|| format!("{} holds results of another form", what.run.display()))?;
+    let text = serde_json::to_string_pretty(&record)? + "\n";
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+fn read(path: &Path) -> Result<Value> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
+}
+
+/// Ranks of single users: large, and needed only to compare runs.
+fn without_ranks(mut results: Value) -> Value {
+    for model in results["models"].as_array_mut().into_iter().flatten() {
+        if let Some(model) = model.as_object_mut() {
+            model.remove("ranks");
+        }
+    }
+    results
+}
+
+fn machine() -> Result<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo")
+        .context("cannot read /proc/cpuinfo, which says what machine this is")?;
+    Ok(describe(&text))
+}
+
+/// `Some CPU @ 2.00GHz, 2 cores` from the text of /proc/cpuinfo.
+fn describe(cpuinfo: &str) -> String {
+    let values = |wanted: &str| {
+        let of_line = |line: &str| {
+            let (key, value) = line.split_once(':')?;
+            (key.trim() == wanted).then(|| value.trim().to_owned())
+        };
+        cpuinfo.lines().filter_map(of_line).collect::<Vec<String>>()
+    };
+    // ARM's list names no model.
+    let unnamed = || format!("{} processor", std::env::consts::ARCH);
+    let name = values("model name")
+        .first()
+        .cloned()
+        .unwrap_or_else(unnamed);
+    let cores = values("processor").len();
+    let plural = if cores == 1 { "" } else { "s" };
+    format!("{name}, {cores} core{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    /// The made-up result taken apart into a run directory.
+    fn run(name: &str, ranks: bool) -> Collect {
+        let run = std::env::temp_dir().join(format!("curec-collect-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&run);
+        let mut file: Value = serde_json::from_str(sample::FILE).expect("JSON");
+        for stage in STAGES {
+            std::fs::create_dir_all(run.join(stage)).expect("a folder");
+            let record = json!({"stage": stage, "fingerprint": "f", "seconds": 1.5, "peak_memory_mib": 64, "version": "0"});
+            std::fs::write(run.join(stage).join("stage.json"), record.to_string()).expect("a file");
+        }
+        if ranks {
+            file["results"]["models"][0]["ranks"] = json!([1, 2, 3]);
+        }
+        let write = |name: &str, value: &Value| {
+            std::fs::write(run.join(name), value.to_string()).expect("a file");
+        };
+        write("evaluate/results.json", &file["results"]);
+        write("pretrain/evaluation.json", &file["alignment"]);
+        Collect {
+            run,
+            name: "toy".into(),
+            command: "cargo xtask demo".into(),
+        }
+    }
+
+    #[test]
+    fn a_finished_run_becomes_a_result_file() {
+        let what = run("whole", true);
+        let path = collect(&what, &what.run.join("out")).expect("recorded");
+        let found = read(&path).expect("JSON");
+        let expected: Value = serde_json::from_str(sample::FILE).expect("JSON");
+        // The ranks are gone, the rest is there word for word.
+        assert_eq!(found["results"], expected["results"]);
+        assert_eq!(found["alignment"], expected["alignment"]);
+        assert_eq!(found["command"], "cargo xtask demo");
+        assert_eq!(found["stages"][7]["stage"], "export");
+        assert!(RunResult::read(&path).is_ok());
+        std::fs::remove_dir_all(&what.run).expect("removed");
+    }
+
+    #[test]
+    fn a_run_without_alignment_has_null() {
+        let what = run("plain", false);
+        std::fs::remove_file(what.run.join("pretrain/evaluation.json")).expect("removed");
+        let path = collect(&what, &what.run.join("out")).expect("recorded");
+        assert!(read(&path).expect("JSON")["alignment"].is_null());
+        std::fs::remove_dir_all(&what.run).expect("removed");
+    }
+
+    #[test]
+    fn an_unfinished_run_is_refused() {
+        let what = run("half", false);
+        std::fs::remove_file(what.run.join("correct/stage.json")).expect("removed");
+        let error = collect(&what, &what.run.join("out")).expect_err("not finished");
+        let message = format!("{error:#}");
+        assert!(
+            message.contains("not a finished run") && message.contains("correct"),
+            "{message}"
+        );
+        std::fs::remove_dir_all(&what.run).expect("removed");
+    }
+
+    #[test]
+    fn a_name_is_no_path() {
+        for name in ["", "../x", "a/b", ".hidden", "a b"] {
+            let what = Collect {
+                run: "nowhere".into(),
+                name: name.into(),
+                command: String::new(),
+            };
+            let error = collect(&what, Path::new("nowhere")).expect_err("no name");
+            assert!(error.to_string().contains("file name"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn machines_are_described() {
+        let two = "processor\t: 0\nmodel name\t: Some CPU @ 2.00GHz\n\nprocessor\t: 1\nmodel name\t: Some CPU @ 2.00GHz\n";
+        assert_eq!(describe(two), "Some CPU @ 2.00GHz, 2 cores");
+        let arm = describe("processor\t: 0\nBogoMIPS\t: 50.00\n");
+        assert!(arm.ends_with(" processor, 1 core"), "{arm}");
+    }
+}

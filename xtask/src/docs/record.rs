@@ -1,0 +1,135 @@
+//! What of a result file the documentation shows. A file may hold more: `results` is the trainer's `evaluate/results.json`,
+//! `alignment` its `pretrain/evaluation.json`, `stages` its `stage.json` files, all word for word but for per-user ranks.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+/// One recorded run.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RunResult {
+    /// Heading.
+    pub name: String,
+    /// The command that made it.
+    pub command: String,
+    /// Processor and number of cores.
+    pub machine: String,
+    /// Absent when the run left alignment out.
+    pub alignment: Option<Alignment>,
+    /// The ranking.
+    pub results: Results,
+    /// What each stage took, in order.
+    pub stages: Vec<Stage>,
+}
+
+/// The language model before and after GRPO, on questions about held-out users.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Alignment {
+    /// Questions asked.
+    pub questions: u64,
+    /// Candidates per question.
+    pub candidates: u64,
+    /// After warm-up.
+    pub before: Rates,
+    /// After GRPO.
+    pub after: Rates,
+    /// Paired difference in `correct`.
+    pub gain: Estimate,
+}
+
+/// Shares of answers, 0 to 1.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Rates {
+    /// In the agreed form.
+    pub format: f64,
+    /// One of the candidates.
+    pub legal: f64,
+    /// The item really taken.
+    pub correct: f64,
+}
+
+/// A mean with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct Estimate {
+    /// Mean over users or questions.
+    pub mean: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// One evaluation.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Results {
+    /// How it was measured.
+    pub protocol: Protocol,
+    /// To be read before the numbers.
+    pub warnings: Vec<String>,
+    /// In the order they were ranked.
+    pub models: Vec<Model>,
+    /// Paired differences.
+    pub comparisons: Vec<Comparison>,
+}
+
+/// How it was measured.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Protocol {
+    /// `validation` or `test`.
+    pub target: String,
+    /// `filtered` or `kept`.
+    pub seen_items: String,
+    /// Users ranked.
+    pub users: u64,
+    /// Items ranked against each other.
+    pub items: u64,
+    /// Training interactions.
+    pub training_interactions: u64,
+    /// Seed.
+    pub seed: u64,
+}
+
+/// One model's numbers.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Model {
+    /// Name in tables.
+    pub name: String,
+    /// By name, e.g. `ndcg@10`.
+    pub metrics: BTreeMap<String, Estimate>,
+}
+
+/// `left − right`, paired over users.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Comparison {
+    /// Name of the metric.
+    pub metric: String,
+    /// A model.
+    pub left: String,
+    /// Another.
+    pub right: String,
+    /// Difference of the means.
+    pub difference: Estimate,
+}
+
+/// A finished stage.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Stage {
+    /// Its name.
+    pub stage: String,
+    /// Wall-clock time over all attempts.
+    pub seconds: f64,
+    /// Largest resident memory of the process up to its end.
+    pub peak_memory_mib: Option<u64>,
+}
+
+impl RunResult {
+    /// Reads a result file; the error names it and what is wrong.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} is not a result file", path.display()))
+    }
+}

@@ -1,0 +1,223 @@
+//! Result files as Markdown: what was run, what must be read first, then the table.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::record::{Alignment, Comparison, Estimate, Model, RunResult, Stage};
+use crate::step;
+
+/// Name in files → heading of the column.
+const COLUMNS: [(&str, &str); 3] = [
+    ("recall@10", "Recall@10"),
+    ("ndcg@10", "NDCG@10"),
+    ("hr@50", "HR@50"),
+];
+/// The model that the differences are about, and the metric they are given in.
+const FULL: &str = "full";
+const COMPARED: &str = "ndcg@10";
+
+/// The text between the markers.
+pub fn block(runs: &[RunResult]) -> String {
+    let mut text =
+        "<!-- Written by `cargo xtask docs` from benches/results: changes made here are lost. -->\n"
+            .to_owned();
+    if runs.is_empty() {
+        text.push_str(
+            "\nNo results have been recorded yet. `cargo xtask docs --collect RUN_DIR NAME --command \"…\"` records a \
+             finished run.\n",
+        );
+    }
+    for run in runs {
+        text.push('\n');
+        text.push_str(&section(run));
+    }
+    text
+}
+
+fn section(run: &RunResult) -> String {
+    let protocol = &run.results.protocol;
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "### {}\n", run.name);
+    let _ = writeln!(text, "`{}`: {}.\n", run.command, cost(run));
+    for warning in &run.results.warnings {
+        let _ = writeln!(text, "> **Note:** {warning}\n");
+    }
+    let _ = writeln!(
+        text,
+        "Full ranking of {} items for {} users ({} event, items taken before are {}, ties count against the model); {} \
+         training interactions; seed {}. In brackets: 95 % bootstrap intervals over users.\n",
+        protocol.items,
+        protocol.users,
+        protocol.target,
+        protocol.seen_items,
+        protocol.training_interactions,
+        protocol.seed
+    );
+    text.push_str(&table(&run.results.models));
+    let differences = differences(&run.results.comparisons);
+    if !differences.is_empty() {
+        let _ = writeln!(text, "\nPaired differences in NDCG@10: {differences}.");
+    }
+    if let Some(alignment) = &run.alignment {
+        let _ = writeln!(text, "\n{}", alignment_line(alignment));
+    }
+    text
+}
+
+fn table(models: &[Model]) -> String {
+    let mut text = "| model |".to_owned();
+    for (_, heading) in COLUMNS {
+        let _ = write!(text, " {heading} |");
+    }
+    text.push_str("\n|---|");
+    text.push_str(&"---:|".repeat(COLUMNS.len()));
+    for model in models {
+        let _ = write!(text, "\n| {} |", model.name.replace('|', "\\|"));
+        for (name, _) in COLUMNS {
+            let value = model.metrics.get(name).map_or("–".to_owned(), interval);
+            let _ = write!(text, " {value} |");
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn interval(value: &Estimate) -> String {
+    format!("{:.4} [{:.4}, {:.4}]", value.mean, value.low, value.high)
+}
+
+fn signed(value: &Estimate) -> String {
+    format!("{:+.4} [{:+.4}, {:+.4}]", value.mean, value.low, value.high)
+}
+
+/// The full model against every other, whichever way round the file has it.
+fn differences(comparisons: &[Comparison]) -> String {
+    let against = |found: &Comparison| {
+        let Estimate { mean, low, high } = found.difference;
+        let (other, difference) = if found.left == FULL {
+            (&found.right, found.difference)
+        } else if found.right == FULL {
+            let turned = Estimate {
+                mean: -mean,
+                low: -high,
+                high: -low,
+            };
+            (&found.left, turned)
+        } else {
+            return None;
+        };
+        Some(format!("{FULL} − {other} {}", signed(&difference)))
+    };
+    let lines: Vec<String> = comparisons
+        .iter()
+        .filter(|found| found.metric == COMPARED)
+        .filter_map(against)
+        .collect();
+    lines.join("; ")
+}
+
+fn alignment_line(found: &Alignment) -> String {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let points = |share: f64| format!("{:+.1}", 100.0 * share);
+    let Estimate { mean, low, high } = found.gain;
+    format!(
+        "Alignment, {} questions with {} candidates about users the language model was never trained on: format {}, legal {}, \
+         correct {} (before GRPO {}; {} points [{}, {}]).",
+        found.questions,
+        found.candidates,
+        percent(found.after.format),
+        percent(found.after.legal),
+        percent(found.after.correct),
+        percent(found.before.correct),
+        points(mean),
+        points(low),
+        points(high),
+    )
+}
+
+/// `Some CPU, 2 cores; 9 min 12 s (data 1 s, …); at most 2100 MiB of memory`.
+fn cost(run: &RunResult) -> String {
+    let time = |seconds: f64| {
+        step::seconds(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO))
+    };
+    let total: f64 = run.stages.iter().map(|stage| stage.seconds).sum();
+    let each: Vec<String> = run
+        .stages
+        .iter()
+        .map(|Stage { stage, seconds, .. }| format!("{stage} {}", time(*seconds)))
+        .collect();
+    let memory = run
+        .stages
+        .iter()
+        .filter_map(|stage| stage.peak_memory_mib)
+        .max()
+        .map_or(String::new(), |mib| {
+            format!("; at most {mib} MiB of memory")
+        });
+    format!(
+        "{}; {} ({}){memory}",
+        run.machine,
+        time(total),
+        each.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    fn run() -> RunResult {
+        serde_json::from_str(sample::FILE).expect("the made-up file is whole")
+    }
+
+    #[test]
+    fn a_run_reads_from_top_to_bottom() {
+        assert_eq!(block(&[run()]), sample::BLOCK);
+    }
+
+    #[test]
+    fn without_alignment_or_memory_nothing_is_claimed() {
+        let mut run = run();
+        run.alignment = None;
+        run.stages
+            .iter_mut()
+            .for_each(|stage| stage.peak_memory_mib = None);
+        let text = block(&[run]);
+        assert!(
+            !text.contains("Alignment") && !text.contains("memory"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_metric_that_was_not_measured_is_a_dash() {
+        let mut run = run();
+        run.results.models[0].metrics.remove("hr@50");
+        let text = block(&[run]);
+        assert!(
+            text.contains("| popularity | 0.0500 [0.0250, 0.0750] | 0.0200 [0.0100, 0.0300] | – |"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn differences_are_always_seen_from_the_full_model() {
+        let of = |left: &str, right: &str| Comparison {
+            metric: COMPARED.into(),
+            left: left.into(),
+            right: right.into(),
+            difference: Estimate {
+                mean: 0.5,
+                low: 0.25,
+                high: 1.0,
+            },
+        };
+        let found = [of("full", "a"), of("b", "full"), of("b", "a")];
+        assert_eq!(
+            differences(&found),
+            "full − a +0.5000 [+0.2500, +1.0000]; full − b -0.5000 [-1.0000, -0.2500]"
+        );
+    }
+}
