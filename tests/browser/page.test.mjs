@@ -108,7 +108,7 @@ test('the address restores a viewer, follows a choice, and steps back', async ()
   const { page } = await open(hashOf(last));
   const heading = page.locator('#viewer-heading');
   assert.equal(await heading.innerText(), viewerName(users[last].key));
-  await page.locator('.chip').first().click();
+  await page.locator('.chip[aria-pressed="false"]').first().click();
   await page.waitForFunction((key) => document.querySelector('#viewer-heading')?.textContent !== key, viewerName(users[last].key));
   assert.notEqual(new URL(page.url()).hash, hashOf(last));
   await page.goBack();

@@ -141,7 +141,7 @@ pub struct PretrainConfig {
 impl Default for PretrainConfig {
     fn default() -> Self {
         Self {
-            steps: 40,
+            steps: 100,
             prompts_per_step: 16,
             learning_rate: 3e-4,
             evaluation_questions: 600,

@@ -6,6 +6,7 @@ use super::tensors::{
 };
 use super::{Artefact, ArtefactError, FileRole, StoredType};
 use crate::reward::RewardConfig;
+use serde_json::Value;
 use std::collections::HashMap;
 
 /// No size of a model that fits a browser comes near this; a damaged number does.
@@ -40,6 +41,13 @@ impl Artefact {
         let bad = |message: String| ArtefactError::BadConfig { message };
         let config: RewardConfig =
             serde_json::from_value(self.model.reward.clone()).map_err(|e| bad(e.to_string()))?;
+        // A missing field would silently take this program's default, and the model would compute something else.
+        let complete = serde_json::to_value(&config).map_err(|e| bad(e.to_string()))?;
+        if let Some(field) = first_difference(&complete, &self.model.reward) {
+            return Err(bad(format!(
+                "`{field}` is not given; it was written by another release, export it again with this one"
+            )));
+        }
         config.validate().map_err(|error| bad(error.to_string()))?;
         for (name, value, largest) in [
             ("items", config.items, usize::MAX),
@@ -64,6 +72,15 @@ impl Artefact {
         }
         Ok(config)
     }
+}
+
+/// The first field of the object `complete` that `given` lacks or holds otherwise.
+fn first_difference<'a>(complete: &'a Value, given: &Value) -> Option<&'a str> {
+    complete
+        .as_object()?
+        .iter()
+        .find(|(name, value)| given.get(name) != Some(value))
+        .map(|(name, _)| name.as_str())
 }
 
 fn length(role: FileRole, found: usize, expected: usize) -> Result<(), ArtefactError> {

@@ -322,6 +322,13 @@ fn bad_config() {
         let error = with_manifest(|m| m["model"]["reward"][field] = value);
         assert_eq!(error.kind(), "bad-config", "{field}: {error}");
     }
+    // A field that this program would have to guess.
+    let error = with_manifest(|m| {
+        let config = m["model"]["reward"].as_object_mut().unwrap();
+        config.remove("use_product").unwrap();
+    });
+    assert_eq!(error.kind(), "bad-config");
+    assert!(error.to_string().contains("`use_product`"), "{error}");
 }
 
 #[test]

@@ -70,8 +70,8 @@ pub(crate) struct HostBatch {
     pub(crate) shared: Vec<i32>,
     /// Number of examples: present events that have one before them.
     pub(crate) examples: usize,
-    /// Seeds the dropout of this batch.
-    pub(crate) seed: u64,
+    /// Seeds the dropout of each window.
+    pub(crate) dropout_seeds: Vec<u64>,
 }
 
 /// What stays the same over all batches.
@@ -120,10 +120,12 @@ impl<'a> Sampler<'a> {
         }
     }
 
-    /// Gathers a batch; the same seed gives the same batch.
+    /// Gathers `windows`, which are a batch from its window `first` on. What is drawn depends on the batch's seed and a window's place in
+    /// the batch alone, so that dividing a batch among threads changes nothing.
     pub(crate) fn gather(
         &self,
         windows: &[Window],
+        first: usize,
         seed: u64,
     ) -> Result<HostBatch, crate::past::LeakError> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -145,9 +147,12 @@ impl<'a> Sampler<'a> {
             pattern_rows: RowSet::default(),
             shared: self.shared_items(&mut rng),
             examples: 0,
-            seed: rng.random(),
+            dropout_seeds: Vec::with_capacity(windows.len()),
         };
-        for window in windows {
+        for (index, window) in windows.iter().enumerate() {
+            rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream((1 + first + index) as u64);
+            batch.dropout_seeds.push(rng.random());
             for event in 0..events {
                 if window.start + event < window.end {
                     self.add_event(&mut batch, window, event, &mut rng)?;

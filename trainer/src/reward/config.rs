@@ -49,7 +49,7 @@ pub struct RewardTrainingConfig {
     /// Seed of weights, order, negatives and dropout.
     pub seed: u64,
     /// Parts a batch is divided into, each on its own thread; 0 = one per core on a CPU, 1 on a GPU. The division changes
-    /// results only by rounding.
+    /// results only by rounding: what is drawn at random does not depend on it.
     pub threads: usize,
 }
 
@@ -58,11 +58,11 @@ impl Default for RewardTrainingConfig {
         Self {
             model: RewardConfig::default(),
             epochs: 4,
-            batch_windows: 32,
+            batch_windows: 16,
             negatives: 2,
             loss: RewardLoss::default(),
             auxiliary_weight: 1.0,
-            auxiliary_negatives: 512,
+            auxiliary_negatives: 256,
             learning_rate: 2e-3,
             warmup_steps: 100,
             weight_decay: 1e-2,

@@ -64,7 +64,7 @@ pub(crate) fn batch_logits(
             .clone()
             .slice([0..rows, 0..moments, 0..1])
             .reshape([rows, moments, 2 * width]);
-    let history = drop(history, dropout, batch.seed, device);
+    let history = drop(history, dropout, &batch.dropout_seeds, device);
     let present = bools(batch.present.clone(), [rows, events], device);
     let past = present.clone().narrow(1, 0, moments);
     let states = model.encode_history(history, past.clone());
@@ -127,23 +127,24 @@ fn patterns(
 }
 
 /// Dropout with a mask made on the host, so that results do not depend on the order in which threads draw.
-fn drop(inputs: Tensor<3>, rate: f32, seed: u64, device: &Device) -> Tensor<3> {
+fn drop(inputs: Tensor<3>, rate: f32, seeds: &[u64], device: &Device) -> Tensor<3> {
     if rate <= 0.0 {
         return inputs;
     }
     let shape = inputs.dims();
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let limit = (rate as f64 * f64::from(u32::MAX)) as u32;
+    let limit = (f64::from(rate) * f64::from(u32::MAX)) as u32;
     let keep = 1.0 / (1.0 - rate);
-    let mask = (0..shape.iter().product::<usize>())
-        .map(|_| {
+    let mut mask = Vec::with_capacity(shape.iter().product());
+    for &seed in seeds {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        mask.extend((0..shape[1] * shape[2]).map(|_| {
             if rng.random::<u32>() < limit {
                 0.0
             } else {
                 keep
             }
-        })
-        .collect();
+        }));
+    }
     inputs * floats(mask, shape, device)
 }
 

@@ -3,18 +3,19 @@
 
 mod batch;
 mod config;
+mod events;
 mod features;
 mod forward;
 pub mod score;
+mod step;
 pub mod stores;
 pub mod train;
 
 pub use config::{RewardLoss, RewardTrainingConfig};
+pub use events::{EpochReport, TrainingEnd, TrainingEvent, TrainingReport};
 pub use features::Features;
 pub use score::{ReasonRewards, ScoreError, Scorer};
-pub use train::{
-    EpochReport, RewardTrainingError, TrainingEnd, TrainingEvent, TrainingReport, train,
-};
+pub use train::{RewardTrainingError, train};
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ const ITEMS: u32 = 20;
 const WIDTH: usize = 4;
 
 /// Users step through the catalogue by 1, mostly.
-fn data(users: usize) -> Dataset {
+pub(super) fn data(users: usize) -> Dataset {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let histories: Vec<Vec<Event>> = (0..users)
         .map(|_| {
@@ -62,7 +62,7 @@ fn data(users: usize) -> Dataset {
 }
 
 /// A text for every training event, every third one a pattern; vectors depend on the source alone.
-fn stores(data: &Dataset) -> (PatternStore, ReasonStore) {
+pub(super) fn stores(data: &Dataset) -> (PatternStore, ReasonStore) {
     let timeline = Timeline::new(data);
     let (mut patterns, mut reasons) = (PatternStore::new(WIDTH), ReasonStore::new(WIDTH));
     for (user, position) in timeline.training_order() {
@@ -95,7 +95,7 @@ fn stores(data: &Dataset) -> (PatternStore, ReasonStore) {
     (patterns, reasons)
 }
 
-fn config() -> RewardTrainingConfig {
+pub(super) fn config() -> RewardTrainingConfig {
     RewardTrainingConfig {
         model: RewardConfig {
             width: 8,
@@ -129,7 +129,7 @@ fn run(features: Features, config: &RewardTrainingConfig) -> (RewardModel, Train
 }
 
 /// One model for the tests that only read it.
-fn untrained(data: &Dataset) -> RewardModel {
+pub(super) fn untrained(data: &Dataset) -> RewardModel {
     let device = Device::flex();
     device.seed(3);
     RewardConfig {
@@ -178,7 +178,7 @@ fn the_same_seed_trains_the_same_model() {
     assert_eq!(epoch(), epoch());
     let model = untrained(&data);
     let logits = || {
-        let batch = sampler.gather(&epoch()[0], 9).unwrap();
+        let batch = sampler.gather(&epoch()[0], 0, 9).unwrap();
         batch_logits(&model, &features, &batch, 0.2, &Device::flex())
             .logits
             .into_data()
@@ -227,7 +227,7 @@ fn training_logits_equal_inference_logits() {
         })
         .collect();
     let batch = Sampler::new(features, &config())
-        .gather(&windows, 1)
+        .gather(&windows, 0, 1)
         .unwrap();
     let candidates = batch.items.len() / (batch.windows * batch.events);
     let logits = batch_logits(&model, &features, &batch, 0.0, &Device::flex()).logits;

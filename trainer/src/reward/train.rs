@@ -5,21 +5,21 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::{AdamWConfig, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use curec_shared_model::reward::{ConfigError, RewardModel};
 use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::batch::{Sampler, Window, epoch_batches};
+use super::batch::{Sampler, epoch_batches};
 use super::config::RewardTrainingConfig;
+use super::events::{EpochReport, TrainingEnd, TrainingEvent, TrainingReport};
 use super::features::{Features, floats};
-use super::forward::{auxiliary_loss, batch_logits, loss};
 use super::score::{ScoreError, Scorer};
+use super::step::{Step, example_count};
 use crate::evaluation::{Example, RankError, SeenItems, Target, rank_examples, sample_examples};
 use crate::past::LeakError;
 
@@ -66,80 +66,6 @@ pub enum RewardTrainingError {
     Rank(#[from] RankError),
 }
 
-/// What happens during training: feed a progress bar with it, and write it out as JSON lines.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum TrainingEvent {
-    /// Once, before the first step.
-    Start {
-        /// Epochs at most.
-        epochs: usize,
-        /// Training examples per epoch.
-        examples: usize,
-        /// Learned values in the model.
-        parameters: usize,
-        /// Threads that share a batch.
-        threads: usize,
-    },
-    /// After some steps.
-    Step {
-        /// 1-based.
-        epoch: usize,
-        /// 1-based within the epoch.
-        step: usize,
-        /// Steps in this epoch.
-        steps: usize,
-        /// Loss, averaged since the last event.
-        loss: f32,
-        /// Learning rate now.
-        learning_rate: f64,
-    },
-    /// After each epoch's validation.
-    Epoch(EpochReport),
-}
-
-/// One epoch in numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EpochReport {
-    /// 1-based.
-    pub epoch: usize,
-    /// Mean training loss.
-    pub loss: f32,
-    /// Examples trained on.
-    pub examples: usize,
-    /// Wall-clock seconds of training.
-    pub seconds: f64,
-    /// Wall-clock seconds of validation.
-    pub validation_seconds: f64,
-    /// Full-catalogue NDCG@10 of the validation sample, seen items filtered.
-    pub validation_ndcg_10: f64,
-    /// HR@10 of the same.
-    pub validation_hr_10: f64,
-}
-
-/// How training ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrainingEnd {
-    /// All epochs ran.
-    Completed,
-    /// Validation stopped improving.
-    EarlyStopped,
-    /// The stop flag was raised; the model is the best so far.
-    Interrupted,
-}
-
-/// The story of a training run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TrainingReport {
-    /// Every finished epoch.
-    pub epochs: Vec<EpochReport>,
-    /// The epoch whose weights were kept (0 = none was finished).
-    pub best_epoch: usize,
-    /// How it ended.
-    pub end: TrainingEnd,
-}
-
 const STEPS_PER_EVENT: usize = 20;
 
 /// Trains a reward model from scratch on `device` (a plain one; gradients are switched on inside).
@@ -167,10 +93,10 @@ pub fn train(
     }
     let mut run = Run::new(features, config, training, device.clone())?;
     observer(&TrainingEvent::Start {
-        epochs: run.config.epochs,
+        epochs: run.step.config.epochs,
         examples: run.examples,
         parameters: model.num_params(),
-        threads: run.threads,
+        threads: run.step.threads,
     });
     run.train(model, stop, observer)
 }
@@ -219,13 +145,9 @@ fn complete(
 }
 
 struct Run<'a> {
-    config: RewardTrainingConfig,
-    features: Features<'a>,
-    sampler: Sampler<'a>,
+    step: Step<'a>,
     validation: Vec<Example>,
-    training: Device,
     plain: Device,
-    threads: usize,
     examples: usize,
     rng: ChaCha8Rng,
 }
@@ -247,20 +169,22 @@ impl<'a> Run<'a> {
             return Err(RewardTrainingError::NoExamples);
         }
         Ok(Self {
-            sampler: Sampler::new(features, &config),
             validation: sample_examples(
                 data,
                 Target::Validation,
                 config.validation_users,
                 config.seed,
             ),
-            threads: resolve_threads(config.threads, &plain),
             rng: ChaCha8Rng::seed_from_u64(config.seed),
-            examples,
-            features,
-            config,
-            training,
+            step: Step {
+                sampler: Sampler::new(features, &config),
+                features,
+                threads: resolve_threads(config.threads, &plain),
+                config,
+                device: training,
+            },
             plain,
+            examples,
         })
     }
 
@@ -272,7 +196,7 @@ impl<'a> Run<'a> {
     ) -> Result<(RewardModel, TrainingReport), RewardTrainingError> {
         let mut optimizer = AdamWConfig::new()
             .with_epsilon(1e-8)
-            .with_weight_decay(self.config.weight_decay as f32)
+            .with_weight_decay(self.step.config.weight_decay as f32)
             .init();
         let mut report = TrainingReport {
             epochs: Vec::new(),
@@ -280,7 +204,7 @@ impl<'a> Run<'a> {
             end: TrainingEnd::Completed,
         };
         let mut best: Option<(f64, RewardModel)> = None;
-        for epoch in 1..=self.config.epochs {
+        for epoch in 1..=self.step.config.epochs {
             let started = Instant::now();
             let Some((trained, loss)) =
                 self.epoch(epoch, model.clone(), &mut optimizer, stop, observer)?
@@ -306,7 +230,7 @@ impl<'a> Run<'a> {
             if best.as_ref().is_none_or(|(score, _)| ndcg > *score) {
                 report.best_epoch = epoch;
                 best = Some((ndcg, frozen));
-            } else if epoch - report.best_epoch >= self.config.patience
+            } else if epoch - report.best_epoch >= self.step.config.patience
                 && !self.validation.is_empty()
             {
                 report.end = TrainingEnd::EarlyStopped;
@@ -328,11 +252,11 @@ impl<'a> Run<'a> {
         stop: &AtomicBool,
         observer: &mut dyn FnMut(&TrainingEvent),
     ) -> Result<Option<(RewardModel, f32)>, RewardTrainingError> {
-        let data = self.features.timeline.data();
+        let data = self.step.features.timeline.data();
         let batches = epoch_batches(
             data,
-            self.config.model.max_history,
-            self.config.batch_windows,
+            self.step.config.model.max_history,
+            self.step.config.batch_windows,
             &mut self.rng,
         );
         let steps = batches.len();
@@ -342,8 +266,9 @@ impl<'a> Run<'a> {
                 return Ok(None);
             }
             let learning_rate =
-                self.learning_rate((epoch - 1) * steps + index, self.config.epochs * steps);
-            let (gradients, loss, count) = self.gradients(&model, windows)?;
+                self.learning_rate((epoch - 1) * steps + index, self.step.config.epochs * steps);
+            let (gradients, loss) = self.step.gradients(&model, windows, self.rng.random())?;
+            let count = example_count(windows);
             if !loss.is_finite() {
                 return Err(RewardTrainingError::Diverged {
                     epoch,
@@ -371,82 +296,9 @@ impl<'a> Run<'a> {
         Ok(Some((model, (total / examples as f64) as f32)))
     }
 
-    /// Gradients of a batch, its parts on threads of their own.
-    fn gradients(
-        &mut self,
-        model: &RewardModel,
-        windows: &[Window],
-    ) -> Result<(GradientsParams, f32, usize), RewardTrainingError> {
-        let total: usize = windows
-            .iter()
-            .map(|window| window.end - window.start - 1)
-            .sum();
-        let part = windows.len().div_ceil(self.threads);
-        let parts: Vec<(&[Window], u64)> = windows
-            .chunks(part)
-            .map(|part| (part, self.rng.random()))
-            .collect();
-        let (this, shared) = (&*self, parts.len() > 1);
-        let work =
-            |&(windows, seed): &(&[Window], u64)| -> Result<(GradientsParams, f32), LeakError> {
-                let model = if shared {
-                    model.clone().map(&mut OwnLeaves)
-                } else {
-                    model.clone()
-                };
-                let batch = this.sampler.gather(windows, seed)?;
-                let output = batch_logits(
-                    &model,
-                    &this.features,
-                    &batch,
-                    this.config.dropout,
-                    &this.training,
-                );
-                let auxiliary = (!batch.shared.is_empty())
-                    .then(|| auxiliary_loss(&model, &output, &batch, total));
-                let loss = loss(output, this.config.loss, total);
-                let value = loss.clone().into_scalar::<f32>();
-                let objective = match auxiliary {
-                    Some(auxiliary) => loss + auxiliary.mul_scalar(this.config.auxiliary_weight),
-                    None => loss,
-                };
-                Ok((
-                    GradientsParams::from_grads(objective.backward(), &model),
-                    value,
-                ))
-            };
-        let results: Vec<_> = if let [only] = parts.as_slice() {
-            vec![work(only)]
-        } else {
-            std::thread::scope(|scope| {
-                let work = &work;
-                let handles: Vec<_> = parts
-                    .iter()
-                    .map(|part| scope.spawn(move || work(part)))
-                    .collect();
-                handles
-                    .into_iter()
-                    .map(|handle| {
-                        handle
-                            .join()
-                            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                    })
-                    .collect()
-            })
-        };
-        let mut accumulator = GradientsAccumulator::new();
-        let mut loss = 0.0;
-        for result in results {
-            let (gradients, value) = result?;
-            accumulator.accumulate(model, gradients);
-            loss += value;
-        }
-        Ok((accumulator.grads(), loss, total))
-    }
-
     fn learning_rate(&self, step: usize, steps: usize) -> f64 {
-        let peak = self.config.learning_rate;
-        let warmup = self.config.warmup_steps.min(steps / 10);
+        let peak = self.step.config.learning_rate;
+        let warmup = self.step.config.warmup_steps.min(steps / 10);
         if step < warmup {
             return peak * (step + 1) as f64 / warmup as f64;
         }
@@ -455,10 +307,10 @@ impl<'a> Run<'a> {
     }
 
     fn validate(&self, model: &RewardModel) -> Result<(f64, f64), RewardTrainingError> {
-        let scorer =
-            Scorer::new(model.clone(), self.features, &self.plain)?.with_threads(self.threads);
+        let scorer = Scorer::new(model.clone(), self.step.features, &self.plain)?
+            .with_threads(self.step.threads);
         let ranks = rank_examples(
-            self.features.timeline.data(),
+            self.step.features.timeline.data(),
             &self.validation,
             SeenItems::Filtered,
             &scorer,
@@ -518,19 +370,6 @@ fn text_statistics(features: Features) -> Option<(Vec<f32>, Vec<f32>)> {
         mean.into_iter().map(|mean| mean as f32).collect(),
         deviation,
     ))
-}
-
-/// Gives a thread's copy of the model leaves of its own, so that threads' graphs stay apart; gradients keep the parameters' identities.
-/// (`Module::fork` would do the same, but each of its device moves leaves a node in burn 0.22.1's graph registry, and steps slow down.)
-struct OwnLeaves;
-
-impl ModuleMapper for OwnLeaves {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        param.map(|tensor| {
-            let tracked = tensor.is_require_grad();
-            Tensor::from_inner(tensor.inner()).set_require_grad(tracked)
-        })
-    }
 }
 
 fn initialise(model: &RewardModel) {
