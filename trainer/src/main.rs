@@ -14,9 +14,22 @@ fn main() -> ExitCode {
             ExitCode::from(130)
         }
         Err(error) => {
-            // `{:#}` joins the causes; a backtrace would tell a user nothing.
-            eprintln!("error: {error:#}");
+            // A backtrace would tell a user nothing.
+            eprintln!("error: {}", message(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The causes joined by colons. Some errors name their cause themselves: it is not said twice.
+fn message(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }

@@ -17,6 +17,9 @@ pub struct Scored {
     pub mean_hidden: Vec<f32>,
 }
 
+/// Positions whose logits exist at the same time.
+const POSITIONS: usize = 128;
+
 /// Scores one non-empty sequence.
 pub fn score(model: &Qwen2, ids: &[u32]) -> Scored {
     let states: Tensor<2> = model
@@ -25,10 +28,14 @@ pub fn score(model: &Qwen2, ids: &[u32]) -> Scored {
     let last = states.clone().narrow(0, ids.len() - 1, 1);
     let argmax = model.logits(last).argmax(1).into_scalar::<i64>() as u32;
     let mut logprobs = vec![None];
-    if ids.len() > 1 {
-        let before = states.clone().narrow(0, 0, ids.len() - 1);
-        let values = model.log_probs(before, &ids[1..], 1.0);
-        logprobs.extend(floats(values).into_iter().map(Some));
+    // A large vocabulary makes logits the largest tensor by far: never those of all positions at once.
+    for (index, targets) in ids[1..].chunks(POSITIONS).enumerate() {
+        let before = states.clone().narrow(0, index * POSITIONS, targets.len());
+        logprobs.extend(
+            floats(model.log_probs(before, targets, 1.0))
+                .into_iter()
+                .map(Some),
+        );
     }
     Scored {
         ids: ids.to_vec(),
@@ -73,4 +80,44 @@ pub fn mean_hidden(model: &Qwen2, texts: &[Vec<u32>], batch: usize) -> Vec<Vec<f
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.try_into_vec_as::<f32>().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use burn::tensor::activation::log_softmax;
+    use curec_shared_model::qwen2::Qwen2Config;
+
+    use super::*;
+
+    #[test]
+    fn a_sequence_of_several_chunks_has_the_log_probabilities_of_one() {
+        let config = Qwen2Config {
+            vocab_size: 50,
+            hidden_size: 16,
+            intermediate_size: 24,
+            num_hidden_layers: 1,
+            num_attention_heads: 2,
+            num_key_value_heads: 1,
+            rms_norm_eps: 1e-6,
+            rope_theta: 10_000.0,
+            tie_word_embeddings: true,
+            max_position_embeddings: 512,
+        };
+        let model = Qwen2::init(&config, &Device::flex());
+        for length in [1, 2, POSITIONS, POSITIONS + 1, POSITIONS + 2, 3 * POSITIONS] {
+            let ids: Vec<u32> = (0..length as u32).map(|index| index * 7 % 50).collect();
+            let found = score(&model, &ids).logprobs;
+            assert_eq!(found.len(), length);
+            assert_eq!(found[0], None);
+            let states: Tensor<2> = model
+                .hidden(&TokenBatch::left_padded(&[&ids]), true)
+                .squeeze_dim(0);
+            let whole = floats(log_softmax(model.logits(states), 1));
+            for (position, (found, id)) in found[1..].iter().zip(&ids[1..]).enumerate() {
+                let known = whole[position * 50 + *id as usize];
+                assert!((found.unwrap() - known).abs() < 1e-5);
+            }
+        }
+    }
 }
