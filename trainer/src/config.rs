@@ -95,12 +95,13 @@ pub struct WarmupConfig {
     pub steps: usize,
     /// Share of steps over which the learning rate rises.
     pub rise: f64,
-    /// Relative frequency of alignment questions, patterns, reasons and look-up exercises among the examples.
+    /// Relative frequency of alignment questions, patterns, reasons and look-up exercises among the prompts. A fresh model
+    /// learns from the look-ups to copy from its context, which all else needs.
     pub mix: [f64; 4],
-    /// Share of the steps, at the start, that are look-up exercises only: copying is learnt there first and cheaply.
-    pub recall_first: f64,
-    /// Look-up exercises per step in that time (they are short).
-    pub recall_batch: usize,
+    /// Look-up exercises over the same list.
+    pub questions: usize,
+    /// Answers to the same prompt, worded differently.
+    pub answers: usize,
     /// Batch, learning rate, optimiser.
     pub supervised: SupervisedConfig,
 }
@@ -108,11 +109,11 @@ pub struct WarmupConfig {
 impl Default for WarmupConfig {
     fn default() -> Self {
         Self {
-            steps: 700,
+            steps: 500,
             rise: 0.05,
-            mix: [0.6, 0.15, 0.15, 0.1],
-            recall_first: 0.4,
-            recall_batch: 48,
+            mix: [0.5, 0.12, 0.12, 0.26],
+            questions: 6,
+            answers: 3,
             supervised: SupervisedConfig::default(),
         }
     }

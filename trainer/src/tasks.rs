@@ -122,48 +122,90 @@ impl Question {
     }
 }
 
-/// A look-up exercise over catalogue lines: a fresh nano model learns from it to copy from its context, which every other
-/// task needs. Either the attributes of a title are asked for, or the title that alone has an attribute.
+/// Look-up exercises over the same catalogue lines: a fresh nano model learns from them to copy from its context, which
+/// every other task needs. Either the attributes of a title are asked for, or the title that alone has an attribute.
 pub fn recall(
     items: &[Item],
     lines: usize,
+    questions: usize,
     render: &RenderOptions,
     rng: &mut ChaCha8Rng,
-) -> (Vec<Turn>, String) {
+) -> Vec<(Vec<Turn>, String)> {
     let shown: Vec<&Item> = (0..lines.max(1))
         .map(|_| &items[rng.random_range(0..items.len())])
         .collect();
-    let target = shown[rng.random_range(0..shown.len())];
-    let alone = |value: &str| {
-        let holders = shown
-            .iter()
-            .filter(|item| item.attributes.iter().any(|own| own.value == value));
-        holders.count() == 1
-    };
-    let mut values: Vec<String> = shown_attributes(target, render)
-        .into_iter()
-        .map(|own| own.value)
-        .collect();
-    let title = shown_title(target, render);
-    let all = values.join(&render.separator);
-    values.retain(|value| alone(value));
-    let (question, answer) = if values.is_empty() || rng.random::<f64>() < 0.4 {
-        (title.clone(), if all.is_empty() { title } else { all })
+    let lead = render.lead();
+    let mark = if rng.random() {
+        render.history_mark()
     } else {
-        (values.swap_remove(rng.random_range(0..values.len())), title)
+        render.candidate_mark()
     };
-    let list: Vec<String> = shown.iter().map(|item| item_line(item, render)).collect();
-    let turns = vec![
-        Turn {
-            role: Role::System,
-            content: "Look it up.".to_owned(),
-        },
-        Turn {
-            role: Role::User,
-            content: format!("{}\n{question}?", list.join("\n")),
-        },
-    ];
-    (turns, answer)
+    let line = |item: &&Item| mark.to_owned() + &item_line(item, render);
+    let list: Vec<String> = shown.iter().map(line).collect();
+    let list = list.join("\n");
+    let exercise = |_| {
+        let (question, answer) = look_up(&shown, render, rng);
+        let turn = |role, content| Turn { role, content };
+        let turns = vec![
+            turn(Role::System, "Look it up.".to_owned()),
+            turn(Role::User, format!("{list}\n{lead}{question}?")),
+        ];
+        (turns, lead.to_owned() + &answer)
+    };
+    (0..questions).map(exercise).collect()
+}
+
+/// A question about the lines, and its answer: what repeats; the attributes of a title; the title with one or two
+/// attributes that no other line has (together).
+fn look_up(shown: &[&Item], render: &RenderOptions, rng: &mut ChaCha8Rng) -> (String, String) {
+    let kind = rng.random_range(0..10);
+    if kind < 3 {
+        return ("What repeats".to_owned(), repeats(shown, render));
+    }
+    let target = shown[rng.random_range(0..shown.len())];
+    let mut values = values(target, render);
+    let title = shown_title(target, render);
+    if kind < 5 && !values.is_empty() {
+        return (title, values.join(&render.separator));
+    }
+    values.shuffle(rng);
+    let wanted = 1 + usize::from(kind < 8);
+    for count in wanted..=values.len() {
+        let asked = &values[..count];
+        let holders = shown.iter().filter(|item| {
+            let own = self::values(item, render);
+            asked.iter().all(|value| own.contains(value))
+        });
+        if holders.count() == 1 {
+            return (asked.join(&render.separator), title);
+        }
+    }
+    (title.clone(), title)
+}
+
+fn values(item: &Item, render: &RenderOptions) -> Vec<String> {
+    let shown = shown_attributes(item, render).into_iter();
+    shown.map(|own| own.value).collect()
+}
+
+/// Attribute values that stand in at least two lines: the most frequent first, of equals the one seen last.
+fn repeats(shown: &[&Item], render: &RenderOptions) -> String {
+    let mut seen: Vec<(usize, usize, String)> = Vec::new();
+    for (line, item) in shown.iter().enumerate() {
+        for value in values(item, render) {
+            match seen.iter_mut().find(|(_, _, other)| *other == value) {
+                Some(known) => (known.0, known.1) = (known.0 + 1, line),
+                None => seen.push((1, line, value)),
+            }
+        }
+    }
+    seen.retain(|(count, _, _)| *count > 1);
+    seen.sort_by_key(|(count, line, _)| std::cmp::Reverse((*count, *line)));
+    let found: Vec<String> = seen.into_iter().map(|(_, _, value)| value).collect();
+    if found.is_empty() {
+        return "nothing".to_owned();
+    }
+    found.join(&render.separator)
 }
 
 /// Users whose events the language model is trained on, and users it is only asked about.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor};
 use curec::grpo::Completion;
-use curec::llm::{SamplingConfig, sample};
+use curec::llm::{SamplingConfig, cpu, sample};
 use curec_shared_model::qwen2::{Qwen2, Qwen2Config, TokenBatch};
 
 const VOCABULARY: usize = 40;
@@ -65,9 +65,29 @@ fn log_prob(logits: &[f32], id: u32, temperature: f64) -> f64 {
     scaled[id as usize] - top - total.ln()
 }
 
+/// The same model with adapters that change nothing: it is decoded by burn, not by the CPU kernels.
+static ADAPTED: LazyLock<Qwen2> = LazyLock::new(|| {
+    MODEL
+        .clone()
+        .with_lora(2, 2.0, false, &["q_proj".to_owned()])
+});
+
+/// Draws by the CPU kernels and by burn; both must say the same.
 fn draw(copies: usize, config: &SamplingConfig) -> Vec<Vec<Completion>> {
-    let all = sample(&MODEL, &PROMPTS, copies, config, |_| true);
-    all.into_iter().map(Option::unwrap).collect()
+    assert!(cpu::serves(&MODEL) && !cpu::serves(&ADAPTED));
+    let all = |model: &Qwen2| -> Vec<Vec<Completion>> {
+        let all = sample(model, &PROMPTS, copies, config, |_| true);
+        all.into_iter().map(Option::unwrap).collect()
+    };
+    let (kernels, burn) = (all(&MODEL), all(&ADAPTED));
+    for (kernels, burn) in kernels.iter().flatten().zip(burn.iter().flatten()) {
+        assert_eq!(kernels.ids, burn.ids);
+        assert_eq!(kernels.truncated, burn.truncated);
+        for (a, b) in kernels.log_probs.iter().zip(&burn.log_probs) {
+            assert!((a - b).abs() < 1e-4, "{a} by the kernels, {b} by burn");
+        }
+    }
+    kernels
 }
 
 fn ids(completions: &[Vec<Completion>]) -> Vec<Vec<Vec<u32>>> {

@@ -1,8 +1,10 @@
 //! One optimiser step on sampled groups: token ids in, token ids out, nothing is tokenised again.
 
+use std::sync::OnceLock;
+
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use curec_shared_model::qwen2::{Qwen2, TokenBatch};
 use serde::{Deserialize, Serialize};
 
@@ -133,11 +135,11 @@ pub fn grpo_step(
     if rows.is_empty() {
         return report;
     }
-    let share = denominator_share(config.loss.kind, &rows, completions, tokens);
+    let share = |rows: &[Row]| denominator_share(config.loss.kind, rows, completions, tokens);
     let gradients = if trainer.cpu_kernels() && config.loss.beta == 0.0 {
         cpu_gradients(trainer.model(), &rows, config, share, &mut report)
     } else {
-        autodiff_gradients(trainer.model(), &rows, config, share, &mut report)
+        autodiff_gradients(trainer.model(), &rows, config, share(&rows), &mut report)
     };
     report.grad_norm = trainer.apply(gradients, learning_rate);
     report.stepped = report.grad_norm.is_finite();
@@ -167,67 +169,73 @@ fn autodiff_gradients(
     share: f64,
     report: &mut StepReport,
 ) -> GradientsParams {
-    let batch = Packed::new(rows, model, config);
+    let device = model.device();
+    let batch = Packed::new(rows, &device, config);
     let log_probs = batch.log_probs(model, true, config.temperature);
     let reference = (config.loss.beta != 0.0).then(|| {
         let frozen = model.valid();
         let log_probs = batch.log_probs(&frozen, false, config.temperature);
-        Tensor::<2>::from_data(log_probs.into_data(), &model.device())
+        Tensor::<2>::from_data(log_probs.into_data(), &device)
     });
-    batch.describe(
-        report,
-        log_probs.clone().detach(),
-        reference.clone(),
-        config,
-    );
-    let loss = grpo_loss(batch.inputs(log_probs, reference), &config.loss).mul_scalar(share);
+    let table = &batch.table;
+    let tokens = table.tokens();
+    let found = table.describe(log_probs.clone().detach(), config);
+    report.max_ratio_gap = found.max_ratio_gap;
+    report.clip_ratio = found.clipped / tokens;
+    if let Some(reference) = reference.clone() {
+        let kl = k3(log_probs.clone().detach(), reference) * table.mask.clone();
+        report.kl = f64::from(kl.sum().into_scalar::<f32>()) / tokens;
+    }
+    let loss = grpo_loss(table.inputs(log_probs, reference), &config.loss).mul_scalar(share);
     report.loss = f64::from(loss.clone().into_scalar::<f32>());
     GradientsParams::from_grads(loss.backward(), model)
 }
 
-/// The same by the CPU kernels: log-probabilities first, the loss's derivative with respect to them by autodiff (a few
-/// numbers), then the network's own backward pass. Only without a reference policy.
+/// The same by the CPU kernels: each prompt is read once with all its completions, forward and backward; the loss's
+/// derivative with respect to the log-probabilities in between is autodiff's (a few numbers). Only without a reference
+/// policy. A group's part of the loss depends on no other group's log-probabilities, so groups are handled one by one.
 fn cpu_gradients(
     model: &Qwen2,
     rows: &[Row],
     config: &GrpoConfig,
-    share: f64,
+    share: impl Fn(&[Row]) -> f64 + Sync,
     report: &mut StepReport,
 ) -> GradientsParams {
-    let sequences: Vec<Sequence> = rows
+    let groups: Vec<&[Row]> = rows
+        .chunk_by(|one, other| std::ptr::eq(one.prompt, other.prompt))
+        .collect();
+    let sequences: Vec<Sequence> = groups
         .iter()
-        .map(|row| Sequence {
-            ids: [row.prompt, row.completion.ids.as_slice()].concat(),
-            positions: (row.prompt.len()..row.prompt.len() + row.completion.ids.len()).collect(),
+        .map(|group| {
+            let completions = group.iter().map(|row| row.completion.ids.as_slice());
+            Sequence::branching(group[0].prompt, completions)
         })
         .collect();
-    let temperature = config.temperature as f32;
     let network = Network::new(Weights::of(model));
-    let batch = Packed::new(rows, model, config);
-    let found = network.log_probs(&sequences, temperature);
-    let mut flat = Vec::with_capacity(rows.len() * batch.longest);
-    for row in &found {
-        flat.extend_from_slice(row);
-        flat.extend(std::iter::repeat_n(0.0, batch.longest - row.len()));
+    let device = model.device();
+    let found: Vec<OnceLock<Described>> = groups.iter().map(|_| OnceLock::new()).collect();
+    let (_, gradients) =
+        network.gradient(&sequences, config.temperature as f32, |index, log_probs| {
+            let group = groups[index];
+            let table = Table::new(group, &device);
+            let leaf = table.spread(log_probs, &device).require_grad();
+            let mut described = table.describe(leaf.clone().detach(), config);
+            let loss = grpo_loss(table.inputs(leaf.clone(), None), &config.loss);
+            let loss = loss.mul_scalar(share(group));
+            described.loss = f64::from(loss.clone().into_scalar::<f32>());
+            let slopes = leaf.grad(&loss.backward());
+            let slopes = slopes.and_then(|slopes| slopes.try_into_vec_as::<f32>().ok());
+            // Each group is visited once.
+            let _ = found[index].set(described);
+            table.gather(&slopes.unwrap_or_default())
+        });
+    for described in found.into_iter().filter_map(OnceLock::into_inner) {
+        report.loss += described.loss;
+        report.max_ratio_gap = report.max_ratio_gap.max(described.max_ratio_gap);
+        report.clip_ratio += described.clipped;
     }
-    let leaf = Tensor::<2>::from_data(
-        TensorData::new(flat, [rows.len(), batch.longest]),
-        &model.device(),
-    );
-    let leaf = leaf.require_grad();
-    batch.describe(report, leaf.clone().detach(), None, config);
-    let loss = grpo_loss(batch.inputs(leaf.clone(), None), &config.loss).mul_scalar(share);
-    report.loss = f64::from(loss.clone().into_scalar::<f32>());
-    let slopes = leaf.grad(&loss.backward());
-    let slopes = slopes
-        .and_then(|slopes| slopes.try_into_vec_as::<f32>().ok())
-        .unwrap_or_default();
-    let (_, gradients) = network.gradient(&sequences, temperature, |row, values| {
-        let start = row * batch.longest;
-        slopes
-            .get(start..start + values.len())
-            .map_or_else(|| vec![0.0; values.len()], <[f32]>::to_vec)
-    });
+    let tokens: usize = rows.iter().map(|row| row.completion.ids.len()).sum();
+    report.clip_ratio /= tokens.max(1) as f64;
     gradients.into_gradients(model)
 }
 
@@ -237,65 +245,51 @@ struct Row<'a> {
     advantage: f64,
 }
 
-/// Rows as rectangles: tokens right-padded, and the completion positions picked out of them.
-struct Packed {
-    tokens: TokenBatch,
-    /// Flat indices into `[rows · width]` of the hidden states that predict completion tokens, `[rows · longest]`.
-    picks: Tensor<1, Int>,
-    targets: Vec<u32>,
+/// The completions of some rows as rectangles `[rows, longest]`.
+struct Table {
+    lengths: Vec<usize>,
     longest: usize,
     behaviour: Tensor<2>,
     advantages: Tensor<2>,
     mask: Tensor<2>,
 }
 
-impl Packed {
-    fn new(rows: &[Row], model: &Qwen2, config: &GrpoConfig) -> Self {
-        let device = model.device();
-        let sequences: Vec<Vec<u32>> = rows
-            .iter()
-            .map(|row| [row.prompt, row.completion.ids.as_slice()].concat())
-            .collect();
-        let slices: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
-        let tokens = TokenBatch::right_padded(&slices, 0);
-        let [count, width] = tokens.dims();
-        let longest = rows
-            .iter()
-            .map(|row| row.completion.ids.len())
-            .max()
-            .unwrap_or(0);
-        debug_assert!(longest <= config.max_new_tokens);
-        let mut picks: Vec<i64> = Vec::with_capacity(count * longest);
-        let mut targets = Vec::with_capacity(count * longest);
-        let mut behaviour: Vec<f32> = Vec::with_capacity(count * longest);
-        let mut mask: Vec<f32> = Vec::with_capacity(count * longest);
-        for (index, row) in rows.iter().enumerate() {
-            let before = index * width + row.prompt.len() - 1;
-            for step in 0..longest {
-                let real = step < row.completion.ids.len();
-                picks.push((before + if real { step } else { 0 }) as i64);
-                targets.push(if real { row.completion.ids[step] } else { 0 });
-                behaviour.push(if real {
-                    row.completion.log_probs[step]
-                } else {
-                    0.0
-                });
-                mask.push(if real { 1.0 } else { 0.0 });
-            }
+/// What the log-probabilities of a table say about the step.
+#[derive(Debug, Clone, Default)]
+struct Described {
+    loss: f64,
+    max_ratio_gap: f64,
+    /// Tokens whose ratio lies outside the clip range.
+    clipped: f64,
+}
+
+impl Table {
+    fn new(rows: &[Row], device: &Device) -> Self {
+        let lengths: Vec<usize> = rows.iter().map(|row| row.completion.ids.len()).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let mut behaviour: Vec<f32> = Vec::with_capacity(rows.len() * longest);
+        let mut mask: Vec<f32> = Vec::with_capacity(rows.len() * longest);
+        for row in rows {
+            let (length, end) = (row.completion.ids.len(), behaviour.len() + longest);
+            behaviour.extend_from_slice(&row.completion.log_probs);
+            behaviour.resize(end, 0.0);
+            mask.extend(std::iter::repeat_n(1.0, length));
+            mask.resize(end, 0.0);
         }
         let table = |values: Vec<f32>, width: usize| {
-            Tensor::<2>::from_data(TensorData::new(values, [count, width]), &device)
+            Tensor::<2>::from_data(TensorData::new(values, [rows.len(), width]), device)
         };
-        let advantages = rows.iter().map(|row| row.advantage as f32).collect();
         Self {
-            tokens,
-            picks: Tensor::from_data(TensorData::new(picks, [count * longest]), &device),
-            targets,
             longest,
             behaviour: table(behaviour, longest),
-            advantages: table(advantages, 1),
+            advantages: table(rows.iter().map(|row| row.advantage as f32).collect(), 1),
             mask: table(mask, longest),
+            lengths,
         }
+    }
+
+    fn tokens(&self) -> f64 {
+        self.lengths.iter().sum::<usize>().max(1) as f64
     }
 
     fn inputs(&self, log_probs: Tensor<2>, reference: Option<Tensor<2>>) -> LossInputs {
@@ -308,6 +302,89 @@ impl Packed {
         }
     }
 
+    /// Values of all tokens, row by row, as a rectangle with zeros behind short rows.
+    fn spread(&self, values: &[f32], device: &Device) -> Tensor<2> {
+        let mut flat = Vec::with_capacity(self.lengths.len() * self.longest);
+        let mut rest = values;
+        for length in &self.lengths {
+            let (row, behind) = rest.split_at(*length);
+            flat.extend_from_slice(row);
+            flat.extend(std::iter::repeat_n(0.0, self.longest - length));
+            rest = behind;
+        }
+        Tensor::from_data(
+            TensorData::new(flat, [self.lengths.len(), self.longest]),
+            device,
+        )
+    }
+
+    /// The inverse of [`Table::spread`]; nothing known is zero.
+    fn gather(&self, flat: &[f32]) -> Vec<f32> {
+        if flat.is_empty() {
+            return vec![0.0; self.lengths.iter().sum()];
+        }
+        let rows = flat.chunks(self.longest).zip(&self.lengths);
+        rows.flat_map(|(row, length)| &row[..*length])
+            .copied()
+            .collect()
+    }
+
+    fn describe(&self, log_probs: Tensor<2>, config: &GrpoConfig) -> Described {
+        let ratio = (log_probs - self.behaviour.clone()).exp();
+        let gap = (ratio.clone() - 1.0) * self.mask.clone();
+        let (low, high) = (
+            1.0 - config.loss.epsilon_low,
+            1.0 + config.loss.epsilon_high,
+        );
+        let outside = ratio.clone().lower_elem(low).float() + ratio.greater_elem(high).float();
+        let outside = (outside * self.mask.clone()).sum().into_scalar::<f32>();
+        Described {
+            loss: 0.0,
+            max_ratio_gap: f64::from(gap.abs().max().into_scalar::<f32>()),
+            clipped: f64::from(outside),
+        }
+    }
+}
+
+/// Rows with their prompts as rectangles: tokens right-padded, and the completion positions picked out of them.
+struct Packed {
+    tokens: TokenBatch,
+    /// Flat indices into `[rows · width]` of the hidden states that predict completion tokens, `[rows · longest]`.
+    picks: Tensor<1, Int>,
+    targets: Vec<u32>,
+    table: Table,
+}
+
+impl Packed {
+    fn new(rows: &[Row], device: &Device, config: &GrpoConfig) -> Self {
+        let sequences: Vec<Vec<u32>> = rows
+            .iter()
+            .map(|row| [row.prompt, row.completion.ids.as_slice()].concat())
+            .collect();
+        let slices: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
+        let tokens = TokenBatch::right_padded(&slices, 0);
+        let [count, width] = tokens.dims();
+        let table = Table::new(rows, device);
+        let longest = table.longest;
+        debug_assert!(longest <= config.max_new_tokens);
+        let mut picks: Vec<i64> = Vec::with_capacity(count * longest);
+        let mut targets = Vec::with_capacity(count * longest);
+        for (index, row) in rows.iter().enumerate() {
+            let before = index * width + row.prompt.len() - 1;
+            for step in 0..longest {
+                let real = step < row.completion.ids.len();
+                picks.push((before + if real { step } else { 0 }) as i64);
+                targets.push(if real { row.completion.ids[step] } else { 0 });
+            }
+        }
+        Self {
+            tokens,
+            picks: Tensor::from_data(TensorData::new(picks, [count * longest]), device),
+            targets,
+            table,
+        }
+    }
+
     /// `[rows, longest]`, zero where masked. Only completion positions meet the vocabulary.
     fn log_probs(&self, model: &Qwen2, adapters: bool, temperature: f64) -> Tensor<2> {
         let hidden = model.hidden(&self.tokens, adapters);
@@ -315,36 +392,10 @@ impl Packed {
         let device = hidden.device();
         let picks = Tensor::from_data(self.picks.to_data(), &device);
         let states = hidden.reshape([rows * width, d]).select(0, picks);
-        let mask = Tensor::<2>::from_data(self.mask.to_data(), &device);
+        let mask = Tensor::<2>::from_data(self.table.mask.to_data(), &device);
         model
             .log_probs(states, &self.targets, temperature)
-            .reshape([rows, self.longest])
+            .reshape([rows, self.table.longest])
             * mask
-    }
-
-    fn describe(
-        &self,
-        report: &mut StepReport,
-        log_probs: Tensor<2>,
-        reference: Option<Tensor<2>>,
-        config: &GrpoConfig,
-    ) {
-        let tokens = f64::from(self.mask.clone().sum().into_scalar::<f32>()).max(1.0);
-        let ratio = (log_probs.clone() - self.behaviour.clone()).exp();
-        let gap = (ratio.clone() - 1.0) * self.mask.clone();
-        report.max_ratio_gap = f64::from(gap.abs().max().into_scalar::<f32>());
-        let (low, high) = (
-            1.0 - config.loss.epsilon_low,
-            1.0 + config.loss.epsilon_high,
-        );
-        let outside = ratio.clone().lower_elem(low).float() + ratio.greater_elem(high).float();
-        let outside = (outside * self.mask.clone()).sum().into_scalar::<f32>();
-        report.clip_ratio = f64::from(outside) / tokens;
-        if let Some(reference) = reference {
-            let kl = (k3(log_probs, reference) * self.mask.clone())
-                .sum()
-                .into_scalar::<f32>();
-            report.kl = f64::from(kl) / tokens;
-        }
     }
 }

@@ -3,11 +3,13 @@
 //! `generation_config.json` of a checkpoint is never read: its top-k and top-p would change the policy that GRPO trains.
 
 use burn::tensor::{Int, Tensor, TensorData};
-use curec_shared_model::qwen2::{Qwen2, TokenBatch};
+use curec_shared_model::qwen2::{KvCache, Qwen2, TokenBatch};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::cpu::{self, Decoder, Network, Weights};
 use crate::grpo::Completion;
 
 /// How completions are drawn.
@@ -59,19 +61,129 @@ pub fn sample(
     order.sort_by_key(|index| prompts[*index].len());
     let mut all: Vec<Option<Vec<Completion>>> = vec![None; prompts.len()];
     let together = (config.rows / copies.max(1)).max(1);
-    let mut finished = 0;
-    for chunk in order.chunks(together) {
+    let network = cpu::serves(model).then(|| Network::new(Weights::of(model)));
+    // The kernels work through one batch a thread; a general backend uses its threads within one batch.
+    let at_once = network.as_ref().map_or(1, |_| rayon::current_num_threads());
+    let together = together.min(order.len().div_ceil(at_once).max(1));
+    let batch = |chunk: &&[usize]| {
         let batch: Vec<&[u32]> = chunk.iter().map(|index| prompts[*index]).collect();
-        let mut completions = sample_batch(model, &batch, chunk, copies, config).into_iter();
-        for index in chunk {
-            all[*index] = Some(completions.by_ref().take(copies).collect());
+        match &network {
+            Some(network) => {
+                let decoder = Decoder::new(network, &batch, copies);
+                sample_batch(decoder, chunk, copies, config)
+            }
+            None => {
+                let decoder = TensorDecoder::new(model, &batch, copies, config.max_new_tokens);
+                sample_batch(decoder, chunk, copies, config)
+            }
         }
-        finished += chunk.len();
+    };
+    let chunks: Vec<&[usize]> = order.chunks(together).collect();
+    let mut finished = 0;
+    for wave in chunks.chunks(at_once) {
+        let found: Vec<Vec<Completion>> = if at_once > 1 {
+            wave.par_iter().map(batch).collect()
+        } else {
+            wave.iter().map(batch).collect()
+        };
+        for (chunk, completions) in wave.iter().zip(found) {
+            let mut completions = completions.into_iter();
+            for index in *chunk {
+                all[*index] = Some(completions.by_ref().take(copies).collect());
+            }
+            finished += chunk.len();
+        }
         if !done(finished) {
             break;
         }
     }
     all
+}
+
+/// Rows that grow by one token at a time.
+trait Decode {
+    /// `[rows, vocabulary]` of the next tokens.
+    fn logits(&self) -> Vec<f32>;
+    /// Whether it pays to let finished rows leave when this many of `all` are still running.
+    fn pays(&self, running: usize, all: usize) -> bool;
+    /// Keeps the given rows, in ascending order.
+    fn keep(&mut self, rows: &[usize]);
+    /// Appends one token to every row.
+    fn step(&mut self, ids: &[u32]);
+}
+
+impl Decode for Decoder<'_> {
+    fn logits(&self) -> Vec<f32> {
+        self.logits()
+    }
+
+    fn pays(&self, running: usize, all: usize) -> bool {
+        running < all
+    }
+
+    fn keep(&mut self, rows: &[usize]) {
+        self.keep(rows);
+    }
+
+    fn step(&mut self, ids: &[u32]) {
+        self.step(ids);
+    }
+}
+
+/// Decoding by burn on any device: left padding, one cache for the batch.
+struct TensorDecoder<'a> {
+    model: &'a Qwen2,
+    cache: KvCache,
+    rows: TokenBatch,
+    last: Tensor<2>,
+}
+
+impl<'a> TensorDecoder<'a> {
+    fn new(model: &'a Qwen2, prompts: &[&[u32]], copies: usize, max_new_tokens: usize) -> Self {
+        let tokens = TokenBatch::left_padded(prompts);
+        let [count, width] = tokens.dims();
+        let mut cache = model.cache(width + max_new_tokens);
+        let hidden = model.hidden_cached(&tokens, true, &mut cache);
+        let mut last: Tensor<2> = hidden.narrow(1, width - 1, 1).squeeze_dim(1);
+        let fan_out: Vec<usize> = (0..count)
+            .flat_map(|row| std::iter::repeat_n(row, copies))
+            .collect();
+        if copies > 1 {
+            let picks = row_tensor(&fan_out, &model.device());
+            cache.select_rows(&picks);
+            last = last.select(0, picks);
+        }
+        Self {
+            model,
+            cache,
+            rows: tokens.select_rows(&fan_out),
+            last,
+        }
+    }
+}
+
+impl Decode for TensorDecoder<'_> {
+    fn logits(&self) -> Vec<f32> {
+        let logits = self.model.logits(self.last.clone());
+        logits.try_into_vec_as::<f32>().unwrap_or_default()
+    }
+
+    /// Moving the cache costs about as much as a step: rows leave a quarter of the batch at a time.
+    fn pays(&self, running: usize, all: usize) -> bool {
+        running * 4 <= all * 3
+    }
+
+    fn keep(&mut self, rows: &[usize]) {
+        self.cache
+            .select_rows(&row_tensor(rows, &self.model.device()));
+        self.rows = self.rows.select_rows(rows);
+    }
+
+    fn step(&mut self, ids: &[u32]) {
+        let step = self.rows.next_step(ids);
+        let hidden = self.model.hidden_cached(&step, true, &mut self.cache);
+        self.last = hidden.squeeze_dim(1);
+    }
 }
 
 /// A completion being written.
@@ -83,29 +195,12 @@ struct Stream {
 }
 
 fn sample_batch(
-    model: &Qwen2,
-    prompts: &[&[u32]],
+    mut decoder: impl Decode,
     indices: &[usize],
     copies: usize,
     config: &SamplingConfig,
 ) -> Vec<Completion> {
-    let tokens = TokenBatch::left_padded(prompts);
-    let [count, width] = tokens.dims();
-    let device = model.device();
-    let mut cache = model.cache(width + config.max_new_tokens);
-    let hidden = model.hidden_cached(&tokens, true, &mut cache);
-    let mut last: Tensor<2> = hidden.narrow(1, width - 1, 1).squeeze_dim(1);
-
-    let fan_out: Vec<usize> = (0..count)
-        .flat_map(|row| std::iter::repeat_n(row, copies))
-        .collect();
-    let mut rows = tokens.select_rows(&fan_out);
-    if copies > 1 {
-        let picks = row_tensor(&fan_out, &device);
-        cache.select_rows(&picks);
-        last = last.select(0, picks);
-    }
-    let mut live: Vec<Stream> = (0..count * copies)
+    let mut live: Vec<Stream> = (0..indices.len() * copies)
         .map(|slot| Stream {
             rng: stream(config.seed, indices[slot / copies], slot % copies),
             completion: Completion::default(),
@@ -115,9 +210,8 @@ fn sample_batch(
         .collect();
     let mut finished: Vec<Option<Completion>> = vec![None; live.len()];
     loop {
-        let logits = model.logits(last);
-        let vocab = logits.dims()[1];
-        let logits: Vec<f32> = logits.try_into_vec_as::<f32>().unwrap_or_default();
+        let logits = decoder.logits();
+        let vocab = logits.len() / live.len().max(1);
         let mut next = Vec::with_capacity(live.len());
         for (row, stream) in live.iter_mut().enumerate() {
             if stream.done {
@@ -138,8 +232,7 @@ fn sample_batch(
             next.push(id);
         }
         let running: Vec<usize> = (0..live.len()).filter(|row| !live[*row].done).collect();
-        // Moving the cache costs about as much as a step, so finished rows leave a quarter of the batch at a time.
-        if running.len() * 4 <= live.len() * 3 {
+        if running.is_empty() || decoder.pays(running.len(), live.len()) {
             live.retain_mut(|stream| {
                 if stream.done {
                     finished[stream.slot] = Some(std::mem::take(&mut stream.completion));
@@ -149,12 +242,10 @@ fn sample_batch(
             if live.is_empty() {
                 break;
             }
-            cache.select_rows(&row_tensor(&running, &device));
-            rows = rows.select_rows(&running);
+            decoder.keep(&running);
             next = running.iter().map(|row| next[*row]).collect();
         }
-        let step = rows.next_step(&next);
-        last = model.hidden_cached(&step, true, &mut cache).squeeze_dim(1);
+        decoder.step(&next);
     }
     finished.into_iter().flatten().collect()
 }

@@ -16,8 +16,6 @@ pub struct SupervisedConfig {
     pub learning_rate: f64,
     /// Examples per step.
     pub batch_size: usize,
-    /// Weight of prompt tokens in the loss; 0 trains on answers only (and never forms logits for prompts).
-    pub prompt_weight: f64,
     /// The optimiser.
     pub trainer: TrainerSettings,
 }
@@ -27,7 +25,6 @@ impl Default for SupervisedConfig {
         Self {
             learning_rate: 2e-3,
             batch_size: 16,
-            prompt_weight: 0.0,
             trainer: TrainerSettings {
                 muon: true,
                 ..TrainerSettings::default()
@@ -45,10 +42,13 @@ pub struct Example {
     pub answer: Vec<u32>,
 }
 
-/// Cross-entropy in nats: (training loss, mean over answer tokens).
-pub fn supervised_loss(model: &Qwen2, batch: &[&Example], prompt_weight: f64) -> (Tensor<1>, f64) {
+/// Mean cross-entropy in nats per answer token, by burn's autodiff.
+///
+/// A batch is a list of families: examples whose prompts begin alike. The loss knows nothing of families.
+pub fn supervised_loss(model: &Qwen2, batch: &[Vec<Example>]) -> Tensor<1> {
     let device = model.device();
-    let sequences: Vec<Vec<u32>> = batch
+    let examples: Vec<&Example> = batch.iter().flatten().collect();
+    let sequences: Vec<Vec<u32>> = examples
         .iter()
         .map(|example| [example.prompt.as_slice(), &example.answer].concat())
         .collect();
@@ -57,100 +57,108 @@ pub fn supervised_loss(model: &Qwen2, batch: &[&Example], prompt_weight: f64) ->
     let [rows, width] = tokens.dims();
     let mut picks: Vec<i64> = Vec::new();
     let mut targets: Vec<u32> = Vec::new();
-    let mut answers: Vec<f32> = Vec::new();
-    for (row, example) in batch.iter().enumerate() {
-        let start = if prompt_weight > 0.0 {
-            1
-        } else {
-            example.prompt.len()
-        };
-        for (position, id) in sequences[row].iter().enumerate().skip(start) {
-            picks.push((row * width + position - 1) as i64);
-            targets.push(*id);
-            answers.push(if position >= example.prompt.len() {
-                1.0
-            } else {
-                0.0
-            });
-        }
+    for (row, example) in examples.iter().enumerate() {
+        let first = row * width + example.prompt.len() - 1;
+        picks.extend((first..first + example.answer.len()).map(|pick| pick as i64));
+        targets.extend_from_slice(&example.answer);
     }
     let count = targets.len();
-    let answer_tokens = f64::from(answers.iter().sum::<f32>()).max(1.0);
-    let weights: Vec<f32> = answers
-        .iter()
-        .map(|answer| answer + (1.0 - answer) * prompt_weight as f32)
-        .collect();
-    let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-    let vector =
-        |values: Vec<f32>| Tensor::<1>::from_data(TensorData::new(values, [count]), &device);
     let hidden = model.hidden(&tokens, true);
     let d = hidden.dims()[2];
     let picks = Tensor::<1, Int>::from_data(TensorData::new(picks, [count]), &device);
     let states = hidden.reshape([rows * width, d]).select(0, picks);
-    let log_probs = model.log_probs(states, &targets, 1.0);
-    let answer_loss = (log_probs.clone().detach() * vector(answers))
-        .sum()
-        .into_scalar::<f32>();
-    let loss = (log_probs * vector(weights))
-        .sum()
-        .neg()
-        .div_scalar(total.max(1.0));
-    (loss, -f64::from(answer_loss) / answer_tokens)
+    model.log_probs(states, &targets, 1.0).mean().neg()
 }
 
-/// One optimiser step; returns (mean loss per answer token, gradient norm).
-pub fn supervised_step(
-    trainer: &mut Trainer,
-    batch: &[&Example],
-    config: &SupervisedConfig,
-    rate: f64,
-) -> (f64, f64) {
-    let (answers, gradients) = if trainer.cpu_kernels() {
-        cpu_gradients(trainer.model(), batch, config.prompt_weight)
+/// One optimiser step on families of examples; returns (mean loss per answer token, gradient norm).
+pub fn supervised_step(trainer: &mut Trainer, batch: &[Vec<Example>], rate: f64) -> (f64, f64) {
+    let (loss, gradients) = if trainer.cpu_kernels() {
+        cpu_gradients(trainer.model(), batch)
     } else {
-        let (loss, answers) = supervised_loss(trainer.model(), batch, config.prompt_weight);
-        (
-            answers,
-            GradientsParams::from_grads(loss.backward(), trainer.model()),
-        )
+        let loss = supervised_loss(trainer.model(), batch);
+        let value = f64::from(loss.clone().into_scalar::<f32>());
+        let gradients = GradientsParams::from_grads(loss.backward(), trainer.model());
+        (value, gradients)
     };
-    (answers, trainer.apply(gradients, rate))
+    (loss, trainer.apply(gradients, rate))
 }
 
-/// The same as [`supervised_loss`] and its gradients, by the CPU kernels.
-fn cpu_gradients(model: &Qwen2, batch: &[&Example], prompt_weight: f64) -> (f64, GradientsParams) {
-    let first = |example: &Example| {
-        if prompt_weight > 0.0 {
-            1
-        } else {
-            example.prompt.len()
-        }
-    };
-    let sequence = |example: &&Example| Sequence {
-        ids: [example.prompt.as_slice(), &example.answer].concat(),
-        positions: (first(example)..example.prompt.len() + example.answer.len()).collect(),
-    };
-    let sequences: Vec<Sequence> = batch.iter().map(sequence).collect();
-    let answer_tokens: usize = batch.iter().map(|example| example.answer.len()).sum();
-    let prompt_tokens: usize =
-        sequences.iter().map(|s| s.positions.len()).sum::<usize>() - answer_tokens;
-    let total = answer_tokens as f64 + prompt_tokens as f64 * prompt_weight;
+/// The same as [`supervised_loss`] and its gradients, by the CPU kernels: what the prompts of a family share is read once.
+fn cpu_gradients(model: &Qwen2, batch: &[Vec<Example>]) -> (f64, GradientsParams) {
+    let sequences: Vec<Sequence> = batch.iter().map(|family| branching(family)).collect();
+    let tokens: usize = sequences.iter().map(|one| one.positions.len()).sum();
     let network = Network::new(Weights::of(model));
-    let (log_probs, gradients) = network.gradient(&sequences, 1.0, |index, _| {
-        let weight = |position: &usize| {
-            let prompt = *position < batch[index].prompt.len();
-            (-(if prompt { prompt_weight } else { 1.0 }) / total.max(1.0)) as f32
-        };
-        sequences[index].positions.iter().map(weight).collect()
-    });
-    let answer_loss: f64 = log_probs
+    let share = -1.0 / tokens.max(1) as f32;
+    let (log_probs, gradients) =
+        network.gradient(&sequences, 1.0, |_, values| vec![share; values.len()]);
+    let total: f64 = log_probs
         .iter()
-        .zip(batch)
-        .flat_map(|(values, example)| &values[values.len() - example.answer.len()..])
-        .map(|value| -f64::from(*value))
+        .flatten()
+        .map(|value| f64::from(*value))
         .sum();
     (
-        answer_loss / answer_tokens.max(1) as f64,
+        -total / tokens.max(1) as f64,
         gradients.into_gradients(model),
     )
+}
+
+/// A family as one branching sequence: the common beginning of its prompts, then each prompt's rest with its answer.
+fn branching(family: &[Example]) -> Sequence {
+    let shared = common_beginning(family);
+    let Some(first) = family.first() else {
+        return Sequence::plain(Vec::new(), Vec::new());
+    };
+    let branches: Vec<Vec<u32>> = family
+        .iter()
+        .map(|example| [&example.prompt[shared..], &example.answer].concat())
+        .collect();
+    let mut sequence =
+        Sequence::branching(&first.prompt[..shared], branches.iter().map(Vec::as_slice));
+    let mut end = shared;
+    sequence.positions = Vec::new();
+    for (example, branch) in family.iter().zip(&branches) {
+        end += branch.len();
+        sequence.positions.extend(end - example.answer.len()..end);
+    }
+    sequence
+}
+
+/// Tokens with which all prompts of a family begin.
+fn common_beginning(family: &[Example]) -> usize {
+    let Some((first, others)) = family.split_first() else {
+        return 0;
+    };
+    let same = |other: &Example| {
+        let pairs = first.prompt.iter().zip(&other.prompt);
+        pairs.take_while(|(one, other)| one == other).count()
+    };
+    let shared = others.iter().map(same).min();
+    shared.unwrap_or(first.prompt.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(prompt: &[u32], answer: &[u32]) -> Example {
+        Example {
+            prompt: prompt.to_vec(),
+            answer: answer.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_family_shares_what_its_prompts_begin_with() {
+        let family = [
+            example(&[1, 2, 3, 4], &[7, 8]),
+            example(&[1, 2, 5], &[9]),
+            example(&[1, 2], &[6, 6, 6]),
+        ];
+        let sequence = branching(&family);
+        assert_eq!(sequence.ids, [1, 2, 3, 4, 7, 8, 5, 9, 6, 6, 6]);
+        assert_eq!(sequence.branches, [4, 2, 3]);
+        assert_eq!(sequence.positions, [4, 5, 7, 8, 9, 10]);
+        let alone = branching(&family[1..2]);
+        assert_eq!((alone.ids, alone.branches), (vec![1, 2, 5, 9], vec![1]));
+    }
 }

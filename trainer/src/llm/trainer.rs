@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use curec_shared_model::qwen2::Qwen2;
 use serde::{Deserialize, Serialize};
 
-use super::cpu::Weights;
+use super::cpu;
 
 /// How a model is trained, whatever the loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,9 +58,8 @@ impl Trainer {
                 .build();
             optimizer = optimizer.with_group(matrices, muon, None);
         }
-        let on_cpu = is_cpu(&model);
         Self {
-            cpu_kernels: settings.cpu_kernels && on_cpu && Weights::can_hold(&model),
+            cpu_kernels: settings.cpu_kernels && cpu::serves(&model),
             model: Some(model.train()),
             optimizer,
             max_grad_norm: settings.max_grad_norm,
@@ -145,13 +144,6 @@ impl ModuleMapper for Scale<'_> {
         }
         param
     }
-}
-
-/// Whether the weights lie in ordinary memory (the flex backend).
-fn is_cpu(model: &Qwen2) -> bool {
-    format!("{:?}", model.device())
-        .to_lowercase()
-        .contains("flex")
 }
 
 /// Linear warm-up over the first `warmup` share of the steps, then cosine decay to a tenth.

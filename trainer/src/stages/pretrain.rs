@@ -102,7 +102,10 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         let texts = groups[0].completions.iter().zip(&groups[0].rewards);
         for (completion, reward) in texts {
             let text = tokenizer.decode(&completion.ids);
-            samples.push(&json!({"step": step, "completion": text, "reward": reward}))?;
+            samples.push(&json!({
+                "step": step, "prompt": tokenizer.decode(&groups[0].prompt), "completion": text,
+                "truth": asked[0].titles(&dataset, &config.prompts.render).1, "reward": reward,
+            }))?;
         }
         warn_about_silence(context, step, &report);
         bar.set(step as u64 + 1, format!("reward {:.3}", report.reward));

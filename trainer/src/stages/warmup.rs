@@ -4,8 +4,6 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use burn::module::Param;
-use burn::tensor::Tensor;
 use curec_shared_model::qwen2::{Qwen2, Qwen2Config};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -15,13 +13,14 @@ use serde_json::json;
 use super::data::load_dataset;
 use super::{Context, LlmPointer};
 use crate::config::Config;
-use crate::data::{Dataset, Item};
+use crate::data::Dataset;
 use crate::llm::{
-    ChatTokenizer, Example, LanguageModel, Trainer, learning_rate, supervised_step, train_tokenizer,
+    ChatTokenizer, Example, LanguageModel, Trainer, learning_rate, nano, supervised_step,
+    train_tokenizer,
 };
 use crate::run::{JsonLines, write_json};
 use crate::tasks::{Question, divide_users, random_position, recall};
-use crate::text::{Known, RationaleWriter, corpus, pattern_prompt, reason_prompt};
+use crate::text::{Known, RationaleWriter, Turn, corpus, pattern_prompt, reason_prompt};
 
 pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let config = context.config;
@@ -37,7 +36,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let dataset = load_dataset(context.run)?;
     let writer = RationaleWriter::new(&dataset.items, config.prompts.render.clone());
     let tokenizer = tokenizer(&dataset, &writer, config)?;
-    let model = nano(&tokenizer, config, context);
+    let model = fresh_model(&tokenizer, config, context);
     let (users, _) = divide_users(
         dataset.users.len(),
         config.prompts.held_out_users,
@@ -94,10 +93,9 @@ fn train(
     std::thread::scope(|scope| {
         scope.spawn(move || {
             let mut rng = ChaCha8Rng::seed_from_u64(context.config.seed ^ 0x77_61_72_6d);
-            for step in 0..settings.steps {
-                let progress = step as f64 / (settings.recall_first * settings.steps as f64);
+            for _ in 0..settings.steps {
                 // The receiver is gone once training has stopped.
-                if sender.send(maker.batch(progress, &mut rng)).is_err() {
+                if sender.send(maker.batch(&mut rng)).is_err() {
                     return;
                 }
             }
@@ -106,14 +104,13 @@ fn train(
         for (step, batch) in batches.into_iter().enumerate() {
             context.check()?;
             let batch = batch?;
-            let rows: Vec<&Example> = batch.iter().collect();
             let rate = learning_rate(
                 settings.supervised.learning_rate,
                 step,
                 settings.steps,
                 settings.rise,
             );
-            let (loss, norm) = supervised_step(trainer, &rows, &settings.supervised, rate);
+            let (loss, norm) = supervised_step(trainer, &batch, rate);
             smooth = if smooth.is_nan() {
                 loss
             } else {
@@ -142,7 +139,7 @@ fn tokenizer(
 }
 
 /// A fresh nano model for this vocabulary.
-fn nano(tokenizer: &ChatTokenizer, config: &Config, context: &Context) -> Qwen2 {
+fn fresh_model(tokenizer: &ChatTokenizer, config: &Config, context: &Context) -> Qwen2 {
     let shape = Qwen2Config {
         vocab_size: tokenizer.vocab_size(),
         hidden_size: config.llm.hidden_size,
@@ -151,43 +148,15 @@ fn nano(tokenizer: &ChatTokenizer, config: &Config, context: &Context) -> Qwen2 
         num_attention_heads: config.llm.heads,
         num_key_value_heads: config.llm.kv_heads,
         rms_norm_eps: 1e-6,
-        rope_theta: 10_000.0,
+        rope_theta: 1e6,
         tie_word_embeddings: true,
         max_position_embeddings: 2048,
     };
-    let device = context.device.clone().autodiff();
-    device.seed(config.seed);
-    look_back(Qwen2::init(&shape, &device))
+    nano(&shape, config.seed, &context.device.clone().autodiff())
 }
 
-/// Gives the heads of the first key/value group of the first block a start in life: through Qwen2's query and key biases
-/// and the rotary embedding, head `h` attends to the token `h + 1` places back. Copying from the context builds on such
-/// heads, and a small model otherwise spends most of a short training on finding them. They are trained like all else.
-fn look_back(mut model: Qwen2) -> Qwen2 {
-    // Amplitude at which the place looked for is about e⁴ times as probable as its neighbours.
-    const AMPLITUDE: f64 = 5.8;
-    let config = model.config().clone();
-    let (width, half) = (config.head_dim(), config.head_dim() / 2);
-    let group = config.num_attention_heads / config.num_key_value_heads;
-    let angle = |i: usize| config.rope_theta.powf(-2.0 * i as f64 / width as f64);
-    let mut key = vec![0.0f32; config.num_key_value_heads * width];
-    key[..half].fill(AMPLITUDE as f32);
-    let mut query = vec![0.0f32; config.hidden_size];
-    for head in 0..group {
-        let back = -(head as f64 + 1.0);
-        for i in 0..half {
-            query[head * width + i] = (AMPLITUDE * (back * angle(i)).cos()) as f32;
-            query[head * width + half + i] = (AMPLITUDE * (back * angle(i)).sin()) as f32;
-        }
-    }
-    let attention = &mut model.layers[0].self_attn;
-    for (projection, values) in [(&mut attention.q_proj, query), (&mut attention.k_proj, key)] {
-        let device = projection.weight.val().device();
-        let values = Tensor::<1>::from_floats(values.as_slice(), &device);
-        projection.bias = Some(Param::from_tensor(values));
-    }
-    model
-}
+/// Lines of a look-up exercise at most.
+const LOOK_UP_LINES: usize = 8;
 
 /// Draws supervised examples from the training events of the training users.
 struct ExampleMaker<'a> {
@@ -199,23 +168,15 @@ struct ExampleMaker<'a> {
 }
 
 impl ExampleMaker<'_> {
-    /// A batch; `progress` below 1 is within the look-up exercises at the start, whose lists grow meanwhile.
-    fn batch(&self, progress: f64, rng: &mut ChaCha8Rng) -> Result<Vec<Example>> {
-        let settings = &self.config.warmup;
-        if progress < 1.0 {
-            let longest = 3 + (progress * 6.0) as usize;
-            return (0..settings.recall_batch)
-                .map(|_| self.recall(longest, rng))
-                .collect();
-        }
-        let size = settings.supervised.batch_size;
+    fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Vec<Vec<Example>>> {
+        let size = self.config.warmup.supervised.batch_size;
         let mut batch = Vec::with_capacity(size);
         for _ in 0..size * 100 {
             if batch.len() == size {
                 break;
             }
-            if let Some(example) = self.example(rng)? {
-                batch.push(example);
+            if let Some(family) = self.family(rng)? {
+                batch.push(family);
             }
         }
         ensure!(
@@ -225,16 +186,23 @@ impl ExampleMaker<'_> {
         Ok(batch)
     }
 
-    fn recall(&self, longest: usize, rng: &mut ChaCha8Rng) -> Result<Example> {
-        let lines = rng.random_range(2..=longest);
-        let (turns, answer) = recall(&self.dataset.items, lines, &self.config.prompts.render, rng);
+    fn tokens(&self, turns: &[Turn], answer: &str) -> Result<Example> {
         Ok(Example {
-            prompt: self.tokenizer.prompt(&turns)?,
-            answer: self.tokenizer.answer(&answer)?,
+            prompt: self.tokenizer.prompt(turns)?,
+            answer: self.tokenizer.answer(answer)?,
         })
     }
 
-    fn example(&self, rng: &mut ChaCha8Rng) -> Result<Option<Example>> {
+    fn recall(&self, rng: &mut ChaCha8Rng) -> Result<Vec<Example>> {
+        let lines = rng.random_range(2..=LOOK_UP_LINES);
+        let (items, render) = (&self.dataset.items, &self.config.prompts.render);
+        let exercises = recall(items, lines, self.config.warmup.questions, render, rng);
+        let tokens = |(turns, answer): &(Vec<Turn>, String)| self.tokens(turns, answer);
+        exercises.iter().map(tokens).collect()
+    }
+
+    /// One prompt with several good answers to it, or several look-up exercises over the same lines.
+    fn family(&self, rng: &mut ChaCha8Rng) -> Result<Option<Vec<Example>>> {
         let Some(user) = self.users.choose(rng) else {
             return Ok(None);
         };
@@ -245,49 +213,38 @@ impl ExampleMaker<'_> {
         let question = Question::draw(self.dataset, *user, position, prompts, rng);
         let history = question.history_items(self.dataset);
         let target = &self.dataset.items[question.truth];
+        let answers = self.config.warmup.answers;
         let [alignment, pattern, reason, lookup] = self.config.warmup.mix;
         let draw = rng.random::<f64>() * (alignment + pattern + reason + lookup);
         if draw > alignment + pattern + reason {
-            return self.recall(8, rng).map(Some);
+            return self.recall(rng).map(Some);
         }
-        let (turns, answer) = if draw < alignment {
+        let (turns, texts): (_, Vec<String>) = if draw < alignment {
             let candidates = question.candidate_items(self.dataset);
-            let rationale = self.writer.alignment(&history, &candidates, target, rng);
-            (
-                question.turns(self.dataset, &prompts.render),
-                rationale.text,
-            )
+            let mut answer = |_| {
+                self.writer
+                    .alignment(&history, &candidates, target, rng)
+                    .text
+            };
+            let texts = (0..answers).map(&mut answer).collect();
+            (question.turns(self.dataset, &prompts.render), texts)
         } else if draw < alignment + pattern {
-            let rationale = self.writer.pattern(&history, rng);
-            (pattern_prompt(&history, &prompts.render), rationale.text)
+            let mut answer = |_| self.writer.pattern(&history, rng).text;
+            let texts = (0..answers).map(&mut answer).collect();
+            (pattern_prompt(&history, &prompts.render), texts)
         } else {
-            self.reason(&history, target, rng)
+            // Before a user has a first pattern, reasons are written without one: one example in ten.
+            let pattern = (rng.random::<f64>() >= 0.1).then(|| self.writer.pattern(&history, rng));
+            let known = || match &pattern {
+                Some(pattern) => Known::Pattern(&pattern.named),
+                None => Known::Nothing,
+            };
+            let mut answer = |_| self.writer.reason(known(), target, rng).text;
+            let texts = (0..answers).map(&mut answer).collect();
+            let shown = pattern.as_ref().map(|pattern| pattern.text.as_str());
+            (reason_prompt(shown, target, &prompts.render), texts)
         };
-        Ok(Some(Example {
-            prompt: self.tokenizer.prompt(&turns)?,
-            answer: self.tokenizer.answer(&answer)?,
-        }))
-    }
-
-    fn reason(
-        &self,
-        history: &[&Item],
-        target: &Item,
-        rng: &mut ChaCha8Rng,
-    ) -> (Vec<crate::text::Turn>, String) {
-        let render = &self.config.prompts.render;
-        // Before a user has a first pattern, reasons are written without one: one example in ten.
-        if rng.random::<f64>() < 0.1 {
-            let rationale = self.writer.reason(Known::Nothing, target, rng);
-            return (reason_prompt(None, target, render), rationale.text);
-        }
-        let pattern = self.writer.pattern(history, rng);
-        let rationale = self
-            .writer
-            .reason(Known::Pattern(&pattern.named), target, rng);
-        (
-            reason_prompt(Some(&pattern.text), target, render),
-            rationale.text,
-        )
+        let family = texts.iter().map(|text| self.tokens(&turns, text));
+        family.collect::<Result<Vec<_>>>().map(Some)
     }
 }

@@ -63,15 +63,16 @@ pub fn alignment_prompt(
 ) -> Vec<Turn> {
     let content = format!(
         "History:\n{}\nCandidates:\n{}",
-        lines(history, options),
-        lines(candidates, options)
+        lines(history, options.history_mark(), options),
+        lines(candidates, options.candidate_mark(), options)
     );
     turns(ALIGNMENT, content)
 }
 
 /// METHOD §2: the pattern of a user with this history (oldest first).
 pub fn pattern_prompt(history: &[&Item], options: &RenderOptions) -> Vec<Turn> {
-    turns(PATTERN, format!("History:\n{}", lines(history, options)))
+    let lines = lines(history, options.history_mark(), options);
+    turns(PATTERN, format!("History:\n{lines}"))
 }
 
 /// METHOD §2: the reason for an item from the side of a user with this pattern, or of anybody where none is known.
@@ -97,13 +98,13 @@ fn turns(system: &str, user: String) -> Vec<Turn> {
     ]
 }
 
-fn lines(items: &[&Item], options: &RenderOptions) -> String {
+fn lines(items: &[&Item], mark: &str, options: &RenderOptions) -> String {
     if items.is_empty() {
         return "none".to_string();
     }
     items
         .iter()
-        .map(|item| item_line(item, options))
+        .map(|item| mark.to_owned() + &item_line(item, options))
         .collect::<Vec<_>>()
         .join("\n")
 }

@@ -8,7 +8,7 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::phrases::{once_in, words};
+use super::phrases::words;
 use super::render::{RenderOptions, shown_title};
 use super::strands::{Frequencies, features, strands, telling_strands};
 use super::thinking::{comparison, decision, holders, opening};
@@ -73,14 +73,15 @@ impl RationaleWriter {
         rng: &mut ChaCha8Rng,
     ) -> Rationale {
         let title = shown_title(target, &self.options);
+        let lead = self.options.lead();
         let found = strands(history, &self.frequencies, &self.options);
-        let most = 2 + usize::from(!once_in(rng, 3));
-        let mut shown = 3;
+        let most = 2;
+        let mut shown = 2;
         loop {
             let named = telling_strands(&found, most.min(shown.max(1) + 1));
             let held = holders(named, candidates, shown, &self.options);
             let mut parts = vec![opening(named, history, &self.options, rng)];
-            parts.push(comparison(&held, rng));
+            parts.push(comparison(&held, &self.options, rng));
             parts.extend(decision(&held, target, &title, rng));
             let think = parts.join(" ");
             if words(&think) <= MAX_THINK_WORDS || shown == 0 {
@@ -90,7 +91,7 @@ impl RationaleWriter {
                     .collect::<Vec<_>>()
                     .join(" ");
                 return Rationale {
-                    text: format!("<think>{think}</think><answer>{title}</answer>"),
+                    text: format!("<think>{think}</think><answer>{lead}{title}</answer>"),
                     named: named.iter().map(|strand| strand.feature.clone()).collect(),
                 };
             }

@@ -42,8 +42,8 @@ const SHARED: [&str; 14] = [
 /// The reader likes more than what the item shares, `{O}`, so that naming both says something.
 const PARTLY: [&str; 8] = [
     "With {O}, it speaks to {W}.",
-    "{O} will draw {W} here.",
-    "{O} again, so it fits {W}.",
+    "There is {O} to draw {W}.",
+    "Once more {O}, so it fits {W}.",
     "{W} takes it for {O}.",
     "Because of {O} it appeals to {W}.",
     "{W} finds {O} here: {N}.",

@@ -18,6 +18,31 @@ pub struct RenderOptions {
     /// Between attribute values; a single space where all values are single words saves a nano model a third of its
     /// prompt.
     pub separator: String,
+    /// `attributes: title` instead of `title: attributes`. A nano model reads from left to right with few layers: if the
+    /// attributes come first, what a title stands for is known where the title begins.
+    pub title_last: bool,
+    /// One space before what would begin a line or an answer, and a mark before that where a list begins: `-` for
+    /// history, `*` for candidates. A byte-level BPE has different tokens for a word with and without a space before it;
+    /// with this, a nano model meets each name as one and the same token wherever it stands, and sees from close by which
+    /// list it is in.
+    pub indent: bool,
+}
+
+impl RenderOptions {
+    /// What stands before the first word of an answer.
+    pub fn lead(&self) -> &'static str {
+        if self.indent { " " } else { "" }
+    }
+
+    /// What stands before an item of the history.
+    pub fn history_mark(&self) -> &'static str {
+        if self.indent { "- " } else { "" }
+    }
+
+    /// What stands before a candidate.
+    pub fn candidate_mark(&self) -> &'static str {
+        if self.indent { "* " } else { "" }
+    }
 }
 
 impl Default for RenderOptions {
@@ -27,18 +52,25 @@ impl Default for RenderOptions {
             max_per_kind: 4,
             max_title_characters: 60,
             separator: ", ".to_owned(),
+            title_last: false,
+            indent: false,
         }
     }
 }
 
-/// `title: value, value, …`, or the title alone for an item without attributes.
+/// `title: value, value, …` (or the other way round), or the title alone for an item without attributes.
 pub fn item_line(item: &Item, options: &RenderOptions) -> String {
-    let mut line = shown_title(item, options);
-    for (at, attribute) in shown_attributes(item, options).into_iter().enumerate() {
-        line += if at == 0 { ": " } else { &options.separator };
-        line += &attribute.value;
+    let title = shown_title(item, options);
+    let values: Vec<String> = shown_attributes(item, options)
+        .into_iter()
+        .map(|attribute| attribute.value)
+        .collect();
+    let values = values.join(&options.separator);
+    match (values.is_empty(), options.title_last) {
+        (true, _) => title,
+        (false, false) => format!("{title}: {values}"),
+        (false, true) => format!("{values}: {title}"),
     }
-    line
 }
 
 /// The title as prompts show it, and therefore as an answer must give it: one line, no tag or control characters, cut
@@ -137,6 +169,18 @@ pub(crate) mod tests {
             item_line(&work, &RenderOptions::default()),
             "Amber Ferry: noir, Lisbon, calm, 1970s, Quill"
         );
+    }
+
+    #[test]
+    fn the_title_can_come_last() {
+        let options = RenderOptions {
+            separator: " ".into(),
+            title_last: true,
+            ..RenderOptions::default()
+        };
+        let work = item("Amber Ferry", &[("genre", "noir"), ("place", "Lisbon")]);
+        assert_eq!(item_line(&work, &options), "noir Lisbon: Amber Ferry");
+        assert_eq!(item_line(&item("Heat", &[]), &options), "Heat");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::phrases::{below, brief, capital, labels, pick};
 use super::render::{RenderOptions, shown_title};
-use super::strands::{Strand, features};
+use super::strands::{Strand, TITLE, features};
 use crate::data::{Attribute, Item};
 
 /// A candidate with the pattern features it holds.
@@ -13,6 +13,8 @@ pub struct Holder<'a> {
     title: String,
     held: Vec<Attribute>,
     place: usize,
+    /// Its line from the first held feature on: `hopeful 2010s Dufour: Scarlet Frost`.
+    quote: String,
 }
 
 /// Candidates that hold at least one of the named strands, in the prompt's order; of many, the `most` that hold most.
@@ -33,11 +35,18 @@ pub fn holders<'a>(
                 .filter(|feature| own.contains(feature))
                 .collect();
             let title = brief(&shown_title(item, options));
+            let first = own.iter().position(|feature| held.contains(feature));
+            let quoted: Vec<&str> = own[first.unwrap_or(0)..]
+                .iter()
+                .map(|feature| feature.value.as_str())
+                .collect();
+            let quote = format!("{}: {title}", quoted.join(&options.separator));
             (!held.is_empty()).then_some(Holder {
                 item,
                 title,
                 held,
                 place,
+                quote,
             })
         })
         .collect();
@@ -119,7 +128,7 @@ fn opening_without_pattern(
         .map(|item| brief(&shown_title(item, options)))
         .collect();
     let frame = match (named, latest.as_slice()) {
-        ([strand, ..], _) if strand.feature.kind != super::strands::TITLE => {
+        ([strand, ..], _) if strand.feature.kind != TITLE => {
             let frames = [
                 "Nothing repeats; {L} stands out",
                 "No clear thread, at most {L}",
@@ -146,7 +155,35 @@ fn opening_without_pattern(
 }
 
 /// Which candidates hold which of it, in the prompt's order.
-pub fn comparison(holders: &[Holder<'_>], rng: &mut ChaCha8Rng) -> String {
+///
+/// Where attributes stand before titles, candidates are quoted from the first feature that matters on: what is read off a
+/// line is written in the line's order, which even a small model can do.
+pub fn comparison(holders: &[Holder<'_>], options: &RenderOptions, rng: &mut ChaCha8Rng) -> String {
+    let title_features = |holder: &Holder| holder.held.iter().all(|own| own.kind == TITLE);
+    if holders.is_empty() || !options.title_last || holders.iter().any(title_features) {
+        return told(holders, rng);
+    }
+    let quotes: Vec<&str> = holders.iter().map(|holder| holder.quote.as_str()).collect();
+    let frames: &[&str] = match holders {
+        [_] => &[
+            "Only {Q}",
+            "Just {Q}",
+            "Here {Q}",
+            "Among these {Q}",
+            "There is {Q}",
+        ],
+        _ => &[
+            "Here {Q}",
+            "Compare {Q}",
+            "Among these {Q}",
+            "There is {Q}",
+            "See {Q}",
+        ],
+    };
+    pick(rng, frames).replace("{Q}", &quotes.join("; ")) + "."
+}
+
+fn told(holders: &[Holder<'_>], rng: &mut ChaCha8Rng) -> String {
     let verb = pick(
         rng,
         &[
@@ -171,7 +208,7 @@ pub fn comparison(holders: &[Holder<'_>], rng: &mut ChaCha8Rng) -> String {
                 "Just {T} {V} {L}",
                 "Here {T} {V} {L}",
                 "{T} {V} {L}",
-                "{L}: only in {T}",
+                "There is {L} only in {T}",
                 "Among these, {T} {V} {L}",
                 "{T} alone {V} {L}",
             ];
@@ -180,7 +217,7 @@ pub fn comparison(holders: &[Holder<'_>], rng: &mut ChaCha8Rng) -> String {
         _ => match below(rng, 5) {
             0 => clause("{T}: {L}").join(". "),
             1 => clause("{T} ({L})").join(", "),
-            2 => capital(&clause("{L} in {T}").join("; ")),
+            2 => "There is ".to_owned() + &clause("{L} in {T}").join("; "),
             3 => clause("{T} {V} {L}").join("; "),
             _ => {
                 let first = clause("{T} {V} {L}").into_iter().take(1);
@@ -272,5 +309,5 @@ pub fn decision(
             "{T} it is.",
         ]
     };
-    Some(pick(rng, frames).replace("{T}", &title)).filter(|_| below(rng, 8) != 0)
+    Some(pick(rng, frames).replace("{T}", &title))
 }

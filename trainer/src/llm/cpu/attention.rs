@@ -1,6 +1,9 @@
-//! Grouped-query attention of one sequence with half-split rotary positions, forward and backward.
+//! Grouped-query attention of one branching sequence with half-split rotary positions, forward and backward.
 
-use super::kernels::{Matrix, product, softmax};
+use std::ops::Range;
+
+use super::kernels::{Matrix, product, softmax, softmax_backward};
+use super::layout::{Layout, Region};
 
 /// Shape of the attention of one layer.
 #[derive(Clone, Copy)]
@@ -11,7 +14,7 @@ pub struct Heads {
 }
 
 impl Heads {
-    fn scale(self) -> f32 {
+    pub fn scale(self) -> f32 {
         (self.width as f32).sqrt().recip()
     }
 
@@ -20,7 +23,7 @@ impl Heads {
     }
 }
 
-/// Cosines and sines `[time, head width / 2]` of positions 0, 1, ….
+/// Cosines and sines `[time, head width / 2]` of every token's position.
 pub struct Angles {
     cos: Vec<f32>,
     sin: Vec<f32>,
@@ -28,14 +31,17 @@ pub struct Angles {
 }
 
 impl Angles {
-    pub fn new(time: usize, head_width: usize, theta: f64) -> Self {
+    pub fn new(positions: &[usize], head_width: usize, theta: f64) -> Self {
         let half = head_width / 2;
         let angle = |position: usize, i: usize| {
             position as f64 * theta.powf(-2.0 * i as f64 / head_width as f64)
         };
         let table = |turn: fn(f64) -> f64| {
-            let position = |t: usize| (0..half).map(move |i| turn(angle(t, i)) as f32);
-            (0..time).flat_map(position).collect()
+            let position = |t: &usize| {
+                let t = *t;
+                (0..half).map(move |i| turn(angle(t, i)) as f32)
+            };
+            positions.iter().flat_map(position).collect()
         };
         Self {
             cos: table(f64::cos),
@@ -61,42 +67,110 @@ impl Angles {
     }
 }
 
-/// `context[time, heads · width]` from rotated queries and keys; keeps the attention weights `[heads, time, time]`.
+/// Queries handled at once: what lies behind a block's last query is never computed.
+const BLOCK: usize = 64;
+
+/// One head's slices of `[time, heads · width]` queries and `[time, kv_heads · width]` keys or values.
+struct Rows<'a> {
+    data: &'a [f32],
+    width: usize,
+    stride: usize,
+}
+
+impl Rows<'_> {
+    fn of(&self, rows: Range<usize>) -> Matrix<'_> {
+        let data = &self.data[rows.start * self.stride..];
+        Matrix::strided(data, rows.len(), self.width, self.stride)
+    }
+}
+
+impl Heads {
+    fn queries<'a>(&self, data: &'a [f32], head: usize) -> Rows<'a> {
+        Rows {
+            data: &data[head * self.width..],
+            width: self.width,
+            stride: self.heads * self.width,
+        }
+    }
+
+    fn keys<'a>(&self, data: &'a [f32], head: usize) -> Rows<'a> {
+        Rows {
+            data: &data[self.kv_of(head) * self.width..],
+            width: self.width,
+            stride: self.kv_heads * self.width,
+        }
+    }
+}
+
+/// Calls `work` with each block of a region's queries and the keys of their own part that the block may see.
+fn blocks(region: &Region, mut work: impl FnMut(Range<usize>, Range<usize>)) {
+    for part in &region.parts {
+        for start in part.clone().step_by(BLOCK) {
+            let end = (start + BLOCK).min(part.end);
+            work(start..end, part.start..end);
+        }
+    }
+}
+
+/// `context[time, heads · width]` from rotated queries and keys. Returns the attention weights of every region and head,
+/// `[rows of the region, stride of the region]`: the prefix first, then the row's own part.
 pub fn attend(
     shape: Heads,
-    time: usize,
+    layout: &Layout,
     q: &[f32],
     k: &[f32],
     v: &[f32],
-    weights: &mut [f32],
     context: &mut [f32],
-) {
-    let Heads {
-        heads,
-        kv_heads,
-        width,
-    } = shape;
-    let (q_stride, kv_stride) = (heads * width, kv_heads * width);
-    for head in 0..heads {
-        let kv = shape.kv_of(head) * width;
-        let weights = &mut weights[head * time * time..][..time * time];
-        let queries = Matrix::strided(&q[head * width..], time, width, q_stride);
-        let keys = Matrix::strided(&k[kv..], time, width, kv_stride);
-        product(weights, time, queries, keys.t(), shape.scale(), false);
-        for (t, row) in weights.chunks_exact_mut(time).enumerate() {
-            softmax(row, t + 1);
+) -> Vec<Vec<f32>> {
+    let mut tape = Vec::new();
+    let q_stride = shape.heads * shape.width;
+    for region in layout.regions() {
+        let (stride, prefix) = (region.stride(), 0..region.prefix);
+        for head in 0..shape.heads {
+            let mut weights = vec![0.0; region.rows.len() * stride];
+            let (queries, keys, values) = (
+                shape.queries(q, head),
+                shape.keys(k, head),
+                shape.keys(v, head),
+            );
+            if !prefix.is_empty() {
+                let (all, seen) = (queries.of(region.rows.clone()), keys.of(prefix.clone()));
+                product(&mut weights, stride, all, seen.t(), shape.scale(), false);
+            }
+            blocks(&region, |block, own| {
+                let from = (block.start - region.rows.start) * stride;
+                let rows = &mut weights[from..from + block.len() * stride];
+                let (block_queries, own_keys) = (queries.of(block.clone()), keys.of(own.clone()));
+                product(
+                    &mut rows[prefix.end..],
+                    stride,
+                    block_queries,
+                    own_keys.t(),
+                    shape.scale(),
+                    false,
+                );
+                for (t, row) in block.zip(rows.chunks_exact_mut(stride)) {
+                    let row = &mut row[..prefix.end + own.len()];
+                    softmax(row, prefix.end + t - own.start + 1);
+                }
+            });
+            let out = &mut context[region.rows.start * q_stride + head * shape.width..];
+            if !prefix.is_empty() {
+                let seen = Matrix::strided(&weights, region.rows.len(), prefix.end, stride);
+                product(out, q_stride, seen, values.of(prefix.clone()), 1.0, false);
+            }
+            blocks(&region, |block, own| {
+                let from = block.start - region.rows.start;
+                let seen = &weights[from * stride + prefix.end..];
+                let seen = Matrix::strided(seen, block.len(), own.len(), stride);
+                let out = &mut out[from * q_stride..];
+                let add = !prefix.is_empty();
+                product(out, q_stride, seen, values.of(own), 1.0, add);
+            });
+            tape.push(weights);
         }
-        let values = Matrix::strided(&v[kv..], time, width, kv_stride);
-        let weights = Matrix::new(weights, time, time);
-        product(
-            &mut context[head * width..],
-            q_stride,
-            weights,
-            values,
-            1.0,
-            false,
-        );
     }
+    tape
 }
 
 /// Gradients of the three inputs of [`attend`].
@@ -109,70 +183,91 @@ pub struct QkvGradients {
 /// The derivative of [`attend`]; the gradients are of the rotated queries and keys.
 pub fn attend_backward(
     shape: Heads,
-    time: usize,
+    layout: &Layout,
     (q, k, v): (&[f32], &[f32], &[f32]),
-    weights: &[f32],
+    tape: &[Vec<f32>],
     dcontext: &[f32],
 ) -> QkvGradients {
-    let Heads {
-        heads,
-        kv_heads,
-        width,
-    } = shape;
-    let (q_stride, kv_stride) = (heads * width, kv_heads * width);
+    let (q_stride, kv_stride) = (shape.heads * shape.width, shape.kv_heads * shape.width);
     let mut gradients = QkvGradients {
         q: vec![0.0; q.len()],
         k: vec![0.0; k.len()],
         v: vec![0.0; v.len()],
     };
-    let mut dscores = vec![0.0; time * time];
-    for head in 0..heads {
-        let kv = shape.kv_of(head) * width;
-        let weights = &weights[head * time * time..][..time * time];
-        let dhead = Matrix::strided(&dcontext[head * width..], time, width, q_stride);
-        let values = Matrix::strided(&v[kv..], time, width, kv_stride);
-        product(&mut dscores, time, dhead, values.t(), 1.0, false);
-        for ((t, dscore), weight) in dscores
-            .chunks_exact_mut(time)
-            .enumerate()
-            .zip(weights.chunks_exact(time))
-        {
-            let (dscore, hidden) = dscore.split_at_mut(t + 1);
-            let dot: f32 = dscore.iter().zip(weight).map(|(d, w)| d * w).sum();
-            for (d, w) in dscore.iter_mut().zip(weight) {
-                *d = w * (*d - dot);
+    let mut tape = tape.iter();
+    for region in layout.regions() {
+        let (stride, prefix) = (region.stride(), 0..region.prefix);
+        let shared = !prefix.is_empty();
+        let rows = region.rows.clone();
+        let mut dscores = vec![0.0; rows.len() * stride];
+        for (head, weights) in (0..shape.heads).zip(&mut tape) {
+            let (queries, keys, values) = (
+                shape.queries(q, head),
+                shape.keys(k, head),
+                shape.keys(v, head),
+            );
+            let dhead = shape.queries(dcontext, head);
+            let (q_from, kv_from) = (head * shape.width, shape.kv_of(head) * shape.width);
+            if shared {
+                let seen = values.of(prefix.clone());
+                let all = dhead.of(rows.clone());
+                product(&mut dscores, stride, all, seen.t(), 1.0, false);
             }
-            hidden.fill(0.0);
+            blocks(&region, |block, own| {
+                let from = (block.start - rows.start) * stride;
+                let to = from + block.len() * stride;
+                let (drows, weights) = (&mut dscores[from..to], &weights[from..to]);
+                product(
+                    &mut drows[prefix.end..],
+                    stride,
+                    dhead.of(block.clone()),
+                    values.of(own.clone()).t(),
+                    1.0,
+                    false,
+                );
+                let pairs = drows
+                    .chunks_exact_mut(stride)
+                    .zip(weights.chunks_exact(stride));
+                for (t, (drow, weights)) in block.clone().zip(pairs) {
+                    let open = prefix.end + t - own.start + 1;
+                    softmax_backward(&mut drow[..prefix.end + own.len()], weights, open);
+                }
+                let count = block.len();
+                let down = Matrix::strided(&drows[prefix.end..], count, own.len(), stride);
+                let seen = Matrix::strided(&weights[prefix.end..], count, own.len(), stride);
+                let dq = &mut gradients.q[block.start * q_stride + q_from..];
+                product(
+                    dq,
+                    q_stride,
+                    down,
+                    keys.of(own.clone()),
+                    shape.scale(),
+                    false,
+                );
+                let dk = &mut gradients.k[own.start * kv_stride + kv_from..];
+                let block_queries = queries.of(block.clone());
+                product(dk, kv_stride, down.t(), block_queries, shape.scale(), true);
+                let dv = &mut gradients.v[own.start * kv_stride + kv_from..];
+                product(dv, kv_stride, seen.t(), dhead.of(block), 1.0, true);
+            });
+            if shared {
+                let dseen = Matrix::strided(&dscores, rows.len(), prefix.end, stride);
+                let seen = Matrix::strided(weights, rows.len(), prefix.end, stride);
+                let dq = &mut gradients.q[rows.start * q_stride + q_from..];
+                product(
+                    dq,
+                    q_stride,
+                    dseen,
+                    keys.of(prefix.clone()),
+                    shape.scale(),
+                    true,
+                );
+                let (dk, dv) = (&mut gradients.k[kv_from..], &mut gradients.v[kv_from..]);
+                let all = queries.of(rows.clone());
+                product(dk, kv_stride, dseen.t(), all, shape.scale(), true);
+                product(dv, kv_stride, seen.t(), dhead.of(rows.clone()), 1.0, true);
+            }
         }
-        let dscores = Matrix::new(&dscores, time, time);
-        let queries = Matrix::strided(&q[head * width..], time, width, q_stride);
-        let keys = Matrix::strided(&k[kv..], time, width, kv_stride);
-        let scale = shape.scale();
-        product(
-            &mut gradients.q[head * width..],
-            q_stride,
-            dscores,
-            keys,
-            scale,
-            false,
-        );
-        product(
-            &mut gradients.k[kv..],
-            kv_stride,
-            dscores.t(),
-            queries,
-            scale,
-            true,
-        );
-        let weights = Matrix::new(weights, time, time);
-        product(
-            &mut gradients.v[kv..],
-            kv_stride,
-            weights.t(),
-            dhead,
-            1.0,
-            true,
-        );
     }
     gradients
 }

@@ -93,20 +93,61 @@ pub fn exp(x: f32) -> f32 {
     f32::from_bits(((n as i32 + 127) << 23) as u32) * p
 }
 
+/// Runs `work` compiled for the widest vector instructions that this processor has.
+#[inline(always)]
+fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(work)
+}
+
+/// Partial sums that the compiler can keep in one vector register.
+const LANES: usize = 16;
+
+/// `Σ f(x[i], y[i])` in [`LANES`] partial sums: the order of additions is fixed, whatever the processor.
+#[inline(always)]
+fn sum2(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    let rest: f32 = (xs.remainder().iter().zip(ys.remainder()))
+        .map(|(x, y)| f(*x, *y))
+        .sum();
+    for (x, y) in xs.zip(ys) {
+        for lane in 0..LANES {
+            lanes[lane] += f(x[lane], y[lane]);
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
+}
+
+#[inline(always)]
+fn largest(x: &[f32]) -> f32 {
+    let mut lanes = [f32::MIN; LANES];
+    let chunks = x.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lanes[lane] = if chunk[lane] > lanes[lane] {
+                chunk[lane]
+            } else {
+                lanes[lane]
+            };
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f32::MIN, f32::max)
+}
+
 /// RMSNorm of each row; `inverse[row] = 1 / sqrt(mean x² + ε)` is kept for the backward pass.
 pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32], inverse: &mut [f32]) {
     let width = weight.len();
-    for ((x, out), inverse) in x
-        .chunks_exact(width)
-        .zip(out.chunks_exact_mut(width))
-        .zip(inverse)
-    {
-        let square = x.iter().map(|x| x * x).sum::<f32>() / width as f32;
-        *inverse = 1.0 / (square + epsilon).sqrt();
-        for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
-            *out = x * *inverse * weight;
+    vectorised(|| {
+        let rows = x.chunks_exact(width).zip(out.chunks_exact_mut(width));
+        for ((x, out), inverse) in rows.zip(inverse) {
+            let square = sum2(x, x, |x, y| x * y) / width as f32;
+            *inverse = 1.0 / (square + epsilon).sqrt();
+            for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+                *out = x * *inverse * weight;
+            }
         }
-    }
+    });
 }
 
 /// Adds the gradient of RMSNorm to `dx` and `dweight`.
@@ -119,75 +160,143 @@ pub fn rms_norm_backward(
     dweight: &mut [f32],
 ) {
     let width = weight.len();
-    let rows = x
-        .chunks_exact(width)
-        .zip(dy.chunks_exact(width))
-        .zip(dx.chunks_exact_mut(width))
-        .zip(inverse);
-    for (((x, dy), dx), inverse) in rows {
-        let mut dot = 0.0;
-        for (((dweight, x), dy), weight) in dweight.iter_mut().zip(x).zip(dy).zip(weight) {
-            *dweight += dy * x * inverse;
-            dot += dy * weight * x;
+    let mut scaled = vec![0.0; width];
+    vectorised(|| {
+        let rows = x
+            .chunks_exact(width)
+            .zip(dy.chunks_exact(width))
+            .zip(dx.chunks_exact_mut(width))
+            .zip(inverse);
+        for (((x, dy), dx), inverse) in rows {
+            for (((dweight, x), dy), (scaled, weight)) in dweight
+                .iter_mut()
+                .zip(x)
+                .zip(dy)
+                .zip(scaled.iter_mut().zip(weight))
+            {
+                *dweight += dy * x * inverse;
+                *scaled = dy * weight;
+            }
+            let dot = sum2(&scaled, x, |scaled, x| scaled * x);
+            let pull = inverse * inverse * inverse * dot / width as f32;
+            for ((dx, x), scaled) in dx.iter_mut().zip(x).zip(&scaled) {
+                *dx += inverse * scaled - pull * x;
+            }
         }
-        let pull = inverse * inverse * inverse * dot / width as f32;
-        for (((dx, x), dy), weight) in dx.iter_mut().zip(x).zip(dy).zip(weight) {
-            *dx += inverse * dy * weight - pull * x;
-        }
-    }
+    });
 }
 
 /// `out = silu(gate) · up`.
 pub fn swiglu(gate: &[f32], up: &[f32], out: &mut [f32]) {
-    for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-        *out = gate / (1.0 + exp(-gate)) * up;
-    }
+    vectorised(|| {
+        for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+            *out = gate / (1.0 + exp(-gate)) * up;
+        }
+    });
 }
 
 /// Turns `gate` and `up` into their gradients, given the gradient of `silu(gate) · up`.
 pub fn swiglu_backward(gate: &mut [f32], up: &mut [f32], dout: &[f32]) {
-    for ((gate, up), dout) in gate.iter_mut().zip(up).zip(dout) {
-        let sigmoid = 1.0 / (1.0 + exp(-*gate));
-        let silu = *gate * sigmoid;
-        let dgate = dout * *up * sigmoid * (1.0 + *gate * (1.0 - sigmoid));
-        *up = dout * silu;
-        *gate = dgate;
-    }
+    vectorised(|| {
+        for ((gate, up), dout) in gate.iter_mut().zip(up).zip(dout) {
+            let sigmoid = 1.0 / (1.0 + exp(-*gate));
+            let silu = *gate * sigmoid;
+            let dgate = dout * *up * sigmoid * (1.0 + *gate * (1.0 - sigmoid));
+            *up = dout * silu;
+            *gate = dgate;
+        }
+    });
 }
 
 /// Adds the bias to every row.
 pub fn add_bias(x: &mut [f32], bias: &[f32]) {
-    for row in x.chunks_exact_mut(bias.len()) {
-        add(row, bias);
-    }
+    vectorised(|| {
+        for row in x.chunks_exact_mut(bias.len()) {
+            plus(row, bias);
+        }
+    });
 }
 
 /// Adds the column sums of `dy` to `dbias`.
 pub fn bias_backward(dy: &[f32], dbias: &mut [f32]) {
-    for row in dy.chunks_exact(dbias.len()) {
-        add(dbias, row);
-    }
+    vectorised(|| {
+        for row in dy.chunks_exact(dbias.len()) {
+            plus(dbias, row);
+        }
+    });
 }
 
 /// `x += y`.
 pub fn add(x: &mut [f32], y: &[f32]) {
+    vectorised(|| plus(x, y));
+}
+
+#[inline(always)]
+fn plus(x: &mut [f32], y: &[f32]) {
     for (x, y) in x.iter_mut().zip(y) {
         *x += y;
     }
 }
 
-/// Softmax of the first `open` entries of a row, zero behind them.
-pub fn softmax(row: &mut [f32], open: usize) {
-    let (seen, hidden) = row.split_at_mut(open);
-    let top = seen.iter().copied().fold(f32::MIN, f32::max);
-    let mut total = 0.0;
-    for value in seen.iter_mut() {
-        *value = exp(*value - top);
-        total += *value;
-    }
-    let scale = 1.0 / total;
-    seen.iter_mut().for_each(|value| *value *= scale);
-    hidden.fill(0.0);
+/// Softmax of the first `open` entries of a row, zero behind them. Returns the logarithm of the sum of exponentials.
+pub fn softmax(row: &mut [f32], open: usize) -> f32 {
+    vectorised(|| {
+        let (seen, hidden) = row.split_at_mut(open);
+        let top = largest(seen);
+        for value in seen.iter_mut() {
+            *value = exp(*value - top);
+        }
+        let total = sum2(seen, seen, |value, _| value);
+        let scale = 1.0 / total;
+        for value in seen.iter_mut() {
+            *value *= scale;
+        }
+        hidden.fill(0.0);
+        top + total.ln()
+    })
+}
+
+/// Turns the gradient of a softmax row into that of its scores; `open` as in [`softmax`].
+pub fn softmax_backward(drow: &mut [f32], weights: &[f32], open: usize) {
+    vectorised(|| {
+        let (seen, hidden) = drow.split_at_mut(open);
+        let weights = &weights[..open];
+        let dot = sum2(seen, weights, |d, w| d * w);
+        for (d, w) in seen.iter_mut().zip(weights) {
+            *d = w * (*d - dot);
+        }
+        hidden.fill(0.0);
+    });
+}
+
+/// `(one-hot(target) − p) · scale`, in place of the probabilities `p`: the gradient of `scale · log p(target)`.
+pub fn log_softmax_backward(row: &mut [f32], target: usize, scale: f32) {
+    vectorised(|| {
+        for p in row.iter_mut() {
+            *p *= -scale;
+        }
+    });
+    row[target] += scale;
+}
+
+/// `out[t] = scale · query · rows[t]`; rows start `stride` apart.
+pub fn row_products(query: &[f32], rows: &[f32], stride: usize, scale: f32, out: &mut [f32]) {
+    vectorised(|| {
+        for (out, row) in out.iter_mut().zip(rows.chunks(stride)) {
+            *out = scale * sum2(query, &row[..query.len()], |q, k| q * k);
+        }
+    });
+}
+
+/// `out += Σ weights[t] · rows[t]`; rows start `stride` apart.
+pub fn weighted_rows(weights: &[f32], rows: &[f32], stride: usize, out: &mut [f32]) {
+    vectorised(|| {
+        for (weight, row) in weights.iter().zip(rows.chunks(stride)) {
+            for (out, value) in out.iter_mut().zip(row) {
+                *out += weight * value;
+            }
+        }
+    });
 }
 
 #[cfg(test)]

@@ -6,9 +6,13 @@
 //! values and every gradient, is tested.
 
 mod attention;
+mod decode;
 mod kernels;
+mod layout;
 mod network;
 mod weights;
 
-pub use network::{Network, Sequence, Tape};
-pub use weights::Weights;
+pub use decode::Decoder;
+pub use layout::Sequence;
+pub use network::{Network, Tape};
+pub use weights::{Weights, serves};

@@ -4,19 +4,11 @@ use rayon::prelude::*;
 
 use super::attention::{Angles, Heads, attend, attend_backward};
 use super::kernels::{
-    Matrix, add, add_bias, bias_backward, product, rms_norm, rms_norm_backward, softmax, swiglu,
-    swiglu_backward,
+    Matrix, add, add_bias, bias_backward, log_softmax_backward, product, rms_norm,
+    rms_norm_backward, softmax, swiglu, swiglu_backward,
 };
+use super::layout::{Layout, Sequence};
 use super::weights::{LayerWeights, Weights};
-
-/// A token sequence and the positions whose log-probability is wanted.
-#[derive(Debug, Clone)]
-pub struct Sequence {
-    /// Token ids.
-    pub ids: Vec<u32>,
-    /// Wanted: `log p(ids[t] | ids[<t])` for each `t` in here, `t ≥ 1`.
-    pub positions: Vec<usize>,
-}
 
 struct LayerTape {
     input: Vec<f32>,
@@ -25,7 +17,8 @@ struct LayerTape {
     q: Vec<f32>,
     k: Vec<f32>,
     v: Vec<f32>,
-    weights: Vec<f32>,
+    /// Attention weights by region and head.
+    weights: Vec<Vec<f32>>,
     context: Vec<f32>,
     middle: Vec<f32>,
     inverse2: Vec<f32>,
@@ -113,7 +106,37 @@ impl Network {
             .collect()
     }
 
-    fn heads(&self) -> Heads {
+    pub(super) fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// Reads a prompt: rotated keys and values of every layer, and the final hidden state of the last token.
+    pub(super) fn read(&self, prompt: &Sequence) -> (Vec<(Vec<f32>, Vec<f32>)>, Vec<f32>) {
+        let config = &self.weights.config;
+        let d = config.hidden_size;
+        let layout = prompt.layout();
+        let angles = Angles::new(&layout.positions(), config.head_dim(), config.rope_theta);
+        let mut x = self.embed(&prompt.ids);
+        let mut memory = Vec::with_capacity(self.weights.layers.len());
+        for layer in &self.weights.layers {
+            let (next, tape) = self.layer_forward(layer, x, &layout, &angles);
+            x = next;
+            memory.push((tape.k, tape.v));
+        }
+        let last = &x[x.len() - d..];
+        let mut hidden = vec![0.0; d];
+        let epsilon = config.rms_norm_eps as f32;
+        rms_norm(last, &self.weights.norm, epsilon, &mut hidden, &mut [0.0]);
+        (memory, hidden)
+    }
+
+    fn embed(&self, ids: &[u32]) -> Vec<f32> {
+        let d = self.weights.config.hidden_size;
+        let row = |id: &u32| &self.weights.embed[*id as usize * d..][..d];
+        ids.iter().flat_map(row).copied().collect()
+    }
+
+    pub(super) fn heads(&self) -> Heads {
         let config = &self.weights.config;
         Heads {
             heads: config.num_attention_heads,
@@ -122,7 +145,7 @@ impl Network {
         }
     }
 
-    fn head(&self) -> &[f32] {
+    pub(super) fn head(&self) -> &[f32] {
         let Weights { head, embed, .. } = &self.weights;
         if head.is_empty() { embed } else { head }
     }
@@ -131,14 +154,12 @@ impl Network {
     pub fn forward(&self, sequence: &Sequence, temperature: f32) -> (Vec<f32>, Tape) {
         let config = &self.weights.config;
         let (time, d) = (sequence.ids.len(), config.hidden_size);
-        let angles = Angles::new(time, config.head_dim(), config.rope_theta);
-        let mut x = vec![0.0; time * d];
-        for (row, id) in x.chunks_exact_mut(d).zip(&sequence.ids) {
-            row.copy_from_slice(&self.weights.embed[*id as usize * d..][..d]);
-        }
+        let layout = sequence.layout();
+        let angles = Angles::new(&layout.positions(), config.head_dim(), config.rope_theta);
+        let mut x = self.embed(&sequence.ids);
         let mut layers = Vec::with_capacity(self.weights.layers.len());
         for layer in &self.weights.layers {
-            let (next, tape) = self.layer_forward(layer, x, time, &angles);
+            let (next, tape) = self.layer_forward(layer, x, &layout, &angles);
             x = next;
             layers.push(tape);
         }
@@ -148,7 +169,7 @@ impl Network {
         let wanted = sequence.positions.len();
         let mut picked = Vec::with_capacity(wanted * d);
         for position in &sequence.positions {
-            picked.extend_from_slice(&hidden[(position - 1) * d..][..d]);
+            picked.extend_from_slice(&hidden[layout.before(*position) * d..][..d]);
         }
         let vocab = config.vocab_size;
         let mut probabilities = vec![0.0; wanted * vocab];
@@ -167,11 +188,7 @@ impl Network {
             .zip(&sequence.positions)
         {
             let target = row[sequence.ids[*position] as usize];
-            let top = row.iter().copied().fold(f32::MIN, f32::max);
-            softmax(row, vocab);
-            // softmax(top) = 1 / Σ exp(x − top), so log Σ exp = top − ln softmax(top).
-            let largest = row.iter().copied().fold(0.0, f32::max);
-            log_probs.push(target - top + largest.ln());
+            log_probs.push(target - softmax(row, vocab));
         }
         let tape = Tape {
             layers,
@@ -187,9 +204,10 @@ impl Network {
         &self,
         layer: &LayerWeights,
         x: Vec<f32>,
-        time: usize,
+        layout: &Layout,
         angles: &Angles,
     ) -> (Vec<f32>, LayerTape) {
+        let time = layout.len();
         let config = &self.weights.config;
         let shape = self.heads();
         let (d, f) = (config.hidden_size, config.intermediate_size);
@@ -216,9 +234,8 @@ impl Network {
         let v = biased(&layer.v, &layer.v_bias, kv);
         angles.rotate(&mut q, d, 1.0);
         angles.rotate(&mut k, kv, 1.0);
-        let mut weights = vec![0.0; shape.heads * time * time];
         let mut context = vec![0.0; time * d];
-        attend(shape, time, &q, &k, &v, &mut weights, &mut context);
+        let weights = attend(shape, layout, &q, &k, &v, &mut context);
         let mut middle = linear(&context, d, &layer.o, d);
         add(&mut middle, &x);
         let (mut normed2, mut inverse2) = (vec![0.0; time * d], vec![0.0; time]);
@@ -267,9 +284,8 @@ impl Network {
             .zip(dlog_probs)
             .zip(&sequence.positions)
         {
-            let scale = -outer / temperature;
-            row.iter_mut().for_each(|p| *p *= scale);
-            row[sequence.ids[*position] as usize] -= scale;
+            let target = sequence.ids[*position] as usize;
+            log_softmax_backward(row, target, outer / temperature);
         }
         let dlogits = Matrix::new(&dlogits, wanted, vocab);
         let mut dpicked = vec![0.0; wanted * d];
@@ -295,8 +311,9 @@ impl Network {
             true,
         );
         let mut dhidden = vec![0.0; time * d];
+        let layout = sequence.layout();
         for (row, position) in dpicked.chunks_exact(d).zip(&sequence.positions) {
-            add(&mut dhidden[(position - 1) * d..][..d], row);
+            add(&mut dhidden[layout.before(*position) * d..][..d], row);
         }
         let mut dx = vec![0.0; time * d];
         rms_norm_backward(
@@ -307,7 +324,7 @@ impl Network {
             &mut dx,
             &mut gradient.norm,
         );
-        let angles = Angles::new(time, config.head_dim(), config.rope_theta);
+        let angles = Angles::new(&layout.positions(), config.head_dim(), config.rope_theta);
         let layers = self
             .weights
             .layers
@@ -315,7 +332,7 @@ impl Network {
             .zip(gradient.layers.iter_mut())
             .zip(tape.layers);
         for ((layer, gradient), tape) in layers.rev() {
-            self.layer_backward(layer, gradient, tape, &mut dx, time, &angles);
+            self.layer_backward(layer, gradient, tape, &mut dx, &layout, &angles);
         }
         for (row, id) in dx.chunks_exact(d).zip(&sequence.ids) {
             add(&mut gradient.embed[*id as usize * d..][..d], row);
@@ -329,9 +346,10 @@ impl Network {
         gradient: &mut LayerWeights,
         mut tape: LayerTape,
         dx: &mut [f32],
-        time: usize,
+        layout: &Layout,
         angles: &Angles,
     ) {
+        let time = layout.len();
         let config = &self.weights.config;
         let shape = self.heads();
         let (d, f) = (config.hidden_size, config.intermediate_size);
@@ -377,7 +395,7 @@ impl Network {
         into_input(&mut dcontext, &layer.o, d, dx, d, false);
         let mut dqkv = attend_backward(
             shape,
-            time,
+            layout,
             (&tape.q, &tape.k, &tape.v),
             &tape.weights,
             &dcontext,
@@ -488,18 +506,9 @@ mod tests {
         for tied in [true, false] {
             let model = model(tied);
             let sequences = [
-                Sequence {
-                    ids: vec![3, 1, 4, 1, 5, 9, 2, 6, 5],
-                    positions: vec![3, 5, 6, 7, 8],
-                },
-                Sequence {
-                    ids: vec![22, 7, 1, 8],
-                    positions: vec![1, 3],
-                },
-                Sequence {
-                    ids: vec![2, 7, 1, 8, 2, 8],
-                    positions: vec![5],
-                },
+                Sequence::plain(vec![3, 1, 4, 1, 5, 9, 2, 6, 5], vec![3, 5, 6, 7, 8]),
+                Sequence::plain(vec![22, 7, 1, 8], vec![1, 3]),
+                Sequence::plain(vec![2, 7, 1, 8, 2, 8], vec![5]),
             ];
             let outer = [
                 vec![0.3f32, -1.0, 0.5, 2.0, -0.1],
@@ -546,5 +555,43 @@ mod tests {
             model.visit(&mut compare);
             assert_eq!(compare.seen, if tied { 26 } else { 27 });
         }
+    }
+
+    #[test]
+    fn a_branching_sequence_is_its_branches_read_alone() {
+        let model = model(true);
+        let network = Network::new(Weights::of(&model));
+        // Longer than a block of queries, so that blocks are crossed.
+        let prompt: Vec<u32> = (0..70).map(|t| t * 7 % 23).collect();
+        let branches: [&[u32]; 3] = [&[4, 1, 5, 9, 2], &[6], &[5, 3, 5]];
+        let together = [Sequence::branching(&prompt, branches)];
+        let alone = branches.map(|branch| {
+            let ids = [prompt.as_slice(), branch].concat();
+            Sequence::plain(ids, (70..70 + branch.len()).collect())
+        });
+        let outer = [0.3f32, -1.0, 0.5, 2.0, -0.1, 1.5, -0.7, 0.9, 0.2];
+        let (found, gradient) = network.gradient(&together, 0.9, |_, _| outer.to_vec());
+        let mut start = 0;
+        let starts = branches.map(|branch| {
+            start += branch.len();
+            start - branch.len()
+        });
+        let (known, expected) = network.gradient(&alone, 0.9, |index, values| {
+            outer[starts[index]..starts[index] + values.len()].to_vec()
+        });
+        for (found, known) in found[0].iter().zip(known.iter().flatten()) {
+            assert!((found - known).abs() < 1e-5, "{found} against {known}");
+        }
+        let (own, burn) = (
+            gradient.into_gradients(&model),
+            expected.into_gradients(&model),
+        );
+        let mut compare = Compare {
+            burn: &burn,
+            own: &own,
+            seen: 0,
+        };
+        model.visit(&mut compare);
+        assert_eq!(compare.seen, 26);
     }
 }

@@ -22,6 +22,18 @@ pub(super) struct LayerWeights {
     pub down: Vec<f32>,
 }
 
+/// Whether these kernels serve this model: weights in ordinary memory (the flex backend), no adapters, and of a size at
+/// which whole sequences on single threads pay.
+pub fn serves(model: &Qwen2) -> bool {
+    let on_cpu = format!("{:?}", model.device())
+        .to_lowercase()
+        .contains("flex");
+    on_cpu
+        && !model.has_lora()
+        && model.config().vocab_size <= 1 << 15
+        && model.config().hidden_size <= 1024
+}
+
 /// All parameters of a model, or one gradient for each.
 #[derive(Debug, Clone)]
 pub struct Weights {
@@ -34,7 +46,7 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Copies the parameters out of a model. Adapters are not looked at: see [`Weights::can_hold`].
+    /// Copies the parameters out of a model. Adapters are not looked at: see [`serves`].
     pub fn of(model: &Qwen2) -> Self {
         let model = model.valid();
         let layer = |block: &curec_shared_model::qwen2::Block| {
@@ -61,13 +73,6 @@ impl Weights {
             norm: values(&model.norm.weight),
             head: model.lm_head.as_ref().map(values).unwrap_or_default(),
         }
-    }
-
-    /// Whether these kernels serve this model: full fine-tuning, no adapters, a vocabulary whose logits fit.
-    pub fn can_hold(model: &Qwen2) -> bool {
-        !model.has_lora()
-            && model.config().vocab_size <= 1 << 15
-            && model.config().hidden_size <= 1024
     }
 
     /// Zeros of the same shapes.
