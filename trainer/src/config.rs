@@ -109,9 +109,9 @@ pub struct WarmupConfig {
 impl Default for WarmupConfig {
     fn default() -> Self {
         Self {
-            steps: 500,
+            steps: 420,
             rise: 0.05,
-            mix: [0.5, 0.12, 0.12, 0.26],
+            mix: [0.42, 0.16, 0.17, 0.25],
             questions: 6,
             answers: 3,
             supervised: SupervisedConfig::default(),
@@ -142,10 +142,10 @@ pub struct PretrainConfig {
 impl Default for PretrainConfig {
     fn default() -> Self {
         Self {
-            steps: 100,
+            steps: 70,
             prompts_per_step: 16,
-            learning_rate: 3e-4,
-            evaluation_questions: 600,
+            learning_rate: 1.5e-4,
+            evaluation_questions: 500,
             rewards: RewardWeights::default(),
             grpo: GrpoConfig::default(),
             trainer: TrainerSettings {
@@ -178,7 +178,7 @@ impl Default for GenerateConfig {
             patterns_per_user: 3,
             reasons_per_item: 8,
             max_new_tokens: 48,
-            temperature: 0.8,
+            temperature: 0.6,
             top_p: 0.9,
         }
     }

@@ -138,6 +138,9 @@ fn common_beginning(family: &[Example]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::Device;
+    use curec_shared_model::qwen2::Qwen2Config;
+
     use super::*;
 
     fn example(prompt: &[u32], answer: &[u32]) -> Example {
@@ -160,5 +163,44 @@ mod tests {
         assert_eq!(sequence.positions, [4, 5, 7, 8, 9, 10]);
         let alone = branching(&family[1..2]);
         assert_eq!((alone.ids, alone.branches), (vec![1, 2, 5, 9], vec![1]));
+    }
+
+    #[test]
+    fn the_kernels_and_autodiff_agree_on_families() {
+        let config = Qwen2Config {
+            vocab_size: 23,
+            hidden_size: 24,
+            intermediate_size: 40,
+            num_hidden_layers: 2,
+            num_attention_heads: 6,
+            num_key_value_heads: 2,
+            rms_norm_eps: 1e-6,
+            rope_theta: 10_000.0,
+            tie_word_embeddings: true,
+            max_position_embeddings: 64,
+        };
+        let device = Device::flex().autodiff();
+        device.seed(5);
+        let model = Qwen2::init(&config, &device);
+        let batch = [
+            vec![
+                example(&[1, 2, 3, 4, 9], &[7, 8]),
+                example(&[1, 2, 5], &[9]),
+                example(&[1, 2, 5], &[11, 3, 3]),
+            ],
+            vec![example(&[20, 19, 18], &[17, 16])],
+        ];
+        let step = |cpu_kernels: bool| {
+            let settings = TrainerSettings {
+                cpu_kernels,
+                ..TrainerSettings::default()
+            };
+            let mut trainer = Trainer::new(model.clone(), &settings);
+            assert_eq!(trainer.cpu_kernels(), cpu_kernels);
+            supervised_step(&mut trainer, &batch, 1e-3)
+        };
+        let (own, burn) = (step(true), step(false));
+        assert!((own.0 - burn.0).abs() < 1e-5, "losses {own:?} {burn:?}");
+        assert!(burn.1 > 0.0 && (own.1 / burn.1 - 1.0).abs() < 1e-4, "norms {own:?} {burn:?}");
     }
 }

@@ -45,6 +45,8 @@ pub struct AlignmentRates {
     pub legal: f64,
     /// The item really taken, sampled at temperature 1.
     pub correct: f64,
+    /// One of the candidates, by the most probable tokens.
+    pub legal_greedy: f64,
     /// The item really taken, by the most probable tokens.
     pub correct_greedy: f64,
 }
@@ -320,6 +322,7 @@ fn compare(before: &Exam, after: &Exam, config: &Config) -> AlignmentReport {
         format: mean(&exam.sampled, |found| found.format),
         legal: mean(&exam.sampled, |found| found.legal),
         correct: mean(&exam.sampled, |found| found.correct),
+        legal_greedy: mean(&exam.greedy, |found| found.legal),
         correct_greedy: mean(&exam.greedy, |found| found.correct),
     };
     let gains: Vec<f64> = after

@@ -133,7 +133,7 @@ impl Default for RewardWeights {
     fn default() -> Self {
         Self {
             format: 0.2,
-            legal: 0.3,
+            legal: 0.5,
             correct: 1.0,
         }
     }
@@ -165,7 +165,7 @@ mod tests {
                 correct: 1.0
             }
         );
-        assert!((RewardWeights::default().total(&parts) - 1.5).abs() < 1e-6);
+        assert!((RewardWeights::default().total(&parts) - 1.7).abs() < 1e-6);
         assert_eq!(
             rewards(GOOD, &["Iron Tide", "Amber Ferry"], "Iron Tide").correct,
             0.0

@@ -84,7 +84,7 @@ pub fn write(found: &[Strand], latest: &[String], rng: &mut ChaCha8Rng) -> Ratio
             named: Vec::new(),
         };
     }
-    let mut most = 2 + below(rng, 3);
+    let mut most = 2 + below(rng, 2);
     loop {
         let named = telling_strands(found, most);
         let text = if nothing_repeats {

@@ -88,7 +88,7 @@ pub fn write(
     title: &str,
     rng: &mut ChaCha8Rng,
 ) -> Rationale {
-    let mut most = 2 + below(rng, 2);
+    let mut most = 1 + below(rng, 2);
     loop {
         let (text, named) = sentence(tastes, features, title, most, rng);
         if words(&text) <= MAX_REASON_WORDS || most == 1 {
