@@ -201,6 +201,9 @@ mod tests {
         };
         let (own, burn) = (step(true), step(false));
         assert!((own.0 - burn.0).abs() < 1e-5, "losses {own:?} {burn:?}");
-        assert!(burn.1 > 0.0 && (own.1 / burn.1 - 1.0).abs() < 1e-4, "norms {own:?} {burn:?}");
+        assert!(
+            burn.1 > 0.0 && (own.1 / burn.1 - 1.0).abs() < 1e-4,
+            "norms {own:?} {burn:?}"
+        );
     }
 }

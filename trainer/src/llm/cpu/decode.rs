@@ -8,8 +8,8 @@ use super::kernels::{
 use super::layout::Sequence;
 use super::network::Network;
 
-/// Keys and values of some tokens, one pair `[tokens, kv_heads · width]` a layer.
-type Memory = Vec<(Vec<f32>, Vec<f32>)>;
+/// Rotated keys, and values, of some tokens, one pair `[tokens, kv_heads · width]` a layer.
+pub(super) type Memory = Vec<(Vec<f32>, Vec<f32>)>;
 
 /// A prompt that has been read.
 struct Prompt {

@@ -84,10 +84,11 @@ impl Layout {
 
     /// The prompt, and all branches together.
     pub fn regions(&self) -> Vec<Region> {
+        let whole = 0..self.prompt;
         let prompt = Region {
-            rows: 0..self.prompt,
+            rows: whole.clone(),
             prefix: 0,
-            parts: vec![0..self.prompt],
+            parts: Vec::from([whole]),
         };
         let branches = Region {
             rows: self.prompt..self.len(),

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::attention::{Angles, Heads, attend, attend_backward};
+use super::decode::Memory;
 use super::kernels::{
     Matrix, add, add_bias, bias_backward, log_softmax_backward, product, rms_norm,
     rms_norm_backward, softmax, swiglu, swiglu_backward,
@@ -111,7 +112,7 @@ impl Network {
     }
 
     /// Reads a prompt: rotated keys and values of every layer, and the final hidden state of the last token.
-    pub(super) fn read(&self, prompt: &Sequence) -> (Vec<(Vec<f32>, Vec<f32>)>, Vec<f32>) {
+    pub(super) fn read(&self, prompt: &Sequence) -> (Memory, Vec<f32>) {
         let config = &self.weights.config;
         let d = config.hidden_size;
         let layout = prompt.layout();
