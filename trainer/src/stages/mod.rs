@@ -4,6 +4,7 @@ mod context;
 mod correct;
 mod data;
 mod evaluate;
+mod exercises;
 mod export;
 mod generate;
 mod language;

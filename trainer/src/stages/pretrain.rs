@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::data::load_dataset;
+use super::exercises::Rehearsal;
 use super::{Context, LlmPointer, load_language_model};
 use crate::config::Config;
 use crate::data::Dataset;
@@ -19,7 +20,7 @@ use crate::grpo::{Group, StepReport, grpo_step};
 use crate::llm::{LanguageModel, SamplingConfig, Trainer, learning_rate, sample};
 use crate::run::{JsonLines, Stage, write_json};
 use crate::tasks::{Question, divide_users, random_position};
-use crate::text::{Rewards, rewards};
+use crate::text::{RationaleWriter, Rewards, rewards};
 
 /// Alignment before and after GRPO, on the same questions about held-out users, sampled at temperature 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +82,8 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let language = attach_lora(language, config, lora);
     let tokenizer = language.tokenizer.clone();
     let mut trainer = Trainer::new(language.model, &settings.trainer);
+    let writer = RationaleWriter::new(&dataset.items, config.prompts.render.clone());
+    let mut rehearsal = Rehearsal::new(&dataset, &writer, &tokenizer, config, 1);
     let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
     let mut samples = JsonLines::create(&out.join("samples.jsonl"))?;
     let mut bar = context.progress.bar("GRPO", settings.steps as u64);
@@ -100,6 +103,9 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         let (groups, judged) = roll_out(&policy, &dataset, &asked, config, step as u64)?;
         let rate = learning_rate(settings.learning_rate, step, settings.steps, 0.1);
         let report = grpo_step(&mut trainer, &groups, &settings.grpo, rate);
+        if let Some(rehearsal) = &mut rehearsal {
+            rehearsal.step(&mut trainer, rate)?;
+        }
         metrics.push(&step_metrics(step, rate, &report, &judged))?;
         let texts = groups[0].completions.iter().zip(&groups[0].rewards);
         for (completion, reward) in texts {
@@ -119,6 +125,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         trainer.skipped(),
         settings.steps
     );
+    drop(rehearsal);
     let language = LanguageModel {
         model: trainer.policy(),
         tokenizer,

@@ -1,0 +1,165 @@
+//! Supervised exercises for a nano model, made from history and metadata: what the warm-up trains on, and what is
+//! rehearsed between GRPO steps so that the model does not forget how to write while it learns to choose.
+
+use anyhow::{Result, ensure};
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::config::Config;
+use crate::data::Dataset;
+use crate::llm::{ChatTokenizer, Example, Trainer, supervised_step};
+use crate::tasks::{Question, divide_users, random_position, recall};
+use crate::text::{Known, RationaleWriter, Turn, pattern_prompt, reason_prompt};
+
+/// Lines of a look-up exercise at most.
+const LOOK_UP_LINES: usize = 8;
+
+/// Draws supervised examples from the training events of the training users.
+pub(super) struct Exercises<'a> {
+    dataset: &'a Dataset,
+    writer: &'a RationaleWriter,
+    tokenizer: &'a ChatTokenizer,
+    config: &'a Config,
+    users: Vec<usize>,
+}
+
+impl<'a> Exercises<'a> {
+    /// Exercises of a run with its own tokenizer; the held-out users never appear.
+    pub(super) fn new(
+        dataset: &'a Dataset,
+        writer: &'a RationaleWriter,
+        tokenizer: &'a ChatTokenizer,
+        config: &'a Config,
+    ) -> Self {
+        let share = config.prompts.held_out_users;
+        let (users, _) = divide_users(dataset.users.len(), share, config.seed);
+        Self {
+            dataset,
+            writer,
+            tokenizer,
+            config,
+            users,
+        }
+    }
+
+    /// `size` families; `mix` is the relative frequency of alignment questions, patterns, reasons and look-ups.
+    pub(super) fn batch(
+        &self,
+        mix: &[f64; 4],
+        size: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<Vec<Example>>> {
+        let mut batch = Vec::with_capacity(size);
+        for _ in 0..size * 100 {
+            if batch.len() == size {
+                break;
+            }
+            if let Some(family) = self.family(mix, rng)? {
+                batch.push(family);
+            }
+        }
+        ensure!(
+            batch.len() == size,
+            "no user has enough training history for a warm-up example"
+        );
+        Ok(batch)
+    }
+
+    fn tokens(&self, turns: &[Turn], answer: &str) -> Result<Example> {
+        Ok(Example {
+            prompt: self.tokenizer.prompt(turns)?,
+            answer: self.tokenizer.answer(answer)?,
+        })
+    }
+
+    fn recall(&self, rng: &mut ChaCha8Rng) -> Result<Vec<Example>> {
+        let lines = rng.random_range(2..=LOOK_UP_LINES);
+        let (items, render) = (&self.dataset.items, &self.config.prompts.render);
+        let exercises = recall(items, lines, self.config.warmup.questions, render, rng);
+        let tokens = |(turns, answer): &(Vec<Turn>, String)| self.tokens(turns, answer);
+        exercises.iter().map(tokens).collect()
+    }
+
+    /// One prompt with several good answers to it, or several look-up exercises over the same lines.
+    fn family(&self, mix: &[f64; 4], rng: &mut ChaCha8Rng) -> Result<Option<Vec<Example>>> {
+        let Some(user) = self.users.choose(rng) else {
+            return Ok(None);
+        };
+        let Some(position) = random_position(self.dataset, *user, 2, rng) else {
+            return Ok(None);
+        };
+        let prompts = &self.config.prompts;
+        let question = Question::draw(self.dataset, *user, position, prompts, rng);
+        let history = question.history_items(self.dataset);
+        let target = &self.dataset.items[question.truth];
+        let answers = self.config.warmup.answers;
+        let [alignment, pattern, reason, lookup] = *mix;
+        let draw = rng.random::<f64>() * (alignment + pattern + reason + lookup);
+        if draw > alignment + pattern + reason {
+            return self.recall(rng).map(Some);
+        }
+        let (turns, texts): (_, Vec<String>) = if draw < alignment {
+            let candidates = question.candidate_items(self.dataset);
+            let mut answer = |_| {
+                self.writer
+                    .alignment(&history, &candidates, target, rng)
+                    .text
+            };
+            let texts = (0..answers).map(&mut answer).collect();
+            (question.turns(self.dataset, &prompts.render), texts)
+        } else if draw < alignment + pattern {
+            let mut answer = |_| self.writer.pattern(&history, rng).text;
+            let texts = (0..answers).map(&mut answer).collect();
+            (pattern_prompt(&history, &prompts.render), texts)
+        } else {
+            // Before a user has a first pattern, reasons are written without one: one example in ten.
+            let pattern = (rng.random::<f64>() >= 0.1).then(|| self.writer.pattern(&history, rng));
+            let known = || match &pattern {
+                Some(pattern) => Known::Pattern(&pattern.named),
+                None => Known::Nothing,
+            };
+            let mut answer = |_| self.writer.reason(known(), target, rng).text;
+            let texts = (0..answers).map(&mut answer).collect();
+            let shown = pattern.as_ref().map(|pattern| pattern.text.as_str());
+            (reason_prompt(shown, target, &prompts.render), texts)
+        };
+        let family = texts.iter().map(|text| self.tokens(&turns, text));
+        family.collect::<Result<Vec<_>>>().map(Some)
+    }
+}
+
+/// Patterns and reasons rehearsed after each GRPO step, as InstructGPT mixes pretraining into its reinforcement learning
+/// (PPO-ptx; Ouyang et al. 2022, arXiv 2203.02155): rewards say nothing of fluency, and a nano model has little to lose it
+/// from. Nothing to do with a given checkpoint, which has no exercises.
+pub(super) struct Rehearsal<'a> {
+    exercises: Exercises<'a>,
+    rng: ChaCha8Rng,
+}
+
+impl<'a> Rehearsal<'a> {
+    /// `None` where nothing is to be rehearsed.
+    pub(super) fn new(
+        dataset: &'a Dataset,
+        writer: &'a RationaleWriter,
+        tokenizer: &'a ChatTokenizer,
+        config: &'a Config,
+        stage: u64,
+    ) -> Option<Self> {
+        let wanted = config.llm.model.is_none() && config.llm.rehearsal > 0;
+        wanted.then(|| Self {
+            exercises: Exercises::new(dataset, writer, tokenizer, config),
+            rng: ChaCha8Rng::seed_from_u64(config.seed ^ 0x72_65_68_65 ^ (stage << 32)),
+        })
+    }
+
+    /// One supervised step.
+    pub(super) fn step(&mut self, trainer: &mut Trainer, rate: f64) -> Result<()> {
+        let size = self.exercises.config.llm.rehearsal;
+        let batch = self
+            .exercises
+            .batch(&[0.2, 0.4, 0.4, 0.0], size, &mut self.rng)?;
+        supervised_step(trainer, &batch, rate);
+        Ok(())
+    }
+}
