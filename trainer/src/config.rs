@@ -68,7 +68,7 @@ pub struct LlmConfig {
     pub lora_alpha: f64,
     /// Rows decoded together.
     pub rows: usize,
-    /// Nano: supervised prompts after each GRPO step, mostly patterns and reasons, so that the model does not forget how to
+    /// Nano: supervised prompts after each GRPO step, patterns and reasons, so that the model does not forget how to
     /// write them; 0 = none.
     pub rehearsal: usize,
 }
@@ -95,16 +95,16 @@ impl Default for LlmConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WarmupConfig {
-    /// Optimiser steps; 0 skips the stage.
+    /// Optimiser steps; 0 leaves a fresh model untrained.
     pub steps: usize,
     /// Share of steps over which the learning rate rises.
     pub rise: f64,
     /// Relative frequency of alignment questions, patterns, reasons and look-up exercises among the prompts. A fresh model
     /// learns from the look-ups to copy from its context, which all else needs.
     pub mix: [f64; 4],
-    /// Look-up exercises over the same list.
+    /// Look-up exercises over the same list (at least 1).
     pub questions: usize,
-    /// Answers to the same prompt, worded differently.
+    /// Answers to the same prompt, worded differently (at least 1).
     pub answers: usize,
     /// Batch, learning rate, optimiser.
     pub supervised: SupervisedConfig,
@@ -252,21 +252,24 @@ impl Config {
         file: Option<&std::path::Path>,
         sets: &[String],
     ) -> Result<Self> {
-        let mut whole = toml::Table::new();
-        if let Some(preset) = preset {
-            merge(
-                &mut whole,
-                parse(preset_text(preset)?, &format!("preset {preset}"))?,
-            );
-        }
+        let mut own = toml::Table::new();
         if let Some(file) = file {
             let text = std::fs::read_to_string(file)
                 .with_context(|| format!("cannot read {}", file.display()))?;
-            merge(&mut whole, parse(&text, &file.display().to_string())?);
+            merge(&mut own, parse(&text, &file.display().to_string())?);
         }
         for set in sets {
-            merge(&mut whole, assignment(set)?);
+            merge(&mut own, assignment(set)?);
         }
+        let mut whole = toml::Table::new();
+        if let Some(preset) = preset {
+            whole = parse(preset_text(preset)?, &format!("preset {preset}"))?;
+            let checkpoint = own.get("llm").and_then(|llm| llm.get("model")).is_some();
+            if checkpoint {
+                forget_nano_rendering(&mut whole);
+            }
+        }
+        merge(&mut whole, own);
         let config: Self = toml::Value::Table(whole)
             .try_into()
             .context("in the settings")?;
@@ -279,6 +282,17 @@ impl Config {
     /// A value that TOML cannot hold.
     pub fn to_toml(&self) -> Result<String> {
         Ok(toml::to_string_pretty(self)?)
+    }
+}
+
+/// The presets show items as a nano model reads them best; a checkpoint gets the ordinary form.
+fn forget_nano_rendering(preset: &mut toml::Table) {
+    let render = preset
+        .get_mut("prompts")
+        .and_then(|prompts| prompts.get_mut("render"))
+        .and_then(toml::Value::as_table_mut);
+    if let Some(render) = render {
+        render.retain(|key, _| key != "title_last" && key != "indent");
     }
 }
 
@@ -332,6 +346,25 @@ mod tests {
             let config = Config::layered(Some(preset), None, &[]).unwrap();
             let again: Config = toml::from_str(&config.to_toml().unwrap()).unwrap();
             assert_eq!(config, again);
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_reads_titles_first_whatever_the_preset() {
+        for preset in PRESETS {
+            let nano = Config::layered(Some(preset), None, &[]).unwrap();
+            assert!(nano.prompts.render.title_last && nano.prompts.render.indent);
+            let sets = ["llm.model=folder".to_owned()];
+            let checkpoint = Config::layered(Some(preset), None, &sets).unwrap();
+            let render = &checkpoint.prompts.render;
+            assert!(!render.title_last && !render.indent);
+            assert_eq!(render.separator, nano.prompts.render.separator);
+            let sets = [
+                "llm.model=folder".to_owned(),
+                "prompts.render.indent=true".to_owned(),
+            ];
+            let asked = Config::layered(Some(preset), None, &sets).unwrap();
+            assert!(asked.prompts.render.indent);
         }
     }
 

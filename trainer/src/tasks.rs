@@ -168,8 +168,9 @@ fn look_up(shown: &[&Item], render: &RenderOptions, rng: &mut ChaCha8Rng) -> (St
     if kind < 5 && !values.is_empty() {
         return (title, values.join(&render.separator));
     }
+    let all = values.join(&render.separator);
     values.shuffle(rng);
-    let wanted = 1 + usize::from(kind < 8);
+    let wanted = (1 + usize::from(kind < 8)).min(values.len().max(1));
     for count in wanted..=values.len() {
         let asked = &values[..count];
         let holders = shown.iter().filter(|item| {
@@ -180,7 +181,9 @@ fn look_up(shown: &[&Item], render: &RenderOptions, rng: &mut ChaCha8Rng) -> (St
             return (asked.join(&render.separator), title);
         }
     }
-    (title.clone(), title)
+    // No attributes tell it from the others.
+    let answer = if all.is_empty() { title.clone() } else { all };
+    (title, answer)
 }
 
 fn values(item: &Item, render: &RenderOptions) -> Vec<String> {
@@ -194,6 +197,8 @@ fn repeats(shown: &[&Item], render: &RenderOptions) -> String {
     for (line, item) in shown.iter().enumerate() {
         for value in values(item, render) {
             match seen.iter_mut().find(|(_, _, other)| *other == value) {
+                // The same value under two kinds of one item is no repetition.
+                Some(known) if known.1 == line => {}
                 Some(known) => (known.0, known.1) = (known.0 + 1, line),
                 None => seen.push((1, line, value)),
             }

@@ -25,7 +25,7 @@ pub struct GrpoConfig {
     pub max_new_tokens: usize,
     /// ε in the denominator of the advantages.
     pub advantage_epsilon: f64,
-    /// Whether truncated completions take part in the loss.
+    /// Whether truncated completions are left out of the loss.
     pub mask_truncated: bool,
     /// The loss.
     pub loss: LossSettings,
@@ -203,6 +203,13 @@ fn cpu_gradients(
 ) -> GradientsParams {
     let groups: Vec<&[Row]> = rows
         .chunk_by(|one, other| std::ptr::eq(one.prompt, other.prompt))
+        .collect();
+    // With fewer groups than threads a group is cut, so that no thread is idle.
+    let parts = rayon::current_num_threads().div_ceil(groups.len().max(1));
+    let cut = |group: &&'_ [Row<'_>]| group.len().div_ceil(parts).max(1);
+    let groups: Vec<&[Row]> = groups
+        .iter()
+        .flat_map(|group| group.chunks(cut(group)))
         .collect();
     let sequences: Vec<Sequence> = groups
         .iter()

@@ -14,7 +14,7 @@ use super::trainer::{Trainer, TrainerSettings};
 pub struct SupervisedConfig {
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// Examples per step.
+    /// Prompts per step; each brings `warmup.answers` or `warmup.questions` examples.
     pub batch_size: usize,
     /// The optimiser.
     pub trainer: TrainerSettings,

@@ -38,7 +38,7 @@ pub struct CorrectionEvent {
     pub position: u32,
     /// What.
     pub item: u32,
-    /// Optimiser steps behind the policy that sampled the candidates.
+    /// GRPO and warm-up steps behind the policy that sampled the candidates.
     pub policy_version: u64,
     /// Score of the interaction with the item's reasons as they were.
     pub baseline: f32,

@@ -76,7 +76,8 @@ impl<'a> Exercises<'a> {
     fn recall(&self, rng: &mut ChaCha8Rng) -> Result<Vec<Example>> {
         let lines = rng.random_range(2..=LOOK_UP_LINES);
         let (items, render) = (&self.dataset.items, &self.config.prompts.render);
-        let exercises = recall(items, lines, self.config.warmup.questions, render, rng);
+        let questions = self.config.warmup.questions.max(1);
+        let exercises = recall(items, lines, questions, render, rng);
         let tokens = |(turns, answer): &(Vec<Turn>, String)| self.tokens(turns, answer);
         exercises.iter().map(tokens).collect()
     }
@@ -93,7 +94,7 @@ impl<'a> Exercises<'a> {
         let question = Question::draw(self.dataset, *user, position, prompts, rng);
         let history = question.history_items(self.dataset);
         let target = &self.dataset.items[question.truth];
-        let answers = self.config.warmup.answers;
+        let answers = self.config.warmup.answers.max(1);
         let [alignment, pattern, reason, lookup] = *mix;
         let draw = rng.random::<f64>() * (alignment + pattern + reason + lookup);
         if draw > alignment + pattern + reason {
@@ -158,7 +159,7 @@ impl<'a> Rehearsal<'a> {
         let size = self.exercises.config.llm.rehearsal;
         let batch = self
             .exercises
-            .batch(&[0.2, 0.4, 0.4, 0.0], size, &mut self.rng)?;
+            .batch(&[0.0, 0.5, 0.5, 0.0], size, &mut self.rng)?;
         supervised_step(trainer, &batch, rate);
         Ok(())
     }

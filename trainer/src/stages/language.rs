@@ -18,7 +18,7 @@ pub struct LlmPointer {
     pub model: PathBuf,
     /// A PEFT adapter on top of it.
     pub adapter: Option<PathBuf>,
-    /// Optimiser steps that made this policy, over all stages.
+    /// Policy updates (warm-up and GRPO steps) that made this policy, over all stages.
     pub policy_version: u64,
 }
 

@@ -75,13 +75,14 @@ impl RationaleWriter {
         let title = shown_title(target, &self.options);
         let lead = self.options.lead();
         let found = strands(history, &self.frequencies, &self.options);
-        let most = 2;
+        let named = telling_strands(&found, 2);
+        let held = holders(named, candidates, &self.options);
         let mut shown = 2;
         loop {
-            let named = telling_strands(&found, most.min(shown.max(1) + 1));
-            let held = holders(named, candidates, shown, &self.options);
             let mut parts = vec![opening(named, history, &self.options, rng)];
-            parts.push(comparison(&held, &self.options, rng));
+            if shown > 0 {
+                parts.push(comparison(&held, shown, &self.options, rng));
+            }
             parts.extend(decision(&held, target, &title, rng));
             let think = parts.join(" ");
             if words(&think) <= MAX_THINK_WORDS || shown == 0 {

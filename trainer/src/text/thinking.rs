@@ -17,14 +17,13 @@ pub struct Holder<'a> {
     quote: String,
 }
 
-/// Candidates that hold at least one of the named strands, in the prompt's order; of many, the `most` that hold most.
+/// Candidates that hold at least one of the named strands, in the prompt's order.
 pub fn holders<'a>(
     named: &[Strand],
     candidates: &[&'a Item],
-    most: usize,
     options: &RenderOptions,
 ) -> Vec<Holder<'a>> {
-    let mut holders: Vec<Holder<'a>> = candidates
+    candidates
         .iter()
         .enumerate()
         .filter_map(|(place, &item)| {
@@ -49,11 +48,16 @@ pub fn holders<'a>(
                 quote,
             })
         })
-        .collect();
-    holders.sort_by_key(|holder| std::cmp::Reverse(holder.held.len()));
-    holders.truncate(most);
-    holders.sort_by_key(|holder| holder.place);
-    holders
+        .collect()
+}
+
+/// Of many holders the `most` that hold most, in the prompt's order.
+fn leading<'h, 'a>(holders: &'h [Holder<'a>], most: usize) -> Vec<&'h Holder<'a>> {
+    let mut leading: Vec<&Holder> = holders.iter().collect();
+    leading.sort_by_key(|holder| std::cmp::Reverse(holder.held.len()));
+    leading.truncate(most);
+    leading.sort_by_key(|holder| holder.place);
+    leading
 }
 
 /// The pattern: the named features, set apart by drift where the last three items show one.
@@ -154,36 +158,45 @@ fn opening_without_pattern(
     frame + "."
 }
 
-/// Which candidates hold which of it, in the prompt's order.
+/// Which candidates hold which of it, in the prompt's order; of many, the `most` that hold most.
 ///
 /// Where attributes stand before titles, candidates are quoted from the first feature that matters on: what is read off a
 /// line is written in the line's order, which even a small model can do.
-pub fn comparison(holders: &[Holder<'_>], options: &RenderOptions, rng: &mut ChaCha8Rng) -> String {
-    let title_features = |holder: &Holder| holder.held.iter().all(|own| own.kind == TITLE);
-    if holders.is_empty() || !options.title_last || holders.iter().any(title_features) {
-        return told(holders, rng);
+pub fn comparison(
+    holders: &[Holder<'_>],
+    most: usize,
+    options: &RenderOptions,
+    rng: &mut ChaCha8Rng,
+) -> String {
+    let alone = holders.len() == 1;
+    let shown = leading(holders, most);
+    let by_title = |holder: &&Holder| holder.held.iter().all(|own| own.kind == TITLE);
+    if shown.is_empty() || !options.title_last || shown.iter().any(by_title) {
+        return told(&shown, alone, rng);
     }
-    let quotes: Vec<&str> = holders.iter().map(|holder| holder.quote.as_str()).collect();
-    let frames: &[&str] = match holders {
-        [_] => &[
+    let quotes: Vec<&str> = shown.iter().map(|holder| holder.quote.as_str()).collect();
+    let frames: &[&str] = if alone {
+        &[
             "Only {Q}",
             "Just {Q}",
             "Here {Q}",
             "Among these {Q}",
             "There is {Q}",
-        ],
-        _ => &[
+        ]
+    } else {
+        &[
             "Here {Q}",
             "Compare {Q}",
             "Among these {Q}",
             "There is {Q}",
             "See {Q}",
-        ],
+        ]
     };
     pick(rng, frames).replace("{Q}", &quotes.join("; ")) + "."
 }
 
-fn told(holders: &[Holder<'_>], rng: &mut ChaCha8Rng) -> String {
+/// In words: titles and what they hold. `alone`: no other candidate holds anything.
+fn told(holders: &[&Holder<'_>], alone: bool, rng: &mut ChaCha8Rng) -> String {
     let verb = pick(
         rng,
         &[
@@ -201,6 +214,7 @@ fn told(holders: &[Holder<'_>], rng: &mut ChaCha8Rng) -> String {
     };
     let text = match holders {
         [] => pick(rng, &NO_HOLDER).to_string(),
+        [_] if !alone => capital(&clause("{T} {V} {L}").concat()),
         [_] => {
             let frames = [
                 "Only {T} {V} {L}",

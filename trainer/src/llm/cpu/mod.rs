@@ -2,7 +2,7 @@
 //!
 //! burn stays the model and the optimiser; this is only a faster way to the same log-probabilities and gradients
 //! (`DEVIATIONS.md`). Whole sequences are divided over threads, each works through its own one by one, so that
-//! activations stay in the cache and nothing of size batch × time × vocabulary ever exists. Parity with burn's autodiff,
+//! activations stay in the cache and only the wanted tokens of one sequence a thread meet the vocabulary. Parity with burn's autodiff,
 //! values and every gradient, is tested.
 
 mod attention;
