@@ -17,7 +17,7 @@ const PREFIXES: [&str; 9] = [
     "By all signs, this person ",
     "In short, someone who ",
 ];
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 15] = [
     "keeps returning to",
     "is drawn to",
     "looks for",
@@ -30,6 +30,9 @@ const VERBS: [&str; 12] = [
     "likes",
     "cannot resist",
     "prefers",
+    "keeps choosing",
+    "turns to",
+    "cares for",
 ];
 const SECOND: [&str; 8] = [
     ", often with {S}",

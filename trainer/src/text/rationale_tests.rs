@@ -379,7 +379,7 @@ fn no_template_dominates() {
             distinct.len()
         );
         assert!(
-            distinct.len() >= 500,
+            distinct.len() >= 600,
             "{name}: {} distinct wordings in 1,000",
             distinct.len()
         );
