@@ -138,9 +138,7 @@ fn common_beginning(family: &[Example]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
-    use curec_shared_model::qwen2::Qwen2Config;
-
+    use super::super::cpu::tests::model;
     use super::*;
 
     fn example(prompt: &[u32], answer: &[u32]) -> Example {
@@ -167,21 +165,7 @@ mod tests {
 
     #[test]
     fn the_kernels_and_autodiff_agree_on_families() {
-        let config = Qwen2Config {
-            vocab_size: 23,
-            hidden_size: 24,
-            intermediate_size: 40,
-            num_hidden_layers: 2,
-            num_attention_heads: 6,
-            num_key_value_heads: 2,
-            rms_norm_eps: 1e-6,
-            rope_theta: 10_000.0,
-            tie_word_embeddings: true,
-            max_position_embeddings: 64,
-        };
-        let device = Device::flex().autodiff();
-        device.seed(5);
-        let model = Qwen2::init(&config, &device);
+        let model = model(true);
         let batch = [
             vec![
                 example(&[1, 2, 3, 4, 9], &[7, 8]),

@@ -40,6 +40,7 @@ pub struct Trainer {
     optimizer: ModuleOptimizer,
     max_grad_norm: f64,
     cpu_kernels: bool,
+    taken: usize,
     skipped: usize,
 }
 
@@ -63,6 +64,7 @@ impl Trainer {
             model: Some(model.train()),
             optimizer,
             max_grad_norm: settings.max_grad_norm,
+            taken: 0,
             skipped: 0,
         }
     }
@@ -85,6 +87,11 @@ impl Trainer {
         self.model().valid()
     }
 
+    /// Optimiser steps so far, those left out included.
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
     /// Steps whose gradient was not finite and that were therefore left out.
     pub fn skipped(&self) -> usize {
         self.skipped
@@ -94,6 +101,7 @@ impl Trainer {
     ///
     /// A gradient that is not finite changes nothing and is counted.
     pub fn apply(&mut self, mut gradients: GradientsParams, learning_rate: f64) -> f64 {
+        self.taken += 1;
         let mut norm = SquaredNorm {
             gradients: &gradients,
             sum: 0.0,

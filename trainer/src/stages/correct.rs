@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use curec_shared_model::qwen2::{PROJECTIONS, PeftConfig};
 use curec_shared_model::reward::RewardModel;
 use rand::SeedableRng;
@@ -16,6 +16,7 @@ use serde_json::json;
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
 use super::generate::{encode, pattern_turns, reason_turns, tidy, write_texts};
+use super::language::ensure_finite;
 use super::reward::{MODEL, fit, read_model};
 use super::{Context, LlmPointer, load_language_model};
 use crate::data::Dataset;
@@ -187,11 +188,7 @@ impl Corrector<'_> {
             bar.set(done, format!("reward {:.4}", report.reward));
         }
         bar.finish("");
-        ensure!(
-            trainer.skipped() * 10 <= steps,
-            "{} of {steps} correction steps had a gradient that is not finite; lower correct.learning_rate",
-            trainer.skipped()
-        );
+        ensure_finite(&trainer, "correct.learning_rate")?;
         self.save_policy(out, &self.policy(&trainer), pointer, version, lora)?;
         Ok((patterns, reasons))
     }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::llm::LanguageModel;
+use crate::llm::{LanguageModel, Trainer};
 use crate::run::{RunDirectory, Stage, read_json, write_json};
 
 const FILE: &str = "llm.json";
@@ -50,4 +50,14 @@ pub fn load_language_model(
 ) -> Result<(LanguageModel, LlmPointer)> {
     let pointer = LlmPointer::read(run, stage)?;
     Ok((pointer.load(run, device)?, pointer))
+}
+
+/// Fails when more than a tenth of a stage's optimiser steps had to be left out; `setting` is what to lower.
+pub(super) fn ensure_finite(trainer: &Trainer, setting: &str) -> Result<()> {
+    let (skipped, taken) = (trainer.skipped(), trainer.taken());
+    ensure!(
+        skipped * 10 <= taken,
+        "{skipped} of {taken} optimiser steps had a gradient that is not finite; lower {setting}"
+    );
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use curec_shared_model::qwen2::{PROJECTIONS, PeftConfig};
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
+use super::language::ensure_finite;
 use super::{Context, LlmPointer, load_language_model};
 use crate::config::Config;
 use crate::data::Dataset;
@@ -119,12 +120,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         bar.set(step as u64 + 1, format!("reward {:.3}", report.reward));
     }
     bar.finish("");
-    ensure!(
-        trainer.skipped() * 10 <= settings.steps,
-        "{} of {} GRPO steps had a gradient that is not finite; lower pretrain.learning_rate",
-        trainer.skipped(),
-        settings.steps
-    );
+    ensure_finite(&trainer, "pretrain.learning_rate")?;
     drop(rehearsal);
     let language = LanguageModel {
         model: trainer.policy(),

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use curec_shared_model::qwen2::{Qwen2, Qwen2Config};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::data::load_dataset;
 use super::exercises::Exercises;
+use super::language::ensure_finite;
 use super::{Context, LlmPointer};
 use crate::config::Config;
 use crate::data::Dataset;
@@ -40,12 +41,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let settings = &config.warmup;
     let mut trainer = Trainer::new(model, &settings.supervised.trainer);
     let smooth = train(context, out, &maker, &mut trainer)?;
-    ensure!(
-        trainer.skipped() * 10 <= settings.steps,
-        "{} of {} warm-up steps had a gradient that is not finite; lower warmup.supervised.learning_rate",
-        trainer.skipped(),
-        settings.steps
-    );
+    ensure_finite(&trainer, "warmup.supervised.learning_rate")?;
     let language = LanguageModel {
         model: trainer.policy(),
         tokenizer,

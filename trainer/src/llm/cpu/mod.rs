@@ -10,6 +10,8 @@ mod decode;
 mod kernels;
 mod layout;
 mod network;
+#[cfg(test)]
+pub(super) mod tests;
 mod weights;
 
 pub use decode::Decoder;
