@@ -1,7 +1,9 @@
 //! Bad input gets one clear message, an exit code that means something, and no stack trace.
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
-use curec_tests::run;
+use std::process::Stdio;
+
+use curec_tests::{curec, run};
 
 fn refused(arguments: &[&str], code: i32, words: &[&str]) {
     let output = run(arguments);
@@ -21,6 +23,22 @@ fn refused(arguments: &[&str], code: i32, words: &[&str]) {
         !said.contains("panicked") && !said.contains("stack backtrace"),
         "{said}"
     );
+}
+
+#[test]
+fn a_reader_that_stops_reading_gets_no_stack_trace() {
+    let mut command = curec();
+    command.args(["data", "world", "--stats"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.is_empty(), "{said}");
+    assert!(!output.status.success(), "it wrote into a closed pipe");
 }
 
 #[test]

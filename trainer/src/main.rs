@@ -6,6 +6,8 @@ use clap::Parser;
 use curec::stages::Interrupted;
 
 fn main() -> ExitCode {
+    // `curec … | head` ends when head does, instead of with a panic.
+    sigpipe::reset();
     let cli = curec::cli::Cli::parse();
     match curec::cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
