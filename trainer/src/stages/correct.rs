@@ -2,6 +2,8 @@
 //!
 //! The encoder stays the aligned LLM of `pretrain`: text vectors of different moments stay comparable (DEVIATIONS.md).
 
+mod rewrite;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -15,15 +17,15 @@ use serde_json::json;
 
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
-use super::generate::{encode, pattern_turns, reason_turns, tidy, write_texts};
+use super::generate::{encode, reason_turns, tidy};
 use super::language::ensure_finite;
 use super::reward::{MODEL, fit, read_model};
 use super::{Context, LlmPointer, load_language_model};
 use crate::data::Dataset;
-use crate::grpo::{Completion, Group, group_advantages, grpo_step};
+use crate::grpo::{Completion, Group, grpo_step};
 use crate::llm::{LanguageModel, SamplingConfig, Trainer, learning_rate, sample};
 use crate::past::Timeline;
-use crate::reward::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
+use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::reward::{Features, Scorer};
 use crate::run::{JsonLines, Stage, write_json};
 use crate::text::RationaleWriter;
@@ -180,9 +182,10 @@ impl Corrector<'_> {
             let sampled_by = version;
             version += 1;
             let policy = self.policy(&trainer);
-            for one in &sampled {
-                let event = self.rewrite(&policy, one, sampled_by, &mut patterns, &mut reasons)?;
-                events.push(&event)?;
+            let rewritten =
+                self.rewrite(&policy, sampled, sampled_by, &mut patterns, &mut reasons)?;
+            for event in &rewritten {
+                events.push(event)?;
             }
             let done = (step * settings.window + window.len()) as u64;
             bar.set(done, format!("reward {:.4}", report.reward));
@@ -303,87 +306,6 @@ impl Corrector<'_> {
             });
         }
         Ok(sampled)
-    }
-
-    /// The updated LLM writes the user's pattern and the reason anew; both stores move on.
-    fn rewrite(
-        &self,
-        policy: &LanguageModel,
-        one: &Sampled,
-        sampled_by: u64,
-        patterns: &mut PatternStore,
-        reasons: &mut ReasonStore,
-    ) -> Result<CorrectionEvent> {
-        let config = self.context.config;
-        let grpo = &config.correct.grpo;
-        let event = self.dataset.histories[one.user][one.position];
-        let seed = config.seed ^ 0x72_65_77_72 ^ (sampled_by << 20) ^ one.position as u64;
-        let past = self.timeline.past(one.user, one.position)?;
-        let known = past.pattern(patterns);
-        let mut pattern_texts = None;
-        if let Some(row) = known {
-            let old: PatternEntry = patterns.entry(row).clone();
-            let events = &past.history()[..old.upto as usize];
-            let prompt = policy
-                .tokenizer
-                .prompt(&pattern_turns(self.dataset, events, config))?;
-            let text = write_texts(policy, &[prompt], config, seed, |_| true)?.remove(0);
-            pattern_texts = Some([old.text.clone(), text.clone()]);
-            if !config.correct.freeze_texts {
-                let vector = encode(&self.encoder, std::iter::once(text.as_str()))?.remove(0);
-                let entry = PatternEntry {
-                    text,
-                    policy_version: sampled_by + 1,
-                    ..old
-                };
-                patterns.insert(&self.timeline, entry, &vector)?;
-            }
-        }
-        let pattern = past
-            .pattern(patterns)
-            .map(|row| patterns.entry(row).text.clone());
-        let turns = reason_turns(self.dataset, pattern.as_deref(), one.item, config);
-        let prompt = policy.tokenizer.prompt(&turns)?;
-        let text = write_texts(policy, &[prompt], config, seed ^ 1, |_| true)?.remove(0);
-        let old = reasons.of_source(one.user as u32, one.position as u32);
-        let old_text = old
-            .map(|row| reasons.entry(row).text.clone())
-            .unwrap_or_default();
-        if !config.correct.freeze_texts {
-            let vector = encode(&self.encoder, std::iter::once(text.as_str()))?.remove(0);
-            let entry = ReasonEntry {
-                item: one.item,
-                user: one.user as u32,
-                position: one.position as u32,
-                time: event.time,
-                text: text.clone(),
-                policy_version: sampled_by + 1,
-            };
-            reasons.insert(&self.timeline, entry, &vector)?;
-        }
-        let advantages = group_advantages(&one.rewards, grpo.advantage_epsilon).values;
-        let candidate = |((text, reward), advantage): ((&String, &f64), f64)| Candidate {
-            text: text.clone(),
-            reward: *reward,
-            advantage,
-        };
-        Ok(CorrectionEvent {
-            time: event.time,
-            user: one.user as u32,
-            position: one.position as u32,
-            item: one.item,
-            policy_version: sampled_by,
-            baseline: one.baseline,
-            candidates: one
-                .texts
-                .iter()
-                .zip(&one.rewards)
-                .zip(advantages)
-                .map(candidate)
-                .collect(),
-            reason: [old_text, text],
-            pattern: pattern_texts,
-        })
     }
 
     fn save_policy(
