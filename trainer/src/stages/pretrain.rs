@@ -1,5 +1,7 @@
 //! Stage `pretrain`: GRPO alignment with rule rewards (METHOD §1), measured on users it never trained on.
 
+mod exam;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -7,7 +9,6 @@ use curec_shared_model::qwen2::{PROJECTIONS, PeftConfig};
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::data::load_dataset;
@@ -16,42 +17,14 @@ use super::language::ensure_finite;
 use super::{Context, LlmPointer, load_language_model};
 use crate::config::Config;
 use crate::data::Dataset;
-use crate::evaluation::{Estimate, estimate, resampled_means};
 use crate::grpo::{Group, StepReport, grpo_step};
 use crate::llm::{LanguageModel, SamplingConfig, Trainer, learning_rate, sample};
 use crate::run::{JsonLines, Stage, write_json};
 use crate::tasks::{Question, divide_users, random_position};
 use crate::text::{RationaleWriter, Rewards, rewards};
 
-/// Alignment before and after GRPO, on the same questions about held-out users, sampled at temperature 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AlignmentReport {
-    /// Questions asked.
-    pub questions: usize,
-    /// Candidates per question.
-    pub candidates: usize,
-    /// The model before GRPO.
-    pub before: AlignmentRates,
-    /// The model after GRPO.
-    pub after: AlignmentRates,
-    /// Paired bootstrap of (correct after − correct before) over questions.
-    pub gain: Estimate,
-}
-
-/// Shares of answers that satisfy each rule.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AlignmentRates {
-    /// Both tags, in order, nothing else.
-    pub format: f64,
-    /// One of the candidates.
-    pub legal: f64,
-    /// The item really taken, sampled at temperature 1.
-    pub correct: f64,
-    /// One of the candidates, by the most probable tokens.
-    pub legal_greedy: f64,
-    /// The item really taken, by the most probable tokens.
-    pub correct_greedy: f64,
-}
+pub use exam::AlignmentReport;
+use exam::{compare, examine, write_answers};
 
 pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let config = context.config;
@@ -134,6 +107,8 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         report.gain.mean, report.gain.low, report.gain.high
     ));
     write_json(&out.join("evaluation.json"), &report)?;
+    let answers = out.join("answers.jsonl");
+    write_answers(&answers, &before, &after, &dataset, &exam, config)?;
     let version = pointer.policy_version + settings.steps as u64;
     if lora {
         language.save_adapter(
@@ -273,76 +248,6 @@ fn prompts(
         Ok(policy.tokenizer.prompt(&turns)?)
     };
     asked.iter().map(prompt).collect()
-}
-
-/// What a model answers to each question: sampled, and by the most probable tokens.
-struct Exam {
-    sampled: Vec<Rewards>,
-    greedy: Vec<Rewards>,
-}
-
-fn examine(
-    language: &LanguageModel,
-    dataset: &Dataset,
-    asked: &[Question],
-    config: &Config,
-) -> Result<Exam> {
-    let prompts = prompts(language, dataset, asked, config)?;
-    let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-    let answers = |temperature: f64| {
-        let sampling = SamplingConfig {
-            max_new_tokens: config.pretrain.grpo.max_new_tokens,
-            temperature,
-            stop: language.tokenizer.stop_ids(),
-            seed: config.seed ^ 0x65_78_61_6d,
-            rows: config.llm.rows,
-            ..SamplingConfig::default()
-        };
-        let sampled = sample(&language.model, &rows, 1, &sampling, |_| true);
-        let judge = |(completions, question): (Option<Vec<crate::grpo::Completion>>, &Question)| {
-            let ids = completions
-                .unwrap_or_default()
-                .into_iter()
-                .next()
-                .map(|one| one.ids)
-                .unwrap_or_default();
-            let (candidates, truth) = question.titles(dataset, &config.prompts.render);
-            rewards(&language.tokenizer.decode(&ids), &candidates, &truth)
-        };
-        sampled.into_iter().zip(asked).map(judge).collect()
-    };
-    Ok(Exam {
-        sampled: answers(1.0),
-        greedy: answers(0.0),
-    })
-}
-
-fn compare(before: &Exam, after: &Exam, config: &Config) -> AlignmentReport {
-    let mean = |exam: &[Rewards], part: fn(&Rewards) -> f32| {
-        exam.iter().map(|found| f64::from(part(found))).sum::<f64>() / exam.len().max(1) as f64
-    };
-    let rates = |exam: &Exam| AlignmentRates {
-        format: mean(&exam.sampled, |found| found.format),
-        legal: mean(&exam.sampled, |found| found.legal),
-        correct: mean(&exam.sampled, |found| found.correct),
-        legal_greedy: mean(&exam.greedy, |found| found.legal),
-        correct_greedy: mean(&exam.greedy, |found| found.correct),
-    };
-    let gains: Vec<f64> = after
-        .sampled
-        .iter()
-        .zip(&before.sampled)
-        .map(|(after, before)| f64::from(after.correct - before.correct))
-        .collect();
-    let average = gains.iter().sum::<f64>() / gains.len().max(1) as f64;
-    let resampled = resampled_means(std::slice::from_ref(&gains), 2000, config.seed);
-    AlignmentReport {
-        questions: after.sampled.len(),
-        candidates: config.prompts.candidates,
-        before: rates(before),
-        after: rates(after),
-        gain: estimate(average, resampled.first().map_or(&[], Vec::as_slice)),
-    }
 }
 
 fn step_metrics(
