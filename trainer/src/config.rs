@@ -100,7 +100,7 @@ pub struct WarmupConfig {
     /// Share of steps over which the learning rate rises.
     pub rise: f64,
     /// Relative frequency of alignment questions, patterns, reasons and look-up exercises among the prompts. A fresh model
-    /// learns from the look-ups to copy from its context, which all else needs.
+    /// learns from the look-ups to copy from its context, which all else needs: they begin at twice their share and fade out.
     pub mix: [f64; 4],
     /// Look-up exercises over the same list (at least 1).
     pub questions: usize,
@@ -120,6 +120,15 @@ impl Default for WarmupConfig {
             answers: 3,
             supervised: SupervisedConfig::default(),
         }
+    }
+}
+
+impl WarmupConfig {
+    /// The mix at a step: the look-ups' part falls evenly from twice its mean to nothing.
+    pub fn mix_at(&self, step: usize) -> [f64; 4] {
+        let [alignment, pattern, reason, lookup] = self.mix;
+        let left = 1.0 - step as f64 / self.steps.max(1) as f64;
+        [alignment, pattern, reason, 2.0 * left * lookup]
     }
 }
 
@@ -266,7 +275,7 @@ impl Config {
             whole = parse(preset_text(preset)?, &format!("preset {preset}"))?;
             let checkpoint = own.get("llm").and_then(|llm| llm.get("model")).is_some();
             if checkpoint {
-                forget_nano_rendering(&mut whole);
+                forget_nano_settings(&mut whole);
             }
         }
         merge(&mut whole, own);
@@ -285,14 +294,22 @@ impl Config {
     }
 }
 
-/// The presets show items as a nano model reads them best; a checkpoint gets the ordinary form.
-fn forget_nano_rendering(preset: &mut toml::Table) {
-    let render = preset
-        .get_mut("prompts")
-        .and_then(|prompts| prompts.get_mut("render"))
-        .and_then(toml::Value::as_table_mut);
-    if let Some(render) = render {
-        render.retain(|key, _| key != "title_last" && key != "indent");
+/// The presets show items as a nano model reads them best and sample its alignment hotter; a checkpoint gets the ordinary
+/// form and temperature.
+fn forget_nano_settings(preset: &mut toml::Table) {
+    for (path, keys) in [
+        (["prompts", "render"], &["title_last", "indent"][..]),
+        (["pretrain", "grpo"], &["temperature"][..]),
+    ] {
+        let mut table = Some(&mut *preset);
+        for name in path {
+            table = table
+                .and_then(|table| table.get_mut(name))
+                .and_then(toml::Value::as_table_mut);
+        }
+        if let Some(table) = table {
+            table.retain(|key, _| !keys.contains(&key));
+        }
     }
 }
 
@@ -358,6 +375,9 @@ mod tests {
             let checkpoint = Config::layered(Some(preset), None, &sets).unwrap();
             let render = &checkpoint.prompts.render;
             assert!(!render.title_last && !render.indent);
+            let hotter = nano.pretrain.grpo.temperature > 1.0;
+            assert_eq!(hotter, preset != "tiny");
+            assert_eq!(checkpoint.pretrain.grpo.temperature, 1.0);
             assert_eq!(render.separator, nano.prompts.render.separator);
             let sets = [
                 "llm.model=folder".to_owned(),
@@ -366,6 +386,17 @@ mod tests {
             let asked = Config::layered(Some(preset), None, &sets).unwrap();
             assert!(asked.prompts.render.indent);
         }
+    }
+
+    #[test]
+    fn look_ups_fade_out_around_their_mean_share() {
+        let warmup = WarmupConfig::default();
+        let mixes: Vec<[f64; 4]> = (0..warmup.steps).map(|step| warmup.mix_at(step)).collect();
+        let mean = mixes.iter().map(|mix| mix[3]).sum::<f64>() / mixes.len() as f64;
+        assert!((mean - warmup.mix[3]).abs() < 1e-2, "{mean}");
+        assert_eq!(mixes[0][3], 2.0 * warmup.mix[3]);
+        assert!(mixes[warmup.steps - 1][3] < 0.01);
+        assert!(mixes.iter().all(|mix| mix[..3] == warmup.mix[..3]));
     }
 
     #[test]

@@ -71,13 +71,10 @@ fn train(context: &Context, out: &Path, maker: &Exercises, trainer: &mut Trainer
     std::thread::scope(|scope| {
         scope.spawn(move || {
             let mut rng = ChaCha8Rng::seed_from_u64(context.config.seed ^ 0x77_61_72_6d);
-            for _ in 0..settings.steps {
+            for step in 0..settings.steps {
+                let (mix, size) = (settings.mix_at(step), settings.supervised.batch_size);
                 // The receiver is gone once training has stopped.
-                let size = settings.supervised.batch_size;
-                if sender
-                    .send(maker.batch(&settings.mix, size, &mut rng))
-                    .is_err()
-                {
+                if sender.send(maker.batch(&mix, size, &mut rng)).is_err() {
                     return;
                 }
             }
