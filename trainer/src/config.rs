@@ -68,8 +68,8 @@ pub struct LlmConfig {
     pub lora_alpha: f64,
     /// Rows decoded together.
     pub rows: usize,
-    /// Nano: supervised prompts after each GRPO step, patterns and reasons, so that the model does not forget how to
-    /// write them; 0 = none.
+    /// Nano: supervised prompts after each GRPO step, patterns, reasons, look-ups and first sentences of thoughts, so that
+    /// the model does not forget how to write and to copy; 0 = none.
     pub rehearsal: usize,
 }
 

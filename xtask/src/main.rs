@@ -73,7 +73,7 @@ enum Task {
         /// The folder of the page [default: dist]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
-        /// Fail if the page takes more than this many megabytes compressed
+        /// Fail if the artefact takes more than this many megabytes compressed
         #[arg(long, value_name = "MB", default_value_t = dist::BUDGET / 1_000_000)]
         max_mb: u64,
     },

@@ -50,12 +50,38 @@ impl<'a> Exercises<'a> {
         size: usize,
         rng: &mut ChaCha8Rng,
     ) -> Result<Vec<Vec<Example>>> {
+        Self::filled(size, || self.family(mix, rng))
+    }
+
+    /// `size` alignment questions, answered up to the end of the thought's first sentence, which is about the history.
+    fn openings(&self, size: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Vec<Example>>> {
+        Self::filled(size, || {
+            let Some(question) = self.question(rng) else {
+                return Ok(None);
+            };
+            let history = question.history_items(self.dataset);
+            let turns = question.turns(self.dataset, &self.config.prompts.render);
+            let answers = 0..self.config.warmup.answers.max(1);
+            let opened = answers.map(|_| {
+                let mut example = self.tokens(&turns, &self.writer.opening(&history, rng))?;
+                // The thought goes on.
+                example.answer.pop();
+                Ok(example)
+            });
+            opened.collect::<Result<Vec<_>>>().map(Some)
+        })
+    }
+
+    fn filled(
+        size: usize,
+        mut family: impl FnMut() -> Result<Option<Vec<Example>>>,
+    ) -> Result<Vec<Vec<Example>>> {
         let mut batch = Vec::with_capacity(size);
         for _ in 0..size * 100 {
             if batch.len() == size {
                 break;
             }
-            if let Some(family) = self.family(mix, rng)? {
+            if let Some(family) = family()? {
                 batch.push(family);
             }
         }
@@ -82,16 +108,19 @@ impl<'a> Exercises<'a> {
         exercises.iter().map(tokens).collect()
     }
 
+    fn question(&self, rng: &mut ChaCha8Rng) -> Option<Question> {
+        let user = *self.users.choose(rng)?;
+        let position = random_position(self.dataset, user, 2, rng)?;
+        let prompts = &self.config.prompts;
+        Some(Question::draw(self.dataset, user, position, prompts, rng))
+    }
+
     /// One prompt with several good answers to it, or several look-up exercises over the same lines.
     fn family(&self, mix: &[f64; 4], rng: &mut ChaCha8Rng) -> Result<Option<Vec<Example>>> {
-        let Some(user) = self.users.choose(rng) else {
-            return Ok(None);
-        };
-        let Some(position) = random_position(self.dataset, *user, 2, rng) else {
+        let Some(question) = self.question(rng) else {
             return Ok(None);
         };
         let prompts = &self.config.prompts;
-        let question = Question::draw(self.dataset, *user, position, prompts, rng);
         let history = question.history_items(self.dataset);
         let target = &self.dataset.items[question.truth];
         let answers = self.config.warmup.answers.max(1);
@@ -130,9 +159,13 @@ impl<'a> Exercises<'a> {
     }
 }
 
-/// Patterns and reasons rehearsed after each GRPO step, as InstructGPT mixes pretraining into its reinforcement learning
-/// (PPO-ptx; Ouyang et al. 2022, arXiv 2203.02155): rewards say nothing of fluency, and a nano model has little to lose it
-/// from. Nothing to do with a given checkpoint, which has no exercises.
+/// Shares of patterns, reasons and look-ups in a rehearsal.
+const REHEARSED: [f64; 4] = [0.0, 0.3, 0.3, 0.4];
+
+/// Patterns, reasons, look-ups and (one prompt in five) the first sentence of a thought, rehearsed after each GRPO step, as
+/// InstructGPT mixes pretraining into its reinforcement learning (PPO-ptx; Ouyang et al. 2022, arXiv 2203.02155): rewards
+/// say nothing of fluency, and a nano model has little to lose it from. Nothing rehearsed says which candidate to take: what
+/// GRPO gains there is its own. Nothing to do with a given checkpoint, which has no exercises.
 pub(super) struct Rehearsal<'a> {
     exercises: Exercises<'a>,
     rng: ChaCha8Rng,
@@ -157,9 +190,10 @@ impl<'a> Rehearsal<'a> {
     /// One supervised step.
     pub(super) fn step(&mut self, trainer: &mut Trainer, rate: f64) -> Result<()> {
         let size = self.exercises.config.llm.rehearsal;
-        let batch = self
-            .exercises
-            .batch(&[0.0, 0.5, 0.5, 0.0], size, &mut self.rng)?;
+        let openings = size / 5;
+        let rng = &mut self.rng;
+        let mut batch = self.exercises.batch(&REHEARSED, size - openings, rng)?;
+        batch.extend(self.exercises.openings(openings, rng)?);
         supervised_step(trainer, &batch, rate);
         Ok(())
     }

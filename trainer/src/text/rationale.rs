@@ -100,6 +100,14 @@ impl RationaleWriter {
         }
     }
 
+    /// The beginning of such a completion, up to the end of its first sentence: what the history shows, whatever is taken
+    /// next.
+    pub fn opening(&self, history: &[&Item], rng: &mut ChaCha8Rng) -> String {
+        let found = strands(history, &self.frequencies, &self.options);
+        let sentence = opening(telling_strands(&found, 2), history, &self.options, rng);
+        format!("<think>{sentence}")
+    }
+
     /// METHOD §2, `P_u`: one sentence on what the person with this history (oldest first) looks for.
     pub fn pattern(&self, history: &[&Item], rng: &mut ChaCha8Rng) -> Rationale {
         let found = strands(history, &self.frequencies, &self.options);

@@ -519,3 +519,28 @@ fn where_titles_come_last_candidates_are_quoted_word_for_word() {
     }
     assert!(quoted > 250, "{quoted}");
 }
+
+#[test]
+fn an_opening_is_the_first_sentence_of_a_thought_and_knows_no_candidate() {
+    let world = Fixture::world();
+    let writer = RationaleWriter::new(&world.items, RenderOptions::default());
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    for _ in 0..200 {
+        let Example {
+            history,
+            candidates,
+            target,
+        } = world.example(&mut rng);
+        // The opening is drawn first: the same draws give the same sentence.
+        let mut same = rng.clone();
+        let whole = writer.alignment(&history, &candidates, target, &mut rng);
+        let opening = writer.opening(&history, &mut same);
+        assert!(
+            whole.text.starts_with(&opening),
+            "{opening}\n{}",
+            whole.text
+        );
+        assert!(opening.ends_with('.') && !opening.contains("</think>"));
+        assert!(!opening.contains(&target.title), "{opening}");
+    }
+}
