@@ -18,6 +18,12 @@ test('screenshots', { skip: !folder && 'CUREC_SCREENSHOTS is not set' }, async (
       const save = (/** @type {string} */ name, fullPage = false) =>
         page.screenshot({ path: join(/** @type {string} */ (folder), `${device}-${colorScheme}-${name}.png`), fullPage });
       await save('first');
+      if (device === 'desktop') {
+        // docs/page.png is desktop-light-readme.png of the demo's page.
+        await page.setViewportSize({ width, height: 1480 });
+        await save('readme');
+        await page.setViewportSize({ width, height });
+      }
       await rows(page).first().getByRole('button', { name: /What carried it/ }).click();
       await save('whole', true);
       await page.getByRole('combobox').click();
