@@ -294,12 +294,13 @@ impl Config {
     }
 }
 
-/// The presets show items as a nano model reads them best and sample its alignment hotter; a checkpoint gets the ordinary
-/// form and temperature.
+/// The presets show items as a nano model reads them best, sample its alignment hotter and reward legal answers more; a
+/// checkpoint gets the ordinary form, temperature and weights.
 fn forget_nano_settings(preset: &mut toml::Table) {
     for (path, keys) in [
         (["prompts", "render"], &["title_last", "indent"][..]),
         (["pretrain", "grpo"], &["temperature"][..]),
+        (["pretrain", "rewards"], &["legal"][..]),
     ] {
         let mut table = Some(&mut *preset);
         for name in path {
@@ -378,6 +379,7 @@ mod tests {
             let hotter = nano.pretrain.grpo.temperature > 1.0;
             assert_eq!(hotter, preset != "tiny");
             assert_eq!(checkpoint.pretrain.grpo.temperature, 1.0);
+            assert_eq!(checkpoint.pretrain.rewards, RewardWeights::default());
             assert_eq!(render.separator, nano.prompts.render.separator);
             let sets = [
                 "llm.model=folder".to_owned(),
