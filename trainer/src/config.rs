@@ -203,7 +203,7 @@ impl Default for GenerateConfig {
 pub struct CorrectConfig {
     /// Interactions corrected, evenly spaced in global time order over all that have a reason; 0 leaves the stage out.
     pub interactions: usize,
-    /// Interactions of different users and items per GRPO step; 1 is the paper.
+    /// Interactions per GRPO step at most, of different users and items; 1 is the paper.
     pub window: usize,
     /// Visit them in a random order (ablation).
     pub shuffled: bool,
@@ -273,9 +273,11 @@ impl Config {
         let mut whole = toml::Table::new();
         if let Some(preset) = preset {
             whole = parse(preset_text(preset)?, &format!("preset {preset}"))?;
+            // What a preset says under `nano` is for runs without a checkpoint.
+            let nano = whole.remove("nano");
             let checkpoint = own.get("llm").and_then(|llm| llm.get("model")).is_some();
-            if checkpoint {
-                forget_nano_settings(&mut whole);
+            if let (Some(toml::Value::Table(nano)), false) = (nano, checkpoint) {
+                merge(&mut whole, nano);
             }
         }
         merge(&mut whole, own);
@@ -291,26 +293,6 @@ impl Config {
     /// A value that TOML cannot hold.
     pub fn to_toml(&self) -> Result<String> {
         Ok(toml::to_string_pretty(self)?)
-    }
-}
-
-/// The presets show items as a nano model reads them best, sample its alignment hotter and reward legal answers more; a
-/// checkpoint gets the ordinary form, temperature and weights.
-fn forget_nano_settings(preset: &mut toml::Table) {
-    for (path, keys) in [
-        (["prompts", "render"], &["title_last", "indent"][..]),
-        (["pretrain", "grpo"], &["temperature"][..]),
-        (["pretrain", "rewards"], &["legal"][..]),
-    ] {
-        let mut table = Some(&mut *preset);
-        for name in path {
-            table = table
-                .and_then(|table| table.get_mut(name))
-                .and_then(toml::Value::as_table_mut);
-        }
-        if let Some(table) = table {
-            table.retain(|key, _| !keys.contains(&key));
-        }
     }
 }
 
@@ -368,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_reads_titles_first_whatever_the_preset() {
+    fn a_checkpoint_gets_nothing_that_presets_keep_for_nano_models() {
         for preset in PRESETS {
             let nano = Config::layered(Some(preset), None, &[]).unwrap();
             assert!(nano.prompts.render.title_last && nano.prompts.render.indent);

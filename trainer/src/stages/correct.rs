@@ -4,10 +4,9 @@
 
 mod rewrite;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
-use curec_shared_model::qwen2::{PROJECTIONS, PeftConfig};
 use curec_shared_model::reward::RewardModel;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -18,7 +17,7 @@ use serde_json::json;
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
 use super::generate::{encode, reason_turns, tidy};
-use super::language::ensure_finite;
+use super::language::{attach_lora, ensure_finite, save_policy};
 use super::reward::{MODEL, fit, read_model};
 use super::{Context, LlmPointer, load_language_model};
 use crate::data::Dataset;
@@ -137,17 +136,7 @@ impl Corrector<'_> {
         let config = self.context.config;
         let settings = &config.correct;
         let order = self.order(&reasons);
-        let lora = config.llm.model.is_some() && config.llm.lora_rank > 0;
-        let mut model = self.encoder.model.clone();
-        if lora && !model.has_lora() {
-            let peft = self.peft();
-            model = model.with_lora(
-                peft.r,
-                peft.lora_alpha,
-                peft.use_rslora,
-                &peft.target_modules,
-            );
-        }
+        let model = attach_lora(self.encoder.clone(), config).model;
         let device = self.context.device.clone().autodiff();
         let mut trainer = Trainer::new(
             burn::module::Module::to_device(model, &device),
@@ -158,10 +147,11 @@ impl Corrector<'_> {
             Rehearsal::new(self.dataset, &writer, &self.encoder.tokenizer, config, 2);
         let mut events = JsonLines::create(&out.join("events.jsonl"))?;
         let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
-        let steps = order.len().div_ceil(settings.window.max(1));
+        let windows = self.windows(&order);
         let mut bar = self.context.progress.bar("correct", order.len() as u64);
         let mut version = pointer.policy_version;
-        for (step, window) in order.chunks(settings.window.max(1)).enumerate() {
+        let mut done = 0;
+        for (step, window) in windows.iter().enumerate() {
             self.context.check()?;
             let policy = self.policy(&trainer);
             let sampled = self.sample_window(&policy, window, step, &patterns, &reasons)?;
@@ -173,7 +163,7 @@ impl Corrector<'_> {
                     rewards: one.rewards.clone(),
                 })
                 .collect();
-            let rate = learning_rate(settings.learning_rate, step, steps, 0.05);
+            let rate = learning_rate(settings.learning_rate, step, windows.len(), 0.05);
             let report = grpo_step(&mut trainer, &groups, &settings.grpo, rate);
             if let Some(rehearsal) = &mut rehearsal {
                 rehearsal.step(&mut trainer, rate)?;
@@ -187,12 +177,17 @@ impl Corrector<'_> {
             for event in &rewritten {
                 events.push(event)?;
             }
-            let done = (step * settings.window + window.len()) as u64;
+            done += window.len() as u64;
             bar.set(done, format!("reward {:.4}", report.reward));
         }
         bar.finish("");
         ensure_finite(&trainer, "correct.learning_rate")?;
-        self.save_policy(out, &self.policy(&trainer), pointer, version, lora)?;
+        write_json(
+            &out.join("policy.json"),
+            &json!({"policy_version": version}),
+        )?;
+        let policy = self.policy(&trainer);
+        save_policy(&policy, Stage::Correct, out, pointer, version, config)?;
         Ok((patterns, reasons))
     }
 
@@ -200,15 +195,6 @@ impl Corrector<'_> {
         LanguageModel {
             model: trainer.policy(),
             tokenizer: self.encoder.tokenizer.clone(),
-        }
-    }
-
-    fn peft(&self) -> PeftConfig {
-        PeftConfig {
-            r: self.context.config.llm.lora_rank,
-            lora_alpha: self.context.config.llm.lora_alpha,
-            use_rslora: false,
-            target_modules: PROJECTIONS.map(str::to_owned).to_vec(),
         }
     }
 
@@ -233,6 +219,27 @@ impl Corrector<'_> {
         order
     }
 
+    fn windows<'o>(&self, order: &'o [(usize, usize)]) -> Vec<&'o [(usize, usize)]> {
+        let item = |user: usize, position: usize| self.dataset.histories[user][position].item;
+        windows(order, self.context.config.correct.window, item)
+    }
+
+    /// The prompt for the reason of an interaction, given the user's pattern as it is known then.
+    fn reason_prompt(
+        &self,
+        policy: &LanguageModel,
+        user: usize,
+        position: usize,
+        patterns: &PatternStore,
+    ) -> Result<Vec<u32>> {
+        let past = self.timeline.past(user, position)?;
+        let known = past.pattern(patterns).map(|row| &patterns.entry(row).text);
+        let item = self.dataset.histories[user][position].item;
+        let known = known.map(String::as_str);
+        let turns = reason_turns(self.dataset, known, item, self.context.config);
+        Ok(policy.tokenizer.prompt(&turns)?)
+    }
+
     /// Samples G reasons for each interaction of a window and lets the reward model score them.
     fn sample_window(
         &self,
@@ -252,20 +259,10 @@ impl Corrector<'_> {
             rows: config.llm.rows.max(grpo.group_size),
             ..SamplingConfig::default()
         };
-        let mut prompts = Vec::with_capacity(window.len());
-        for (user, position) in window {
-            let past = self.timeline.past(*user, *position)?;
-            let pattern = past
-                .pattern(patterns)
-                .map(|row| patterns.entry(row).text.as_str());
-            let item = self.dataset.histories[*user][*position].item;
-            prompts.push(policy.tokenizer.prompt(&reason_turns(
-                self.dataset,
-                pattern,
-                item,
-                config,
-            ))?);
-        }
+        let prompts = window
+            .iter()
+            .map(|(user, position)| self.reason_prompt(policy, *user, *position, patterns))
+            .collect::<Result<Vec<_>>>()?;
         let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
         let completions = sample(&policy.model, &rows, grpo.group_size, &sampling, |_| true);
         let features = Features {
@@ -307,39 +304,50 @@ impl Corrector<'_> {
         }
         Ok(sampled)
     }
+}
 
-    fn save_policy(
-        &self,
-        out: &Path,
-        policy: &LanguageModel,
-        pointer: &LlmPointer,
-        version: u64,
-        lora: bool,
-    ) -> Result<()> {
-        write_json(
-            &out.join("policy.json"),
-            &json!({"policy_version": version}),
-        )?;
-        if lora {
-            policy.save_adapter(
-                &out.join("adapter"),
-                &self.peft(),
-                &pointer.model.display().to_string(),
-            )?;
-            let adapter = Some(PathBuf::from("correct/adapter"));
-            return LlmPointer {
-                adapter,
-                policy_version: version,
-                ..pointer.clone()
-            }
-            .write(out);
+/// Cuts the order into windows of at most `size` interactions of different users and different items (METHOD §3): of two
+/// of the same user or item, the later one is to see what became of the earlier.
+fn windows(
+    order: &[(usize, usize)],
+    size: usize,
+    item: impl Fn(usize, usize) -> u32,
+) -> Vec<&[(usize, usize)]> {
+    let (mut windows, mut start) = (Vec::new(), 0);
+    for (end, (user, position)) in order.iter().enumerate() {
+        let meets = |(other, place): &(usize, usize)| {
+            other == user || item(*other, *place) == item(*user, *position)
+        };
+        if end - start >= size.max(1) || order[start..end].iter().any(meets) {
+            windows.push(&order[start..end]);
+            start = end;
         }
-        policy.save(&out.join("model"))?;
-        LlmPointer {
-            model: "correct/model".into(),
-            adapter: None,
-            policy_version: version,
-        }
-        .write(out)
+    }
+    if start < order.len() {
+        windows.push(&order[start..]);
+    }
+    windows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_user_and_no_item_stands_twice_in_a_window_and_the_order_stays() {
+        // Users 0 and 1 took item 7; user 2 took 8 and 9.
+        let item = |user: usize, position: usize| if user < 2 { 7 } else { 8 + position as u32 };
+        let order = [(0, 0), (2, 0), (1, 0), (2, 1), (2, 0)];
+        let found = windows(&order, 4, item);
+        assert_eq!(found, [&order[0..2], &order[2..4], &order[4..5]]);
+        let found = windows(&order, 1, item);
+        assert!(found.len() == 5 && found.concat() == order);
+        assert!(windows(&[], 4, item).is_empty());
+        let apart: Vec<(usize, usize)> = (0..10).map(|user| (user, 0)).collect();
+        let lengths: Vec<usize> = windows(&apart, 4, |user, _| user as u32)
+            .iter()
+            .map(|window| window.len())
+            .collect();
+        assert_eq!(lengths, [4, 4, 2]);
     }
 }

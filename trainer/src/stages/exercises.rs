@@ -164,8 +164,8 @@ const REHEARSED: [f64; 4] = [0.0, 0.3, 0.3, 0.4];
 
 /// Patterns, reasons, look-ups and (one prompt in five) the first sentence of a thought, rehearsed after each GRPO step, as
 /// InstructGPT mixes pretraining into its reinforcement learning (PPO-ptx; Ouyang et al. 2022, arXiv 2203.02155): rewards
-/// say nothing of fluency, and a nano model has little to lose it from. Nothing rehearsed says which candidate to take: what
-/// GRPO gains there is its own. Nothing to do with a given checkpoint, which has no exercises.
+/// say nothing of fluency, and a nano model has little to lose it from. Nothing rehearsed says which candidate to take; what
+/// rehearsing alone does to the exam is in benches/LOG.md. Nothing to do with a given checkpoint, which has no exercises.
 pub(super) struct Rehearsal<'a> {
     exercises: Exercises<'a>,
     rng: ChaCha8Rng,

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use burn::tensor::Device;
+use curec_shared_model::qwen2::{PROJECTIONS, PeftConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::llm::{LanguageModel, Trainer};
 use crate::run::{RunDirectory, Stage, read_json, write_json};
 
@@ -60,4 +62,56 @@ pub(super) fn ensure_finite(trainer: &Trainer, setting: &str) -> Result<()> {
         "{skipped} of {taken} optimiser steps had a gradient that is not finite; lower {setting}"
     );
     Ok(())
+}
+
+/// The adapter that GRPO trains in this run: with a checkpoint, unless all its weights are to be trained.
+fn lora(config: &Config) -> Option<PeftConfig> {
+    (config.llm.model.is_some() && config.llm.lora_rank > 0).then(|| PeftConfig {
+        r: config.llm.lora_rank,
+        lora_alpha: config.llm.lora_alpha,
+        use_rslora: false,
+        target_modules: PROJECTIONS.map(str::to_owned).to_vec(),
+    })
+}
+
+/// Puts a fresh adapter on a model that GRPO is to train by one and that has none.
+pub(super) fn attach_lora(mut language: LanguageModel, config: &Config) -> LanguageModel {
+    if let Some(peft) = lora(config).filter(|_| !language.model.has_lora()) {
+        language.model = language.model.with_lora(
+            peft.r,
+            peft.lora_alpha,
+            peft.use_rslora,
+            &peft.target_modules,
+        );
+    }
+    language
+}
+
+/// Writes what `stage` trained, adapter or whole model, and the pointer to it.
+pub(super) fn save_policy(
+    policy: &LanguageModel,
+    stage: Stage,
+    out: &Path,
+    before: &LlmPointer,
+    policy_version: u64,
+    config: &Config,
+) -> Result<()> {
+    let folder = |name: &str| PathBuf::from(stage.name()).join(name);
+    let pointer = if let Some(peft) = lora(config) {
+        let base = before.model.display().to_string();
+        policy.save_adapter(&out.join("adapter"), &peft, &base)?;
+        LlmPointer {
+            model: before.model.clone(),
+            adapter: Some(folder("adapter")),
+            policy_version,
+        }
+    } else {
+        policy.save(&out.join("model"))?;
+        LlmPointer {
+            model: folder("model"),
+            adapter: None,
+            policy_version,
+        }
+    };
+    pointer.write(out)
 }

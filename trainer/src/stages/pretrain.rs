@@ -2,10 +2,9 @@
 
 mod exam;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
-use curec_shared_model::qwen2::{PROJECTIONS, PeftConfig};
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -13,8 +12,8 @@ use serde_json::json;
 
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
-use super::language::ensure_finite;
-use super::{Context, LlmPointer, load_language_model};
+use super::language::{attach_lora, ensure_finite, save_policy};
+use super::{Context, load_language_model};
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::grpo::{Group, StepReport, grpo_step};
@@ -52,8 +51,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     );
     let before = examine(&language, &dataset, &exam, config)?;
 
-    let lora = config.llm.model.is_some() && config.llm.lora_rank > 0;
-    let language = attach_lora(language, config, lora);
+    let language = attach_lora(language, config);
     let tokenizer = language.tokenizer.clone();
     let mut trainer = Trainer::new(language.model, &settings.trainer);
     let writer = RationaleWriter::new(&dataset.items, config.prompts.render.clone());
@@ -110,49 +108,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let answers = out.join("answers.jsonl");
     write_answers(&answers, &before, &after, &dataset, &exam, config)?;
     let version = pointer.policy_version + settings.steps as u64;
-    if lora {
-        language.save_adapter(
-            &out.join("adapter"),
-            &peft(config),
-            &pointer.model.display().to_string(),
-        )?;
-        let adapter = Some(PathBuf::from("pretrain/adapter"));
-        return LlmPointer {
-            adapter,
-            policy_version: version,
-            ..pointer
-        }
-        .write(out);
-    }
-    language.save(&out.join("model"))?;
-    LlmPointer {
-        model: "pretrain/model".into(),
-        adapter: None,
-        policy_version: version,
-    }
-    .write(out)
-}
-
-fn peft(config: &Config) -> PeftConfig {
-    PeftConfig {
-        r: config.llm.lora_rank,
-        lora_alpha: config.llm.lora_alpha,
-        use_rslora: false,
-        target_modules: PROJECTIONS.map(str::to_owned).to_vec(),
-    }
-}
-
-fn attach_lora(mut language: LanguageModel, config: &Config, lora: bool) -> LanguageModel {
-    if lora && !language.model.has_lora() {
-        let peft = peft(config);
-        language.model = language.model.with_lora(
-            peft.r,
-            peft.lora_alpha,
-            peft.use_rslora,
-            &peft.target_modules,
-        );
-    }
-    language
+    save_policy(&language, Stage::Pretrain, out, &pointer, version, config)
 }
 
 fn questions(

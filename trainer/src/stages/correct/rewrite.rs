@@ -8,7 +8,7 @@ use super::{Candidate, CorrectionEvent, Corrector, Sampled};
 use crate::grpo::group_advantages;
 use crate::llm::LanguageModel;
 use crate::reward::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
-use crate::stages::generate::{encode, pattern_turns, reason_turns, write_texts};
+use crate::stages::generate::{encode, pattern_turns, write_texts};
 
 impl Corrector<'_> {
     /// The updated LLM writes the patterns and then the reasons of a window anew; both stores move on.
@@ -50,8 +50,8 @@ impl Corrector<'_> {
         Ok(events.map(event).collect())
     }
 
-    /// Each pattern that is known at an interaction of the window is written once from the events it was written from
-    /// before. Returns, per interaction, the text before and after.
+    /// The pattern known at each interaction is written again from the events it was written from before. Returns, per
+    /// interaction, the text before and after.
     fn rewrite_patterns(
         &self,
         policy: &LanguageModel,
@@ -61,32 +61,24 @@ impl Corrector<'_> {
         patterns: &mut PatternStore,
     ) -> Result<Vec<Option<[String; 2]>>> {
         let config = self.context.config;
-        // The place of an interaction's pattern among those to be written.
-        let mut places = Vec::with_capacity(window.len());
-        let mut rows = Vec::new();
-        let mut old: Vec<PatternEntry> = Vec::new();
-        let mut prompts = Vec::new();
+        let mut old: Vec<Option<PatternEntry>> = Vec::with_capacity(window.len());
+        let mut prompts = Vec::with_capacity(window.len());
         for one in window {
             let past = self.timeline.past(one.user, one.position)?;
-            let Some(row) = past.pattern(patterns) else {
-                places.push(None);
-                continue;
-            };
-            let known = rows.iter().position(|other| *other == row);
-            places.push(Some(known.unwrap_or(rows.len())));
-            if known.is_none() {
-                let entry = patterns.entry(row).clone();
+            let known = past
+                .pattern(patterns)
+                .map(|row| patterns.entry(row).clone());
+            if let Some(entry) = &known {
                 let events = &past.history()[..entry.upto as usize];
                 let turns = pattern_turns(self.dataset, events, config);
                 prompts.push(policy.tokenizer.prompt(&turns)?);
-                rows.push(row);
-                old.push(entry);
             }
+            old.push(known);
         }
         let texts = write_texts(policy, &prompts, config, seed, |_| true)?;
         if !config.correct.freeze_texts {
             let vectors = encode(&self.encoder, texts.iter().map(String::as_str))?;
-            for ((entry, text), vector) in old.iter().zip(&texts).zip(&vectors) {
+            for ((entry, text), vector) in old.iter().flatten().zip(&texts).zip(&vectors) {
                 let entry = PatternEntry {
                     text: text.clone(),
                     policy_version: sampled_by + 1,
@@ -95,10 +87,10 @@ impl Corrector<'_> {
                 patterns.insert(&self.timeline, entry, vector)?;
             }
         }
-        let pair = |place: Option<usize>| {
-            place.map(|place| [old[place].text.clone(), texts[place].clone()])
-        };
-        Ok(places.into_iter().map(pair).collect())
+        let mut texts = texts.into_iter();
+        let pair =
+            |entry: Option<PatternEntry>| entry.and_then(|entry| Some([entry.text, texts.next()?]));
+        Ok(old.into_iter().map(pair).collect())
     }
 
     /// The reason of each interaction of the window, given the patterns as they now are. Returns the texts before and after.
@@ -112,13 +104,10 @@ impl Corrector<'_> {
         reasons: &mut ReasonStore,
     ) -> Result<Vec<[String; 2]>> {
         let config = self.context.config;
-        let mut prompts = Vec::with_capacity(window.len());
-        for one in window {
-            let past = self.timeline.past(one.user, one.position)?;
-            let known = past.pattern(patterns).map(|row| &patterns.entry(row).text);
-            let turns = reason_turns(self.dataset, known.map(String::as_str), one.item, config);
-            prompts.push(policy.tokenizer.prompt(&turns)?);
-        }
+        let prompts = window
+            .iter()
+            .map(|one| self.reason_prompt(policy, one.user, one.position, patterns))
+            .collect::<Result<Vec<_>>>()?;
         let texts = write_texts(policy, &prompts, config, seed, |_| true)?;
         let vectors = encode(&self.encoder, texts.iter().map(String::as_str))?;
         let mut pairs = Vec::with_capacity(window.len());
