@@ -1,6 +1,7 @@
 //! The whole method on a tiny world: every stage, repeated, killed, with changed futures.
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -171,6 +172,21 @@ fn explain_prints_titles_and_reasons_and_names_an_unknown_user() {
     assert_eq!(
         found["recommendations"].as_array().map(Vec::len),
         Some(3),
+        "{found}"
+    );
+    // The held-out item competes with what was not taken before, as on the page.
+    let taken: BTreeSet<u64> = users[0]["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|event| event["item"].as_u64())
+        .filter(|item| Some(*item) != users[0]["held_out"].as_u64())
+        .collect();
+    let scored = found["scored"].as_u64().unwrap();
+    assert!(!taken.is_empty());
+    assert_eq!(
+        found["held_out"]["of"].as_u64(),
+        Some(scored - taken.len() as u64),
         "{found}"
     );
     let wrong = run(&["explain", "--run", out, "--user", "nobody"]);

@@ -1,5 +1,6 @@
 //! Explained recommendations in the terminal, and score dumps for parity tests: the browser's scorer, run natively.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -30,7 +31,7 @@ pub struct Explained {
     pub history_length: usize,
     /// Titles of the newest events, newest first.
     pub recent: Vec<String>,
-    /// The held-out item: title, rank among unseen items (ties against it), score.
+    /// The held-out item: title, rank among the items not taken before (ties against it), score.
     pub held_out: Option<RankedTitle>,
     /// Items that were scored.
     pub scored: u32,
@@ -45,6 +46,8 @@ pub struct RankedTitle {
     pub title: String,
     /// 1 = best.
     pub rank: u32,
+    /// Of how many: the items not taken before.
+    pub of: u32,
     /// `ŷ`.
     pub score: f32,
 }
@@ -112,6 +115,7 @@ fn in_words(artefact: &Artefact, index: usize, scores: &UserScores, count: usize
     let item = |index: u32| &artefact.catalogue[index as usize];
     let seen: Vec<u32> = user.history.iter().map(|event| event.item).collect();
     let shown = scores.recommend(&seen, user.held_out, count);
+    let taken: BTreeSet<u32> = seen.iter().copied().collect();
     Explained {
         user: user.key.clone(),
         dataset: artefact.dataset.name.clone(),
@@ -126,6 +130,7 @@ fn in_words(artefact: &Artefact, index: usize, scores: &UserScores, count: usize
         held_out: shown.held_out.map(|held_out| RankedTitle {
             title: item(held_out.item).title.clone(),
             rank: held_out.rank,
+            of: shown.scored - taken.iter().filter(|item| **item != held_out.item).count() as u32,
             score: held_out.score,
         }),
         scored: shown.scored,
@@ -188,8 +193,8 @@ impl fmt::Display for Explained {
         if let Some(held_out) = &self.held_out {
             writeln!(
                 f,
-                "  really taken next: {} (rank {} of {} scored items, score {:.3})",
-                held_out.title, held_out.rank, self.scored, held_out.score
+                "  really taken next: {} (rank {} of {} not taken before, score {:.3})",
+                held_out.title, held_out.rank, held_out.of, held_out.score
             )?;
         }
         for item in &self.recommendations {
