@@ -144,6 +144,8 @@ pub struct PretrainConfig {
     pub learning_rate: f64,
     /// Questions about held-out users on which warm-up and aligned model are compared.
     pub evaluation_questions: usize,
+    /// Answers sampled to each of these questions.
+    pub evaluation_samples: usize,
     /// Weights of the three rule rewards.
     pub rewards: RewardWeights,
     /// Group size, temperature, loss.
@@ -159,6 +161,7 @@ impl Default for PretrainConfig {
             prompts_per_step: 16,
             learning_rate: 1e-4,
             evaluation_questions: 500,
+            evaluation_samples: 1,
             rewards: RewardWeights::default(),
             grpo: GrpoConfig::default(),
             trainer: TrainerSettings {

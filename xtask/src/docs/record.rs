@@ -29,6 +29,8 @@ pub struct RunResult {
 pub struct Alignment {
     /// Questions asked.
     pub questions: u64,
+    /// Answers sampled to each.
+    pub samples: u64,
     /// Candidates per question.
     pub candidates: u64,
     /// After warm-up.
@@ -48,6 +50,10 @@ pub struct Rates {
     pub legal: f64,
     /// The item really taken.
     pub correct: f64,
+    /// One of the candidates, by the most probable tokens.
+    pub legal_greedy: f64,
+    /// The item really taken, by the most probable tokens.
+    pub correct_greedy: f64,
 }
 
 /// A mean with its 95 % interval.

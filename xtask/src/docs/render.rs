@@ -122,18 +122,29 @@ fn alignment_line(found: &Alignment) -> String {
     let points = |share: f64| format!("{:+.1}", 100.0 * share);
     let Estimate { mean, low, high } = found.gain;
     format!(
-        "Alignment, {} questions with {} candidates about users the language model was never trained on: format {}, legal {}, \
-         correct {} (before GRPO {}; {} points [{}, {}]).",
+        "Alignment, {} questions with {} candidates about users the language model was never trained on, {} to each at \
+         temperature 1: format {}, legal {}, correct {} (before GRPO {}, {} and {}; correct {} points [{}, {}]). By \
+         the most probable tokens: legal {}, correct {}.",
         found.questions,
         found.candidates,
+        counted(found.samples, "answer"),
         percent(found.after.format),
         percent(found.after.legal),
         percent(found.after.correct),
+        percent(found.before.format),
+        percent(found.before.legal),
         percent(found.before.correct),
         points(mean),
         points(low),
         points(high),
+        percent(found.after.legal_greedy),
+        percent(found.after.correct_greedy),
     )
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// `Some CPU, 2 cores; 9 min 12 s (data 1 s, …); at most 2100 MiB of memory`.

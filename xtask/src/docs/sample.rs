@@ -6,9 +6,9 @@ pub const FILE: &str = r#"{
   "command": "cargo xtask demo",
   "machine": "Some CPU, 2 cores",
   "alignment": {
-    "questions": 200, "candidates": 5,
-    "before": {"format": 0.9, "legal": 0.8, "correct": 0.5, "correct_greedy": 0.51},
-    "after": {"format": 1.0, "legal": 0.995, "correct": 0.625, "correct_greedy": 0.65},
+    "questions": 200, "samples": 4, "candidates": 5,
+    "before": {"format": 0.9, "legal": 0.8, "correct": 0.5, "legal_greedy": 0.985, "correct_greedy": 0.51},
+    "after": {"format": 1.0, "legal": 0.995, "correct": 0.625, "legal_greedy": 1.0, "correct_greedy": 0.65},
     "gain": {"mean": 0.125, "low": 0.0625, "high": 0.1875}
   },
   "results": {
@@ -59,5 +59,5 @@ Full ranking of 80 items for 40 users (test event, items taken before are filter
 
 Paired differences in NDCG@10: full − popularity +0.1000 [+0.0500, +0.1500].
 
-Alignment, 200 questions with 5 candidates about users the language model was never trained on: format 100.0 %, legal 99.5 %, correct 62.5 % (before GRPO 50.0 %; +12.5 points [+6.2, +18.8]).
+Alignment, 200 questions with 5 candidates about users the language model was never trained on, 4 answers to each at temperature 1: format 100.0 %, legal 99.5 %, correct 62.5 % (before GRPO 90.0 %, 80.0 % and 50.0 %; correct +12.5 points [+6.2, +18.8]). By the most probable tokens: legal 100.0 %, correct 65.0 %.
 ";

@@ -10,6 +10,7 @@ use super::prompts;
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::evaluation::{Estimate, estimate, resampled_means};
+use crate::grpo::Completion;
 use crate::llm::{LanguageModel, SamplingConfig, sample};
 use crate::run::JsonLines;
 use crate::tasks::Question;
@@ -20,6 +21,8 @@ use crate::text::{Rewards, rewards};
 pub struct AlignmentReport {
     /// Questions asked.
     pub questions: usize,
+    /// Answers sampled to each.
+    pub samples: usize,
     /// Candidates per question.
     pub candidates: usize,
     /// The model before GRPO.
@@ -30,7 +33,7 @@ pub struct AlignmentReport {
     pub gain: Estimate,
 }
 
-/// Shares of answers that satisfy each rule.
+/// Shares of answers that satisfy each rule, over all samples of all questions where they are sampled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlignmentRates {
     /// Both tags, in order, nothing else.
@@ -52,9 +55,10 @@ struct Answer {
     rewards: Rewards,
 }
 
-/// What a model answers to each question: sampled at temperature 1, and by the most probable tokens.
+/// What a model answers to each question: sampled at temperature 1 (one list per question), and by the most probable
+/// tokens.
 pub(super) struct Exam {
-    sampled: Vec<Answer>,
+    sampled: Vec<Vec<Answer>>,
     greedy: Vec<Answer>,
 }
 
@@ -66,29 +70,34 @@ pub(super) fn examine(
 ) -> Result<Exam> {
     let prompts = prompts(language, dataset, asked, config)?;
     let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-    let answers = |temperature: f64| {
+    let answers = |temperature: f64, samples: usize| -> Vec<Vec<Answer>> {
         let sampling = SamplingConfig {
             max_new_tokens: config.pretrain.grpo.max_new_tokens,
             temperature,
             stop: language.tokenizer.stop_ids(),
             seed: config.seed ^ 0x65_78_61_6d,
-            rows: config.llm.rows,
+            rows: config.llm.rows.max(samples),
             ..SamplingConfig::default()
         };
-        let sampled = sample(&language.model, &rows, 1, &sampling, |_| true);
-        let judge = |(completions, question): (Option<Vec<crate::grpo::Completion>>, &Question)| {
-            let completion = completions.unwrap_or_default().into_iter().next();
-            let ids = completion.map(|one| one.ids).unwrap_or_default();
+        let sampled = sample(&language.model, &rows, samples, &sampling, |_| true);
+        let judge = |(completions, question): (Option<Vec<Completion>>, &Question)| {
             let (candidates, truth) = question.titles(dataset, &config.prompts.render);
-            let text = language.tokenizer.decode(&ids);
-            let rewards = rewards(&text, &candidates, &truth);
-            Answer { text, rewards }
+            let answer = |completion: Completion| {
+                let text = language.tokenizer.decode(&completion.ids);
+                let rewards = rewards(&text, &candidates, &truth);
+                Answer { text, rewards }
+            };
+            completions
+                .unwrap_or_default()
+                .into_iter()
+                .map(answer)
+                .collect()
         };
         sampled.into_iter().zip(asked).map(judge).collect()
     };
     Ok(Exam {
-        sampled: answers(1.0),
-        greedy: answers(0.0),
+        sampled: answers(1.0, config.pretrain.evaluation_samples),
+        greedy: answers(0.0, 1).into_iter().flatten().collect(),
     })
 }
 
@@ -117,32 +126,92 @@ pub(super) fn write_answers(
 }
 
 pub(super) fn compare(before: &Exam, after: &Exam, config: &Config) -> AlignmentReport {
-    let mean = |answers: &[Answer], part: fn(&Rewards) -> f32| {
-        let sum: f64 = answers
-            .iter()
-            .map(|one| f64::from(part(&one.rewards)))
-            .sum();
-        sum / answers.len().max(1) as f64
+    let rates = |exam: &Exam| {
+        let sampled = |part| mean(&shares(&exam.sampled, part));
+        let greedy = |part| mean_of(&exam.greedy, part);
+        AlignmentRates {
+            format: sampled(|found| found.format),
+            legal: sampled(|found| found.legal),
+            correct: sampled(|found| found.correct),
+            legal_greedy: greedy(|found| found.legal),
+            correct_greedy: greedy(|found| found.correct),
+        }
     };
-    let rates = |exam: &Exam| AlignmentRates {
-        format: mean(&exam.sampled, |found| found.format),
-        legal: mean(&exam.sampled, |found| found.legal),
-        correct: mean(&exam.sampled, |found| found.correct),
-        legal_greedy: mean(&exam.greedy, |found| found.legal),
-        correct_greedy: mean(&exam.greedy, |found| found.correct),
-    };
-    let correct = |answer: &Answer| f64::from(answer.rewards.correct);
-    let pairs = after.sampled.iter().zip(&before.sampled);
-    let gains: Vec<f64> = pairs
-        .map(|(after, before)| correct(after) - correct(before))
-        .collect();
-    let average = gains.iter().sum::<f64>() / gains.len().max(1) as f64;
+    let correct = |exam: &Exam| shares(&exam.sampled, |found| found.correct);
+    let pairs = correct(after).into_iter().zip(correct(before));
+    let gains: Vec<f64> = pairs.map(|(after, before)| after - before).collect();
     let resampled = resampled_means(std::slice::from_ref(&gains), 2000, config.seed);
     AlignmentReport {
         questions: after.sampled.len(),
+        samples: config.pretrain.evaluation_samples,
         candidates: config.prompts.candidates,
         before: rates(before),
         after: rates(after),
-        gain: estimate(average, resampled.first().map_or(&[], Vec::as_slice)),
+        gain: estimate(mean(&gains), resampled.first().map_or(&[], Vec::as_slice)),
+    }
+}
+
+/// Per question: the share of its answers that satisfy a rule.
+fn shares(sampled: &[Vec<Answer>], part: fn(&Rewards) -> f32) -> Vec<f64> {
+    sampled.iter().map(|one| mean_of(one, part)).collect()
+}
+
+fn mean_of(answers: &[Answer], part: fn(&Rewards) -> f32) -> f64 {
+    let parts: Vec<f64> = answers
+        .iter()
+        .map(|one| f64::from(part(&one.rewards)))
+        .collect();
+    mean(&parts)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(legal: f32, correct: f32) -> Answer {
+        let rewards = Rewards {
+            format: 1.0,
+            legal,
+            correct,
+        };
+        Answer {
+            text: String::new(),
+            rewards,
+        }
+    }
+
+    #[test]
+    fn rates_are_means_over_all_samples_and_the_gain_is_paired_by_question() {
+        let before = Exam {
+            sampled: vec![
+                vec![answer(1.0, 0.0), answer(0.0, 0.0)],
+                vec![answer(1.0, 1.0), answer(1.0, 0.0)],
+            ],
+            greedy: vec![answer(1.0, 0.0), answer(0.0, 0.0)],
+        };
+        let after = Exam {
+            sampled: vec![
+                vec![answer(1.0, 1.0), answer(1.0, 0.0)],
+                vec![answer(1.0, 1.0), answer(1.0, 1.0)],
+            ],
+            greedy: vec![answer(1.0, 1.0), answer(1.0, 0.0)],
+        };
+        let mut config = Config::default();
+        config.pretrain.evaluation_samples = 2;
+        let report = compare(&before, &after, &config);
+        assert_eq!((report.questions, report.samples), (2, 2));
+        assert_eq!((report.before.legal, report.before.correct), (0.75, 0.25));
+        assert_eq!((report.after.legal, report.after.correct), (1.0, 0.75));
+        assert_eq!(
+            (report.before.legal_greedy, report.after.correct_greedy),
+            (0.5, 0.5)
+        );
+        // Each question gains one half: no resampling of questions can move the mean.
+        let gain = &report.gain;
+        assert_eq!((gain.mean, gain.low, gain.high), (0.5, 0.5, 0.5));
     }
 }
