@@ -1,5 +1,7 @@
 //! Settings of a run: defaults < preset < `--config FILE` < `--set key=value` and flags.
 
+mod check;
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use burn::tensor::Device;
 use curec_shared_model::artefact::{Artefact, CatalogueItem};
 use curec_shared_model::explain::{Recommendation, UserScores};
+use curec_shared_model::reward::RewardConfig;
 use curec_shared_model::scorer::Scorer;
 use serde::Serialize;
 
@@ -25,8 +26,12 @@ pub struct Explained {
     pub user: String,
     /// Name of the data set.
     pub dataset: String,
-    /// The pattern the LLM wrote of them.
+    /// The pattern the LLM wrote of them, if the model reads patterns.
     pub pattern: Option<String>,
+    /// Whether the model was trained with patterns.
+    pub uses_patterns: bool,
+    /// Whether the model was trained with reasons.
+    pub uses_reasons: bool,
     /// Number of events before the held-out item.
     pub history_length: usize,
     /// Titles of the newest events, newest first.
@@ -80,10 +85,24 @@ pub struct WeightedText {
     pub weight: f32,
 }
 
+/// An artefact without the user that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} has no user {user:?}; it has {users} users, among them {}", artefact.display(), some.join(", "))]
+pub struct UnknownUser {
+    /// The artefact's folder.
+    pub artefact: PathBuf,
+    /// The key asked for.
+    pub user: String,
+    /// Users that the artefact has.
+    pub users: usize,
+    /// Keys of the first few.
+    pub some: Vec<String>,
+}
+
 /// Scores the whole catalogue for the user with key `user_key` and explains the `count` best unseen items.
 ///
 /// # Errors
-/// An artefact that cannot be read, an unknown user, a device that fails.
+/// An artefact that cannot be read, an unknown user ([`UnknownUser`]), a device that fails.
 pub fn explain(
     artefact_dir: &Path,
     user_key: &str,
@@ -92,17 +111,19 @@ pub fn explain(
 ) -> Result<Explained> {
     let artefact = load(artefact_dir)?;
     let Some(index) = artefact.users.iter().position(|user| user.key == user_key) else {
-        let some: Vec<&str> = artefact.users.iter().take(5).map(|u| &*u.key).collect();
-        bail!(
-            "{} has no user {user_key:?}; it has {} users, among them {}",
-            artefact_dir.display(),
-            artefact.users.len(),
-            some.join(", ")
-        );
+        let some = artefact.users.iter().take(5);
+        return Err(UnknownUser {
+            artefact: artefact_dir.to_owned(),
+            user: user_key.to_owned(),
+            users: artefact.users.len(),
+            some: some.map(|user| user.key.clone()).collect(),
+        }
+        .into());
     };
     let scorer = Scorer::new(&artefact, device)?;
     let scores = pollster::block_on(scorer.score(index as u32))?;
-    Ok(in_words(&artefact, index, &scores, count))
+    let model = artefact.reward_config()?;
+    Ok(in_words(&artefact, &model, index, &scores, count))
 }
 
 fn load(artefact_dir: &Path) -> Result<Artefact> {
@@ -110,7 +131,13 @@ fn load(artefact_dir: &Path) -> Result<Artefact> {
         .with_context(|| format!("{} is not a usable artefact", artefact_dir.display()))
 }
 
-fn in_words(artefact: &Artefact, index: usize, scores: &UserScores, count: usize) -> Explained {
+fn in_words(
+    artefact: &Artefact,
+    model: &RewardConfig,
+    index: usize,
+    scores: &UserScores,
+    count: usize,
+) -> Explained {
     let user = &artefact.users[index];
     let item = |index: u32| &artefact.catalogue[index as usize];
     let seen: Vec<u32> = user.history.iter().map(|event| event.item).collect();
@@ -119,7 +146,9 @@ fn in_words(artefact: &Artefact, index: usize, scores: &UserScores, count: usize
     Explained {
         user: user.key.clone(),
         dataset: artefact.dataset.name.clone(),
-        pattern: user.pattern.clone(),
+        pattern: user.pattern.clone().filter(|_| model.use_patterns),
+        uses_patterns: model.use_patterns,
+        uses_reasons: model.use_reasons,
         history_length: seen.len(),
         recent: seen
             .iter()
@@ -178,7 +207,13 @@ impl fmt::Display for Explained {
         writeln!(f, "User {} of {}", self.user, self.dataset)?;
         match &self.pattern {
             Some(pattern) => writeln!(f, "  pattern: {pattern}")?,
+            None if !self.uses_patterns => {
+                writeln!(f, "  this model was trained without patterns")?;
+            }
             None => writeln!(f, "  no pattern was written for this user")?,
+        }
+        if !self.uses_reasons {
+            writeln!(f, "  this model was trained without reasons")?;
         }
         if self.recent.is_empty() {
             writeln!(f, "  no history")?;
@@ -202,7 +237,7 @@ impl fmt::Display for Explained {
             if !item.attributes.is_empty() {
                 writeln!(f, "     {}", item.attributes.join(", "))?;
             }
-            if item.reasons.is_empty() {
+            if item.reasons.is_empty() && self.uses_reasons {
                 writeln!(f, "     no reason was told yet")?;
             }
             for reason in item.reasons.iter().take(SHOWN_CAUSES) {

@@ -1,15 +1,16 @@
-//! `curec data`: look at a log, or fetch a public one.
+//! `curec data`: look at a log, fetch a public one, or simulate the built-in one.
+
+mod world;
 
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::download::{self, Source};
-use crate::data::world::{self, WorldConfig};
-use crate::data::{DataConfig, Format, Log, Order, SplitKind, prepare, read, stats};
+use crate::data::{DataConfig, Format, Order, SplitKind, prepare, read, stats};
 
 /// Look at interaction logs, or fetch public ones
 #[derive(Debug, Args)]
@@ -25,27 +26,7 @@ enum DataCommand {
     /// Fetch a public data set from its publisher, after showing its terms
     Download(DownloadArgs),
     /// Simulate the built-in world: describe it, or write it as interactions.csv and items.csv
-    World(WorldArgs),
-}
-
-/// The same settings as `[world]` in a run's configuration.
-#[derive(Debug, Args)]
-struct WorldArgs {
-    /// Seed of the simulation
-    #[arg(long, value_name = "SEED", default_value_t = WorldConfig::default().seed)]
-    seed: u64,
-    /// Works in the catalogue
-    #[arg(long, value_name = "N", default_value_t = WorldConfig::default().works)]
-    works: usize,
-    /// Viewers
-    #[arg(long, value_name = "N", default_value_t = WorldConfig::default().viewers)]
-    viewers: usize,
-    /// Write interactions.csv, items.csv and causes.jsonl into this folder
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Print the table of docs/world.md; with a folder, beside the log in it
-    #[arg(long, value_name = "DIR", num_args = 0..=1)]
-    stats: Option<Option<PathBuf>>,
+    World(world::WorldArgs),
 }
 
 /// The same settings as `[data]` in a run's configuration.
@@ -106,7 +87,7 @@ pub fn run(args: DataArgs) -> anyhow::Result<()> {
     match args.command {
         DataCommand::Stats(args) => print_stats(args),
         DataCommand::Download(args) => fetch(args),
-        DataCommand::World(args) => simulate_world(args),
+        DataCommand::World(args) => world::run(args),
     }
 }
 
@@ -175,70 +156,6 @@ fn ask() -> anyhow::Result<()> {
     } else {
         bail!("the terms were not accepted: nothing was fetched");
     }
-}
-
-fn simulate_world(args: WorldArgs) -> anyhow::Result<()> {
-    let config = WorldConfig {
-        seed: args.seed,
-        works: args.works,
-        viewers: args.viewers,
-        ..WorldConfig::default()
-    };
-    let simulated = world::simulate(&config)?;
-    if let Some(folder) = &args.out {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot create {}", folder.display()))?;
-        write_world(&simulated.log, folder)?;
-        println!("wrote {}", folder.display());
-    }
-    let other = match &args.stats {
-        Some(Some(folder)) => Some(read(folder, None, &DataConfig::default().read_options())?),
-        _ => None,
-    };
-    if args.stats.is_some() || args.out.is_none() {
-        println!(
-            "{}",
-            world::report(&simulated, &other.iter().collect::<Vec<_>>())
-        );
-    }
-    Ok(())
-}
-
-/// The world as plain files that `curec run --data` (and anything else) reads.
-fn write_world(log: &Log, folder: &Path) -> anyhow::Result<()> {
-    let kinds = ["genre", "place", "mood", "year", "person"];
-    let mut items = csv::Writer::from_path(folder.join("items.csv"))?;
-    items.write_record(["item_id", "title"].iter().chain(&kinds))?;
-    for item in &log.items {
-        let value = |kind: &&str| {
-            let found = item
-                .attributes
-                .iter()
-                .find(|attribute| attribute.kind == **kind);
-            found.map_or("", |attribute| attribute.value.as_str())
-        };
-        let row = [item.key.as_str(), &item.title]
-            .into_iter()
-            .chain(kinds.iter().map(value));
-        items.write_record(row)?;
-    }
-    items.flush()?;
-    let mut rows = csv::Writer::from_path(folder.join("interactions.csv"))?;
-    rows.write_record(["user_id", "item_id", "timestamp"])?;
-    for event in &log.interactions {
-        let (user, item) = (
-            &log.users[event.user as usize].key,
-            &log.items[event.item as usize].key,
-        );
-        rows.write_record([user, item, &event.time.to_string()])?;
-    }
-    rows.flush()?;
-    let mut causes = std::io::BufWriter::new(std::fs::File::create(folder.join("causes.jsonl"))?);
-    for cause in log.causes.iter().flatten() {
-        serde_json::to_writer(&mut causes, cause)?;
-        causes.write_all(b"\n")?;
-    }
-    Ok(causes.flush()?)
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 
+use crate::data::User;
 use crate::device::{DeviceChoice, open};
-use crate::explain::{dump_scores, explain};
-use crate::run::{RunDirectory, Stage};
+use crate::explain::{UnknownUser, dump_scores, explain};
+use crate::run::{RunDirectory, Stage, read_lines};
 
 /// Arguments of `curec explain`.
 #[derive(Debug, Args)]
@@ -40,10 +41,10 @@ pub struct ExplainArgs {
 /// # Errors
 /// No artefact, an unknown user, a device that fails.
 pub fn run(args: ExplainArgs) -> Result<()> {
-    let folder = match (args.artefact, args.run) {
+    let run = args.run.as_deref().map(RunDirectory::open).transpose()?;
+    let folder = match (args.artefact, &run) {
         (Some(folder), _) => folder,
         (None, Some(run)) => {
-            let run = RunDirectory::open(&run)?;
             let folder = run.stage(Stage::Export).join("artefact");
             if !folder.is_dir() {
                 bail!(
@@ -64,11 +65,35 @@ pub fn run(args: ExplainArgs) -> Result<()> {
         return Ok(());
     }
     let user = args.user.unwrap_or_default();
-    let explained = explain(&folder, &user, args.count, &device)?;
+    let explained = explain(&folder, &user, args.count, &device).map_err(|error| {
+        let told = error.downcast_ref::<UnknownUser>();
+        let told = told.zip(run.as_ref());
+        match told.and_then(|(unknown, run)| not_exported(unknown, run)) {
+            Some(message) => anyhow!(message),
+            None => error,
+        }
+    })?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&explained)?);
     } else {
         print!("{explained}");
     }
     Ok(())
+}
+
+/// What to do about a user whom the run has and its artefact does not; nothing if the run does not have them either.
+fn not_exported(unknown: &UnknownUser, run: &RunDirectory) -> Option<String> {
+    let users: Vec<User> = read_lines(&run.stage(Stage::Data).join("users.jsonl")).ok()?;
+    let UnknownUser {
+        user, users: some, ..
+    } = unknown;
+    let left_out = *some < users.len() && users.iter().any(|one| one.key == *user);
+    left_out.then(|| {
+        let (root, all) = (run.root().display(), users.len());
+        format!(
+            "user {user:?} is in {root}, but only {some} of its {all} users were exported, among them {}; export all with \
+             `curec export --run {root} --set export.max_users={all}`",
+            unknown.some.join(", ")
+        )
+    })
 }

@@ -8,6 +8,7 @@ mod tests;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -144,11 +145,17 @@ fn generate_lines(args: &GenerateArgs, out: &mut impl Write) -> anyhow::Result<(
         device,
     } = &args.source;
     // Everything that can be wrong with the input is found before the long work begins.
-    let vocabulary = read_config(folder)?.vocab_size;
-    let mut lines = Lines::open(input, vocabulary)?;
+    let known = read_config(folder)?;
+    let mut lines = Lines::open(input, known.vocab_size)?;
     let mut tokenizer = LazyTokenizer::new(folder);
     let mut prompts = Vec::new();
     while let Some(ids) = lines.next(&mut tokenizer)? {
+        check_length(
+            ids.len(),
+            args.max_new_tokens,
+            known.max_position_embeddings,
+        )
+        .with_context(|| lines.place())?;
         prompts.push(ids);
     }
     let stop = stop_tokens(folder, &mut tokenizer)?;
@@ -183,6 +190,21 @@ fn generate_lines(args: &GenerateArgs, out: &mut impl Write) -> anyhow::Result<(
         write_line(out, &Generated { ids, text })?;
     }
     Ok(())
+}
+
+/// A model was never trained at positions past its longest sequence: what it would write there means nothing.
+fn check_length(prompt: usize, new: usize, longest: usize) -> anyhow::Result<()> {
+    if prompt.saturating_add(new) <= longest {
+        return Ok(());
+    }
+    let way_out = match longest.saturating_sub(prompt) {
+        0 => "shorten the line".to_owned(),
+        room => format!("lower --max-new-tokens to {room} or less, or shorten the line"),
+    };
+    bail!(
+        "{prompt} tokens and {new} new ones are more than the {longest} that the model can read \
+         (max_position_embeddings in config.json); {way_out}"
+    )
 }
 
 /// The tokenizer's, or those of `config.json` where there is no tokenizer.

@@ -14,7 +14,7 @@ use crate::run::Stage;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Start here:\n  curec run --preset world --out runs/world      the whole method on the built-in world, no download\n  curec explain --run runs/world --user 7        explained recommendations in the terminal\n  curec run --data FOLDER --preset small --out runs/mine    your own logs (`curec data stats FOLDER` first)"
+    after_help = "Start here:\n  curec run --preset world --out runs/world      the whole method on the built-in world, no download\n  curec explain --run runs/world --user v0007    explained recommendations in the terminal\n  curec run --data FOLDER --preset small --out runs/mine    your own logs (`curec data stats FOLDER` first)"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -67,5 +67,35 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Llm(args) => llm::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Doctor(args) => doctor::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::data::{prepare, world};
+
+    #[test]
+    fn the_interface_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_user_in_the_help_is_one_of_the_world() {
+        let help = Cli::command().get_after_help().unwrap().to_string();
+        let mut words = help.split_whitespace().skip_while(|word| *word != "--user");
+        let named = words.nth(1).unwrap();
+        let config = Config::layered(Some("world"), None, &[]).unwrap();
+        let log = world::generate(&config.world).unwrap();
+        let (data, _) = prepare(&log, &config.data.split_options(config.seed)).unwrap();
+        assert!(
+            data.users.iter().any(|user| user.key == named),
+            "no user {named} among {:?}, …",
+            &data.users[..3]
+        );
+        assert_eq!(config.export.max_users, None, "all of them are exported");
     }
 }

@@ -1,6 +1,6 @@
 //! `curec run` and the stages as subcommands: the same settings, layered, stored with the run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::config::Config;
 use crate::device::{DeviceChoice, open};
 use crate::run::{Progress, RunDirectory, Stage, on_interrupt, write_atomic, write_json};
-use crate::stages::{Context, execute};
+use crate::stages::{Context, ensure_inputs, execute};
 
 /// Settings, in layers: preset < --config < --set and the flags below.
 #[derive(Debug, Args)]
@@ -59,14 +59,19 @@ struct SettingsArgs {
     /// Where to compute
     #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
-    /// Show no progress
+    /// Show no progress, only results, warnings and errors
     #[arg(long, short)]
     quiet: bool,
 }
 
 impl SettingsArgs {
     fn given(&self) -> bool {
-        self.preset.is_some() || self.config.is_some() || !self.overrides().is_empty()
+        self.restarts() || !self.overrides().is_empty()
+    }
+
+    /// Whether the settings start from a preset or a file, not from those stored in the run directory.
+    fn restarts(&self) -> bool {
+        self.preset.is_some() || self.config.is_some()
     }
 
     /// The flags as assignments, weakest first.
@@ -114,7 +119,7 @@ impl SettingsArgs {
 pub struct RunArgs {
     #[command(flatten)]
     settings: SettingsArgs,
-    /// The run directory; an existing run goes on where it stopped
+    /// The run directory; an existing run goes on where it stopped, with its stored settings unless --preset or --config is given
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Go on with the settings stored in the run directory
@@ -140,18 +145,23 @@ pub struct StageArgs {
 /// # Errors
 /// Bad settings, bad input, a failed stage.
 pub fn run(args: RunArgs) -> Result<()> {
-    let run = RunDirectory::create(&args.out)?;
+    let run = if args.resume {
+        RunDirectory::open(&args.out)?
+    } else {
+        RunDirectory::create(&args.out)?
+    };
     let stored = run.root().join("run.toml");
     if args.resume && args.settings.given() {
         bail!(
             "--resume goes on with the stored settings; leave out --preset, --config, --set and the other settings"
         );
     }
-    let config = if args.resume || (!args.settings.given() && stored.exists()) {
-        Config::layered(None, Some(&stored), &[])?
+    let config = if args.resume || (!args.settings.restarts() && stored.exists()) {
+        layer(None, Some(&stored), &args.settings.overrides())?
     } else {
         resolve(&args.settings)?
     };
+    keep_data(&run, &config)?;
     let last = args.until.unwrap_or(Stage::Export);
     let stages: Vec<Stage> = Stage::ALL
         .into_iter()
@@ -167,11 +177,12 @@ pub fn run(args: RunArgs) -> Result<()> {
 pub fn stage(stage: Stage, args: StageArgs) -> Result<()> {
     let run = RunDirectory::open(&args.run)?;
     let stored = run.root().join("run.toml");
-    let config = if args.settings.preset.is_some() || args.settings.config.is_some() {
+    let config = if args.settings.restarts() {
         resolve(&args.settings)?
     } else {
-        Config::layered(None, Some(&stored), &args.settings.overrides())?
+        layer(None, Some(&stored), &args.settings.overrides())?
     };
+    keep_data(&run, &config)?;
     go(&run, &config, &args.settings, &[stage])
 }
 
@@ -183,7 +194,44 @@ fn resolve(settings: &SettingsArgs) -> Result<Config> {
             .is_none()
             .then_some(if real { "small" } else { "world" })
     });
-    Config::layered(preset, settings.config.as_deref(), &settings.overrides())
+    layer(preset, settings.config.as_deref(), &settings.overrides())
+}
+
+/// The layers, with paths that mean the same from every working folder.
+fn layer(preset: Option<&str>, file: Option<&Path>, sets: &[String]) -> Result<Config> {
+    let mut config = Config::layered(preset, file, sets)?;
+    let paths = [&mut config.data.path, &mut config.llm.model];
+    for path in paths.into_iter().flatten() {
+        *path = std::path::absolute(&path)?;
+    }
+    Ok(config)
+}
+
+/// A run directory belongs to one log: other data would replace all it holds.
+fn keep_data(run: &RunDirectory, config: &Config) -> Result<()> {
+    let stored = std::fs::read_to_string(run.root().join("run.toml")).unwrap_or_default();
+    // Of settings that an older version stored, only this one matters here.
+    let Ok(stored) = stored.parse::<toml::Table>() else {
+        return Ok(());
+    };
+    let stored = stored.get("data").and_then(|data| data.get("path"));
+    let stored = match stored.and_then(toml::Value::as_str) {
+        Some(path) => Some(std::path::absolute(path)?),
+        None => None,
+    };
+    if run.record(Stage::Data).is_none() || stored == config.data.path {
+        return Ok(());
+    }
+    let name = |path: &Option<PathBuf>| match path {
+        Some(path) => path.display().to_string(),
+        None => "the built-in world".to_owned(),
+    };
+    bail!(
+        "{} holds a run on {}, not on {}; choose another directory, so that nothing of it is lost",
+        run.root().display(),
+        name(&stored),
+        name(&config.data.path)
+    );
 }
 
 fn go(
@@ -192,23 +240,26 @@ fn go(
     settings: &SettingsArgs,
     stages: &[Stage],
 ) -> Result<()> {
-    config.data.validate()?;
+    config.validate()?;
     on_interrupt();
     let device = open(settings.device)?;
     let progress = Progress {
         quiet: settings.quiet,
     };
-    write_atomic(&run.root().join("run.toml"), config.to_toml()?.as_bytes())?;
-    write_json(
-        &run.root().join("run.json"),
-        &json!({"created_by": format!("curec {}", env!("CARGO_PKG_VERSION")), "seed": config.seed}),
-    )?;
     let context = Context {
         run,
         config,
         device: &device,
         progress,
     };
+    if let Some(first) = stages.first() {
+        ensure_inputs(*first, &context)?;
+    }
+    write_atomic(&run.root().join("run.toml"), config.to_toml()?.as_bytes())?;
+    write_json(
+        &run.root().join("run.json"),
+        &json!({"created_by": format!("curec {}", env!("CARGO_PKG_VERSION")), "seed": config.seed}),
+    )?;
     for stage in stages {
         context.check()?;
         execute(*stage, &context)?;

@@ -71,6 +71,14 @@ pub enum DataError {
         /// The header as it is.
         found: String,
     },
+    /// The header line has a column twice, so it is not known which one counts.
+    #[error("{}: the header has the column `{column}` twice: rename or remove one of them", file.display())]
+    RepeatedColumn {
+        /// The file.
+        file: PathBuf,
+        /// Its name.
+        column: String,
+    },
     /// A line is malformed. With `--lenient` it would be counted in `Log::skipped` instead.
     #[error("{}, line {line}: {problem}\n(--lenient counts such lines and skips them)", file.display())]
     Line {

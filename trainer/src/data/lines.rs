@@ -1,7 +1,7 @@
 //! Lines of a file that may be gzipped, with their numbers; and fields that are numbers, times or text.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
@@ -17,10 +17,28 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>, DataError> {
     let mut plain = BufReader::with_capacity(1 << 18, file);
     let start = plain.fill_buf().map_err(DataError::io(path))?;
     if start.starts_with(&[0x1f, 0x8b]) {
-        let decoder = MultiGzDecoder::new(plain);
+        let decoder = Gzip(MultiGzDecoder::new(plain));
         Ok(Box::new(BufReader::with_capacity(1 << 18, decoder)))
     } else {
         Ok(Box::new(plain))
+    }
+}
+
+/// Unpacks, and says of a broken stream what that means for the file: the decoder's own words do not.
+struct Gzip<R>(MultiGzDecoder<R>);
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into).map_err(|error| {
+            let kind = error.kind();
+            let state = match kind {
+                ErrorKind::UnexpectedEof => "cut short",
+                ErrorKind::InvalidInput | ErrorKind::InvalidData => "damaged",
+                _ => return error, // the system's own
+            };
+            let message = format!("the file is {state} ({error}): fetch it again");
+            io::Error::new(kind, message)
+        })
     }
 }
 
@@ -169,15 +187,29 @@ mod tests {
         assert_eq!(lines.next_line().unwrap(), Some((2, Ok(b"b".as_slice()))));
         assert_eq!(lines.next_line().unwrap(), None);
 
-        std::fs::write(&path, &bytes[..bytes.len() - 6]).unwrap();
-        let mut lines = Lines::open(&path).unwrap();
-        let outcome: Result<Vec<()>, DataError> = std::iter::from_fn(|| match lines.next_line() {
-            Ok(Some(_)) => Some(Ok(())),
-            Ok(None) => None,
-            Err(error) => Some(Err(error)),
-        })
-        .collect();
-        assert!(matches!(outcome, Err(DataError::Io { .. })));
+        let failure = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            let mut lines = Lines::open(&path).unwrap();
+            loop {
+                match lines.next_line() {
+                    Ok(Some(_)) => {}
+                    Ok(None) => panic!("read to the end"),
+                    Err(error) => break error.to_string(),
+                }
+            }
+        };
+        for kept in 2..bytes.len() {
+            let message = failure(&bytes[..kept]);
+            assert!(
+                message.contains("cut short") && message.contains("fetch it again"),
+                "{kept} bytes: {message}"
+            );
+        }
+        let mut damaged = bytes.clone();
+        let checksum = damaged.len() - 8;
+        damaged[checksum] ^= 1;
+        let message = failure(&damaged);
+        assert!(message.contains("the file is damaged"), "{message}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Settings of an evaluation.
 
+use curec_shared_model::reward::RewardConfig;
 use serde::{Deserialize, Serialize};
 
 use super::ranking::{SeenItems, Target};
@@ -14,6 +15,17 @@ pub enum Control {
     RandomReasons,
     /// Every user has another user's pattern.
     OtherPatterns,
+}
+
+impl Control {
+    /// Whether a model of this kind sees what the control exchanges.
+    pub fn touches(self, model: &RewardConfig) -> bool {
+        match self {
+            Control::RandomTexts => model.use_reasons || model.use_patterns,
+            Control::RandomReasons => model.use_reasons,
+            Control::OtherPatterns => model.use_patterns,
+        }
+    }
 }
 
 /// How results are measured (EVALUATION.md).

@@ -138,7 +138,8 @@ pub struct Contenders<'a> {
 
 /// Popularity, the ID-only model, the others, the full model and its controls, in this order.
 ///
-/// A control that the full model does not beat (interval of the paired NDCG@10 difference reaches 0) becomes the first warning.
+/// Controls exchange texts: those whose texts the model does not see are left out. A rival that the full model does not beat
+/// (the interval of the paired NDCG@10 difference reaches 0) becomes a warning.
 pub fn evaluate_reward_models(
     features: Features,
     contenders: Contenders,
@@ -163,6 +164,7 @@ pub fn evaluate_reward_models(
     let controls = config
         .controls
         .iter()
+        .filter(|control| control.touches(full.config()))
         .map(|&control| {
             let (name, reasons, patterns) = match control {
                 Control::RandomTexts => ("random texts", &random_reasons, &other_patterns),
@@ -192,35 +194,27 @@ pub fn evaluate_reward_models(
             .map(|(name, scorer)| (*name, scorer as &dyn Ranker)),
     );
     let mut results = evaluate(data, config, &models, stop, observer)?;
-    let names = controls.iter().map(|(name, _)| *name);
-    results.warnings = warnings(&results, names, ids_only.is_some());
+    let uses_texts = full.config().use_reasons || full.config().use_patterns;
+    let mut rivals = vec![(POPULARITY, "it ranks no better than counting who took what")];
+    if uses_texts {
+        let useless = "the texts a user and an item have do not matter to the ranking";
+        rivals.extend(controls.iter().map(|(name, _)| (*name, useless)));
+        rivals.push((IDS_ONLY, "texts do not improve the ranking"));
+    }
+    results.warnings = warnings(&results, &rivals);
     Ok(results)
 }
 
-fn warnings<'n>(
-    results: &Results,
-    controls: impl Iterator<Item = &'n str>,
-    has_ids_only: bool,
-) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for (name, what) in controls
-        .map(|name| {
-            (
-                name,
-                "the texts a user and an item have do not matter to the ranking",
-            )
-        })
-        .chain(has_ids_only.then_some((IDS_ONLY, "texts do not improve the ranking")))
-    {
-        let Some(gain) = results.difference("ndcg@10", FULL, name) else {
-            continue;
-        };
-        if gain.low <= 0.0 {
-            warnings.push(format!(
+/// One sentence for each rival, `(name, what it means)`, that the full model does not beat.
+fn warnings(results: &Results, rivals: &[(&str, &str)]) -> Vec<String> {
+    let warning = |(name, what): &(&str, &str)| {
+        let gain = results.difference("ndcg@10", FULL, name)?;
+        (gain.low <= 0.0).then(|| {
+            format!(
                 "`{FULL}` is not better than `{name}` (NDCG@10 {:+.4}, 95 % [{:+.4}, {:+.4}]): {what}",
                 gain.mean, gain.low, gain.high
-            ));
-        }
-    }
-    warnings
+            )
+        })
+    };
+    rivals.iter().filter_map(warning).collect()
 }

@@ -88,11 +88,10 @@ pub fn read_folder(folder: &Path) -> Result<Artefact, ExportError> {
         }
     }
     let Some(manifest) = files.get(MANIFEST) else {
-        return Err(ArtefactError::MissingFile {
+        return Err(ExportError::Unusable(ArtefactError::MissingFile {
             file: MANIFEST.to_owned(),
-        }
-        .into());
+        }));
     };
     let manifest = String::from_utf8_lossy(manifest).into_owned();
-    Ok(Artefact::from_files(&manifest, &files)?)
+    Artefact::from_files(&manifest, &files).map_err(ExportError::Unusable)
 }

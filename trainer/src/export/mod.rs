@@ -62,12 +62,15 @@ pub struct ExportInput<'a> {
     pub max_users: Option<usize>,
 }
 
-/// Why an export failed.
+/// Why an export failed, or could not be read back.
 #[derive(Debug, Error)]
 pub enum ExportError {
     /// The pieces do not fit each other, or a value is not finite.
     #[error("the run cannot be exported: {0}")]
     Artefact(#[from] ArtefactError),
+    /// A folder that is read back is no whole artefact.
+    #[error(transparent)]
+    Unusable(ArtefactError),
     /// The time rule was broken.
     #[error(transparent)]
     Leak(#[from] LeakError),

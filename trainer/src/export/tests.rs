@@ -111,17 +111,22 @@ struct Run {
 }
 
 fn run() -> Run {
+    run_with(|_| {})
+}
+
+fn run_with(change: impl FnOnce(&mut RewardConfig)) -> Run {
     let mut rng = ChaCha8Rng::seed_from_u64(11);
     let data = dataset(&mut rng);
     let (patterns, reasons) = stores(&data, &mut rng);
     let device = Device::flex();
     device.seed(4);
-    let config = RewardConfig {
+    let mut config = RewardConfig {
         width: 8,
         reasons: 3,
         max_history: 7,
         ..RewardConfig::new(ITEMS as usize, TEXT)
     };
+    change(&mut config);
     let model = config.init(&device).unwrap();
     Run {
         data,
@@ -291,4 +296,65 @@ fn explanations_name_titles_reasons_and_history() {
     assert_eq!(dump.users.len(), 4);
     assert_eq!(dump.users[3].user, 9);
     assert_eq!(dump.users[0].scores.len(), ITEMS as usize);
+}
+
+#[test]
+fn explanations_say_what_the_model_was_trained_without() {
+    let device = Device::flex();
+    let parent = tempfile::tempdir().unwrap();
+    let explained = |name: &str, reasons: bool, patterns: bool| {
+        let run = run_with(|config| {
+            config.use_reasons = reasons;
+            config.use_patterns = patterns;
+        });
+        let folder = parent.path().join(name);
+        write_folder(&build(&run.input(), &device).unwrap(), &folder).unwrap();
+        let explained = explain(&folder, "u5", 30, &device).unwrap();
+        assert_eq!(explained.uses_reasons, reasons);
+        assert_eq!(explained.uses_patterns, patterns);
+        explained
+    };
+    let [no_reasons, no_patterns, nothing_told, pattern] = [
+        "trained without reasons",
+        "trained without patterns",
+        "no reason was told yet",
+        "pattern of u5",
+    ];
+    let check = |text: String, there: &[&str], absent: &[&str]| {
+        for part in there {
+            assert_eq!(text.matches(part).count(), 1, "{part}: {text}");
+        }
+        for part in absent {
+            assert!(!text.contains(part), "{part}: {text}");
+        }
+    };
+    let both = explained("both", true, true).to_string();
+    check(both, &[pattern], &[no_reasons, no_patterns]);
+    let text = explained("no-reasons", false, true).to_string();
+    check(text, &[pattern, no_reasons], &[no_patterns, nothing_told]);
+    let text = explained("no-patterns", true, false).to_string();
+    check(text, &[no_patterns], &[pattern, no_reasons]);
+    let ids = explained("ids-only", false, false);
+    assert_eq!(ids.pattern, None);
+    assert!(ids.recommendations.iter().all(|one| one.reasons.is_empty()));
+    let absent = [pattern, nothing_told];
+    check(ids.to_string(), &[no_reasons, no_patterns], &absent);
+}
+
+#[test]
+fn a_damaged_folder_is_named_without_talk_of_exporting() {
+    let (run, device) = (run(), Device::flex());
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("artefact");
+    write_folder(&build(&run.input(), &device).unwrap(), &folder).unwrap();
+    let model = folder.join("model.safetensors");
+    let mut bytes = std::fs::read(&model).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&model, bytes).unwrap();
+    let error = format!("{:#}", explain(&folder, "u5", 3, &device).unwrap_err());
+    let words = "is not a usable artefact: model.safetensors does not match its SHA-256";
+    assert!(error.contains(words), "{error}");
+    std::fs::remove_file(folder.join("manifest.json")).unwrap();
+    let error = read_folder(&folder).unwrap_err().to_string();
+    assert!(error.starts_with("manifest.json is missing"), "{error}");
 }

@@ -36,7 +36,7 @@ pub fn on_interrupt() {
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Progress {
-    /// Show nothing.
+    /// No bars and no lines about the work; results and warnings are still printed.
     pub quiet: bool,
 }
 
@@ -70,11 +70,16 @@ impl Progress {
         }
     }
 
-    /// A line above the bars.
+    /// A line about the work.
     pub fn say(&self, text: &str) {
         if !self.quiet {
             eprintln!("{text}");
         }
+    }
+
+    /// A result or a warning: printed in any case.
+    pub fn tell(&self, text: &str) {
+        eprintln!("{text}");
     }
 }
 

@@ -19,6 +19,7 @@ use super::exercises::Rehearsal;
 use super::generate::{encode, reason_turns, tidy};
 use super::language::{attach_lora, ensure_finite, save_policy};
 use super::reward::{MODEL, fit, read_model};
+use super::watch::Watch;
 use super::{Context, LlmPointer, load_language_model};
 use crate::data::Dataset;
 use crate::grpo::{Completion, Group, grpo_step};
@@ -149,6 +150,7 @@ impl Corrector<'_> {
         let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
         let windows = self.windows(&order);
         let mut bar = self.context.progress.bar("correct", order.len() as u64);
+        let mut watch = Watch::new("correct");
         let mut version = pointer.policy_version;
         let mut done = 0;
         for (step, window) in windows.iter().enumerate() {
@@ -169,6 +171,7 @@ impl Corrector<'_> {
                 rehearsal.step(&mut trainer, rate)?;
             }
             metrics.push(&json!({"step": step, "learning_rate": rate, "report": report}))?;
+            watch.see(self.context.progress, &report);
             let sampled_by = version;
             version += 1;
             let policy = self.policy(&trainer);

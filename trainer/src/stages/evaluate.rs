@@ -79,11 +79,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     )?;
     drop(bar);
     let table = results.table().to_string();
-    context.progress.say(&table);
-    results
-        .warnings
-        .iter()
-        .for_each(|warning| context.progress.say(&format!("note: {warning}")));
+    context.progress.tell(&table);
     write_json(&out.join("results.json"), &results)?;
     write_atomic(&out.join("results.txt"), table.as_bytes())
 }

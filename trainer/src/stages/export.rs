@@ -24,7 +24,10 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let reasons = ReasonStore::load(&corrected, &timeline)?;
     let model = read_model(&corrected, MODEL, context.device)?;
     let results: Results = read_json(&context.run.stage(Stage::Evaluate).join("results.json"))?;
-    let settings = context.config.to_toml()?;
+    // Where data and checkpoint lie on this machine is no part of what was computed.
+    let mut settings = context.config.clone();
+    (settings.data.path, settings.llm.model) = (None, None);
+    let settings = settings.to_toml()?;
     let digest = Sha256::digest(settings.as_bytes());
     let input = ExportInput {
         data: &dataset,

@@ -208,6 +208,7 @@ impl Author<'_> {
             .progress
             .bar(&format!("write {name}"), keys.len() as u64);
         let mut entries = Vec::with_capacity(keys.len());
+        let (mut cut, mut fresh_texts) = (0, 0);
         for (number, block) in keys.chunks(BLOCK).enumerate() {
             let path = folder.join(format!("{number:05}.jsonl"));
             if path.exists() {
@@ -221,7 +222,7 @@ impl Author<'_> {
                 .collect::<Result<Vec<_>>>()?;
             let done = entries.len();
             let seed = self.context.config.seed ^ ((number as u64 + 1) << 32) ^ name.len() as u64;
-            let texts = write_texts(
+            let written = write_texts(
                 self.language,
                 &prompts,
                 self.context.config,
@@ -231,9 +232,11 @@ impl Author<'_> {
                     !interrupted()
                 },
             )?;
+            cut += written.cut;
+            fresh_texts += written.texts.len();
             let fresh: Vec<Entry> = block
                 .iter()
-                .zip(texts)
+                .zip(written.texts)
                 .map(|(key, text)| entry(*key, text))
                 .collect();
             let mut lines = Vec::new();
@@ -245,8 +248,21 @@ impl Author<'_> {
             entries.extend(fresh);
         }
         bar.finish("");
+        if cut * 20 > fresh_texts {
+            self.context.progress.tell(&format!(
+                "warning: {cut} of {fresh_texts} {name} are cut off; raise generate.max_new_tokens"
+            ));
+        }
         Ok(entries)
     }
+}
+
+/// Texts as the LLM wrote them.
+pub(super) struct Written {
+    /// One per prompt.
+    pub(super) texts: Vec<String>,
+    /// How many of them the length limit cut off.
+    pub(super) cut: usize,
 }
 
 /// One sampled text per prompt.
@@ -256,7 +272,7 @@ pub(super) fn write_texts(
     config: &Config,
     seed: u64,
     done: impl FnMut(usize) -> bool,
-) -> Result<Vec<String>> {
+) -> Result<Written> {
     let sampling = SamplingConfig {
         max_new_tokens: config.generate.max_new_tokens,
         temperature: config.generate.temperature,
@@ -268,13 +284,19 @@ pub(super) fn write_texts(
     };
     let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
     let sampled = sample(&language.model, &rows, 1, &sampling, done);
-    let text = |completions: Option<Vec<crate::grpo::Completion>>| {
+    let mut written = Written {
+        texts: Vec::with_capacity(prompts.len()),
+        cut: 0,
+    };
+    for completions in sampled {
         let completion = completions
             .and_then(|all| all.into_iter().next())
             .ok_or(Interrupted)?;
-        Ok(tidy(&language.tokenizer.decode(&completion.ids)))
-    };
-    sampled.into_iter().map(text).collect()
+        written.cut += usize::from(completion.truncated);
+        let text = language.tokenizer.decode(&completion.ids);
+        written.texts.push(tidy(&text));
+    }
+    Ok(written)
 }
 
 /// One line, no tags: what a reader sees.

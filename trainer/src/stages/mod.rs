@@ -11,6 +11,7 @@ mod language;
 mod pretrain;
 mod reward;
 mod warmup;
+mod watch;
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
@@ -59,17 +60,43 @@ fn settings(stage: Stage, config: &Config) -> Result<Value> {
     })
 }
 
-/// Runs one stage unless it is finished with these settings.
+/// Refuses a stage whose inputs are not of these settings: of all stages it reads, directly or not, each must have been
+/// run with the settings at hand and on its inputs as they are now.
 ///
 /// # Errors
-/// A stage it needs is missing, or its own error; nothing half-written becomes visible.
-pub fn execute(stage: Stage, context: &Context) -> Result<()> {
+/// A stage it needs is missing, or stale: its name and what to do.
+pub fn ensure_inputs(stage: Stage, context: &Context) -> Result<()> {
+    for before in Stage::ALL.into_iter().filter(|before| *before < stage) {
+        let fingerprint = fingerprint(before, context)?;
+        let record = context.run.record(before);
+        if record.is_some_and(|record| record.fingerprint != fingerprint) {
+            bail!(
+                "`{}` in {1} is of other settings, another version of curec or other inputs than `{2}` would now be; \
+                 `curec run --out {1}` with the settings you want brings every stage up to date",
+                before.name(),
+                context.run.root().display(),
+                stage.name()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn fingerprint(stage: Stage, context: &Context) -> Result<String> {
     let settings = settings(stage, context.config)?;
     let mut before = needs(stage).to_vec();
     if stage == Stage::Export {
         before.push(Stage::Evaluate);
     }
-    let fingerprint = context.run.fingerprint(stage, &before, &settings)?;
+    context.run.fingerprint(stage, &before, &settings)
+}
+
+/// Runs one stage unless it is finished with these settings.
+///
+/// # Errors
+/// A stage it needs is missing, or its own error; nothing half-written becomes visible.
+pub fn execute(stage: Stage, context: &Context) -> Result<()> {
+    let fingerprint = fingerprint(stage, context)?;
     let ran = context
         .run
         .execute(stage, &fingerprint, |out| match stage {

@@ -4,7 +4,7 @@ mod exam;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -13,6 +13,7 @@ use serde_json::json;
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
 use super::language::{attach_lora, ensure_finite, save_policy};
+use super::watch::Watch;
 use super::{Context, load_language_model};
 use crate::config::Config;
 use crate::data::Dataset;
@@ -36,6 +37,12 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         return pointer.write(out);
     }
     let dataset = load_dataset(context.run)?;
+    let (candidates, items) = (config.prompts.candidates, dataset.items.len());
+    ensure!(
+        candidates * 2 <= items,
+        "`prompts.candidates` is {candidates}, too many to draw from {items} items; lower it to {} or less",
+        items / 2
+    );
     let (users, held_out) = divide_users(
         dataset.users.len(),
         config.prompts.held_out_users,
@@ -59,6 +66,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
     let mut samples = JsonLines::create(&out.join("samples.jsonl"))?;
     let mut bar = context.progress.bar("GRPO", settings.steps as u64);
+    let mut watch = Watch::new("pretrain");
     for step in 0..settings.steps {
         context.check()?;
         let asked = questions(
@@ -87,7 +95,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
                 "truth": asked[0].titles(&dataset, &config.prompts.render).1, "reward": reward,
             }))?;
         }
-        warn_about_silence(context, step, &report);
+        watch.see(context.progress, &report);
         bar.set(step as u64 + 1, format!("reward {:.3}", report.reward));
     }
     bar.finish("");
@@ -224,21 +232,4 @@ fn step_metrics(
         "rewards/format": mean(|found| found.format), "rewards/legal": mean(|found| found.legal),
         "rewards/correct": mean(|found| found.correct),
     })
-}
-
-/// A reward that is always the same trains nothing, silently: say it loudly.
-fn warn_about_silence(context: &Context, step: usize, report: &StepReport) {
-    if step >= 3 {
-        return;
-    }
-    if report.frac_reward_zero_std >= 0.95 {
-        context.progress.say(
-            "warning: nearly all groups have equal rewards, so nothing is learnt; raise warmup.steps or pretrain.grpo.group_size",
-        );
-    }
-    if report.truncated > 0.3 {
-        context.progress.say(
-            "warning: over 30 % of completions are cut off; raise pretrain.grpo.max_new_tokens",
-        );
-    }
 }

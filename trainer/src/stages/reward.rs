@@ -30,6 +30,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let mut config = context.config.reward.clone();
     config.seed = context.config.seed;
     fit(context, out, features, &config, "reward model", MODEL)?;
+    config.model.use_ids = true;
     config.model.use_reasons = false;
     config.model.use_patterns = false;
     fit(context, out, features, &config, "IDs only", IDS_ONLY)

@@ -16,7 +16,8 @@ use super::{Context, LlmPointer};
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::llm::{
-    ChatTokenizer, LanguageModel, Trainer, learning_rate, nano, supervised_step, train_tokenizer,
+    ChatTokenizer, LanguageModel, Trainer, learning_rate, nano, read_config, shard_names,
+    supervised_step, train_tokenizer,
 };
 use crate::run::{JsonLines, write_json};
 use crate::text::{RationaleWriter, corpus};
@@ -25,6 +26,9 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let config = context.config;
     if let Some(model) = &config.llm.model {
         let model = std::path::absolute(model)?;
+        // A folder that cannot be loaded is better refused here than after this stage.
+        read_config(&model)?;
+        shard_names(&model)?;
         return LlmPointer {
             model,
             adapter: None,

@@ -12,12 +12,11 @@ use curec_shared_model::qwen2::Qwen2Config;
 use safetensors::tensor::Metadata;
 use serde::Serialize;
 
+use crate::config::LlmConfig;
 use crate::llm::{read_config, read_eos, shard_names};
 
 /// Bytes of a float32, in which everything is computed and trained.
 const FLOAT: u64 = 4;
-/// Rank of the LoRA estimate.
-const LORA_RANK: usize = 8;
 /// The longest header that the safetensors library accepts, in bytes.
 const LONGEST_HEADER: u64 = 100_000_000;
 
@@ -26,6 +25,9 @@ pub(super) struct InfoArgs {
     /// Hugging Face folder: config.json and *.safetensors
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
+    /// Rank of the LoRA adapters in the estimate; the default is that of `llm.lora_rank` in a run
+    #[arg(long, value_name = "N", default_value_t = LlmConfig::default().lora_rank, value_parser = rank)]
+    lora_rank: usize,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -62,14 +64,16 @@ struct Memory {
     while_loading: u64,
     /// Weights, gradients and Adam's two moments.
     full_fine_tuning: u64,
-    /// Frozen weights, and adapters of rank 8 on every projection with their gradients and moments.
-    lora_rank_8: u64,
+    /// Rank of the adapters below.
+    lora_rank: usize,
+    /// Frozen weights, and adapters of that rank on every projection with their gradients and moments.
+    lora: u64,
     /// Trainable numbers of those adapters.
-    lora_rank_8_parameters: u64,
+    lora_parameters: u64,
 }
 
 pub(super) fn print(args: &InfoArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    let info = Info::of(&args.model)?;
+    let info = Info::of(&args.model, args.lora_rank)?;
     let text = if args.json {
         serde_json::to_string_pretty(&info)? + "\n"
     } else {
@@ -79,7 +83,7 @@ pub(super) fn print(args: &InfoArgs, out: &mut impl Write) -> anyhow::Result<()>
 }
 
 impl Info {
-    fn of(folder: &Path) -> anyhow::Result<Self> {
+    fn of(folder: &Path, lora_rank: usize) -> anyhow::Result<Self> {
         let config = read_config(folder)?;
         let mut files = BTreeMap::new();
         let mut dtypes = BTreeMap::new();
@@ -108,7 +112,7 @@ impl Info {
             vocabulary: config.vocab_size,
             eos: read_eos(folder)?,
             tokenizer: folder.join("tokenizer.json").is_file(),
-            memory: Memory::of(&config, files.values().sum()),
+            memory: Memory::of(&config, files.values().sum(), lora_rank),
             config,
             files,
             dtypes,
@@ -118,21 +122,22 @@ impl Info {
 }
 
 impl Memory {
-    fn of(config: &Qwen2Config, stored: u64) -> Self {
+    fn of(config: &Qwen2Config, stored: u64, lora_rank: usize) -> Self {
         let (d, f) = (config.hidden_size, config.intermediate_size);
         let kv = config.num_key_value_heads * config.head_dim();
         let layers = config.num_hidden_layers as u64;
         let weights = config.parameters() as u64 * FLOAT;
         // A: [in, r], B: [r, out] for q, k, v, o, gate, up, down.
         let sides = (d + d) + 2 * (d + kv) + (d + d) + 2 * (d + f) + (f + d);
-        let adapters = layers * (LORA_RANK * sides) as u64;
+        let adapters = layers * (lora_rank * sides) as u64;
         Self {
             weights,
             kv_cache_per_1000_tokens: 1000 * layers * 2 * kv as u64 * FLOAT,
             while_loading: weights + stored,
             full_fine_tuning: 4 * weights,
-            lora_rank_8: weights + 4 * adapters * FLOAT,
-            lora_rank_8_parameters: adapters,
+            lora_rank,
+            lora: weights + 4 * adapters * FLOAT,
+            lora_parameters: adapters,
         }
     }
 }
@@ -198,6 +203,7 @@ impl fmt::Display for Info {
             ("stored as", list(&self.dtypes)),
         ];
         let m = &self.memory;
+        let lora = format!("LoRA rank {}", m.lora_rank);
         rows.extend([
             ("", String::new()),
             ("memory, float32", "activations not counted".to_owned()),
@@ -218,11 +224,11 @@ impl fmt::Display for Info {
                 ),
             ),
             (
-                "LoRA rank 8",
+                lora.as_str(),
                 format!(
                     "{} ({} trainable numbers, on every projection)",
-                    bytes(m.lora_rank_8),
-                    grouped(m.lora_rank_8_parameters)
+                    bytes(m.lora),
+                    grouped(m.lora_parameters)
                 ),
             ),
         ]);
@@ -261,6 +267,15 @@ fn read_header(path: &Path) -> anyhow::Result<(u64, Metadata)> {
         bail!("has {bytes} bytes, its header describes {expected}: the download may be incomplete");
     }
     Ok((bytes, header))
+}
+
+/// No adapter has a larger rank than this: one of the embedding's width is as large as the weights themselves.
+const LARGEST_RANK: usize = 65_536;
+
+fn rank(text: &str) -> Result<usize, String> {
+    let rank = text.parse().ok();
+    rank.filter(|rank| (1..=LARGEST_RANK).contains(rank))
+        .ok_or_else(|| format!("must be a whole number from 1 to {LARGEST_RANK}"))
 }
 
 /// `1234567` → `1,234,567`.

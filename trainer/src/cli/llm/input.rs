@@ -80,6 +80,11 @@ impl Lines {
         })
     }
 
+    /// File and number of the line that was read last.
+    pub(super) fn place(&self) -> String {
+        format!("{}:{}", self.name, self.number)
+    }
+
     /// Tokens of the next line that is not blank; `None` at the end.
     pub(super) fn next(
         &mut self,
@@ -87,7 +92,7 @@ impl Lines {
     ) -> anyhow::Result<Option<Vec<u32>>> {
         loop {
             self.number += 1;
-            let place = format!("{}:{}", self.name, self.number);
+            let place = self.place();
             let mut line = Vec::new();
             if self
                 .reader

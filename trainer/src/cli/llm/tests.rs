@@ -232,6 +232,36 @@ fn draws_depend_on_the_seed_and_stop_at_the_token_of_the_configuration() {
 }
 
 #[test]
+fn a_continuation_longer_than_the_model_can_read_is_refused() {
+    let Some(fixtures) = fixtures() else { return };
+    let model = fixtures.join("tied-f32"); // max_position_embeddings 512
+    let refused = |lines: &str, new: &str| {
+        let input = text_file(lines);
+        let mut words = with_model("generate", &model, None, input.path());
+        words.extend(["--greedy", "--max-new-tokens", new]);
+        let error = format!("{:#}", output(&words).unwrap_err());
+        let place = format!("{}:3: ", input.path().display());
+        assert!(error.starts_with(&place), "{error}");
+        error
+    };
+    let short = "{\"ids\": [3]}\n\n{\"ids\": [3, 4]}\n";
+    let error = refused(short, "511");
+    let words = "2 tokens and 511 new ones are more than the 512";
+    assert!(error.contains(words), "{error}");
+    assert!(error.contains("--max-new-tokens to 510"), "{error}");
+    assert!(check_length(2, usize::MAX, 512).is_err(), "no overflow");
+    let full = json!({ "ids": vec![3; 512] });
+    let error = refused(&format!("{{\"ids\": [3]}}\n\n{full}\n"), "1");
+    assert!(error.contains("shorten the line"), "{error}");
+
+    let input = text_file(short);
+    let mut words = with_model("generate", &model, None, input.path());
+    words.extend(["--greedy", "--ignore-eos", "--max-new-tokens", "510"]);
+    let found = json_lines(&output(&words).unwrap());
+    assert_eq!(found[1]["ids"].as_array().unwrap().len(), 510);
+}
+
+#[test]
 fn a_bad_line_is_named_with_file_and_number() {
     let Some(fixtures) = fixtures() else { return };
     let model = fixtures.join("tied-f32");
@@ -286,10 +316,9 @@ fn info_counts_what_the_files_hold() {
                 .collect::<Vec<_>>(),
         )
         .unwrap();
-        assert!(
-            table.contains(dtype) && table.contains("LoRA rank 8"),
-            "{table}"
-        );
+        let rank = crate::config::LlmConfig::default().lora_rank;
+        let lora = format!("LoRA rank {rank} ");
+        assert!(table.contains(dtype) && table.contains(&lora), "{table}");
     }
     let folder = fixtures.join("tied-f32");
     let words = ["info", "--json", "--model", folder.to_str().unwrap()];
@@ -299,8 +328,17 @@ fn info_counts_what_the_files_hold() {
         info["memory"]["kv_cache_per_1000_tokens"],
         1000 * 3 * 2 * 32 * 4
     );
-    // 8 · 3 · (q 128 + k 96 + v 96 + o 128 + gate 224 + up 224 + down 224).
-    assert_eq!(info["memory"]["lora_rank_8_parameters"], 8 * 3 * 1120);
+    // rank · 3 · (q 128 + k 96 + v 96 + o 128 + gate 224 + up 224 + down 224).
+    let rank = crate::config::LlmConfig::default().lora_rank;
+    assert_eq!(info["memory"]["lora_rank"], rank);
+    assert_eq!(info["memory"]["lora_parameters"], rank * 3 * 1120);
+    let asked = output(&[&words[..], &["--lora-rank", "8"]].concat()).unwrap();
+    let asked: Value = serde_json::from_str(&asked).unwrap();
+    assert_eq!(asked["memory"]["lora_parameters"], 8 * 3 * 1120);
+    for rank in ["0", "-1", "99999999999"] {
+        let words = ["llm", "info", "--model", "m", "--lora-rank", rank];
+        assert!(Command::try_parse_from(words).is_err(), "{rank}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Files with a header line and one record per line (CSV or tab-separated), columns found by name.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
@@ -21,7 +22,8 @@ pub(super) struct Row<'a> {
 }
 
 impl Table {
-    /// Opens a table. `quoted`: fields may stand in double quotes (CSV); else quotes are ordinary characters.
+    /// Opens a table. `quoted`: fields may stand in double quotes (CSV); else quotes are ordinary characters, and a
+    /// column's type follows its name (RecBole's `item_id:token`).
     pub(super) fn open(path: &Path, delimiter: u8, quoted: bool) -> Result<Self, DataError> {
         let input = lines::open(path)?;
         let mut reader = ReaderBuilder::new()
@@ -41,7 +43,7 @@ impl Table {
                 }),
             );
         }
-        let header = record
+        let header: Vec<String> = record
             .iter()
             .map(|name| {
                 String::from_utf8_lossy(name)
@@ -50,6 +52,12 @@ impl Table {
                     .to_owned()
             })
             .collect();
+        if let Some(column) = repeated(&header, quoted) {
+            return Err(DataError::RepeatedColumn {
+                file: path.to_path_buf(),
+                column,
+            });
+        }
         Ok(Self {
             path: path.to_path_buf(),
             header,
@@ -121,6 +129,20 @@ impl Table {
             }
         }
     }
+}
+
+/// The first name that stands in the header a second time, whatever its case (and its type, where names have one).
+/// Columns without a name, which spreadsheets like to append, are passed over.
+fn repeated(header: &[String], quoted: bool) -> Option<String> {
+    let mut seen = HashSet::new();
+    let names = header.iter().map(|column| match column.split_once(':') {
+        Some((name, _)) if !quoted => name,
+        _ => column,
+    });
+    names
+        .filter(|name| !name.is_empty())
+        .find(|name| !seen.insert(name.to_ascii_lowercase()))
+        .map(str::to_owned)
 }
 
 /// `Ok` with an I/O error, `Err` with what is wrong with the text.

@@ -75,7 +75,7 @@ impl Corrector<'_> {
             }
             old.push(known);
         }
-        let texts = write_texts(policy, &prompts, config, seed, |_| true)?;
+        let texts = write_texts(policy, &prompts, config, seed, |_| true)?.texts;
         if !config.correct.freeze_texts {
             let vectors = encode(&self.encoder, texts.iter().map(String::as_str))?;
             for ((entry, text), vector) in old.iter().flatten().zip(&texts).zip(&vectors) {
@@ -108,7 +108,7 @@ impl Corrector<'_> {
             .iter()
             .map(|one| self.reason_prompt(policy, one.user, one.position, patterns))
             .collect::<Result<Vec<_>>>()?;
-        let texts = write_texts(policy, &prompts, config, seed, |_| true)?;
+        let texts = write_texts(policy, &prompts, config, seed, |_| true)?.texts;
         let vectors = encode(&self.encoder, texts.iter().map(String::as_str))?;
         let mut pairs = Vec::with_capacity(window.len());
         for ((one, text), vector) in window.iter().zip(texts).zip(&vectors) {

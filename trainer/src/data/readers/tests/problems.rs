@@ -308,6 +308,52 @@ fn missing_column() {
 }
 
 #[test]
+fn repeated_column() {
+    let repeated = |files: &[(&str, &[u8])]| {
+        let dir = folder(files);
+        let lenient = lenient(dir.path());
+        assert!(
+            matches!(lenient, Err(DataError::RepeatedColumn { .. })),
+            "{lenient:?}"
+        );
+        match strict(dir.path()) {
+            Err(DataError::RepeatedColumn { file, column }) => {
+                let name = file.file_name().unwrap().to_string_lossy().into_owned();
+                (name, column)
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let log: &[u8] = b"user_id,item_id,timestamp\nu,a,1\n";
+    for (items, column) in [
+        (b"item_id,title,title\na,A,B\n".as_slice(), "title"),
+        (b"item_id,title,genre,Genre\na,A,x,y\n", "Genre"),
+    ] {
+        let found = repeated(&[("items.csv", items), ("interactions.csv", log)]);
+        assert_eq!(found, ("items.csv".to_owned(), column.to_owned()));
+    }
+    let twice: &[u8] = b"user_id,item_id,timestamp,timestamp\nu,a,1,2\n";
+    let found = repeated(&[ITEMS, ("interactions.csv", twice)]);
+    assert_eq!(
+        found,
+        ("interactions.csv".to_owned(), "timestamp".to_owned())
+    );
+    // One name with two types is one column of RecBole's twice.
+    let found = repeated(&[
+        ("a.item", b"item_id:token\tname:token\na\tA\n"),
+        (
+            "a.inter",
+            b"user_id:token\titem_id:token\ttimestamp:token\ttimestamp:float\nu\ta\t1\t2\n",
+        ),
+    ]);
+    assert_eq!(found, ("a.inter".to_owned(), "timestamp".to_owned()));
+    // Columns without a name are not one column twice.
+    let unnamed: &[u8] = b"item_id,title,,\na,A,,\n";
+    let dir = folder(&[("items.csv", unnamed), ("interactions.csv", log)]);
+    assert_eq!(titles(&strict(dir.path()).unwrap()), ["A"]);
+}
+
+#[test]
 fn not_a_folder() {
     let dir = folder(&[ITEMS]);
     for path in [dir.path().join("items.csv"), dir.path().join("nowhere")] {
@@ -423,6 +469,19 @@ fn io_a_gzip_file_that_ends_early() {
         lenient(folder(&files).path()),
     ] {
         assert!(matches!(outcome, Err(DataError::Io { .. })), "{outcome:?}");
+    }
+    let whole = gzipped(b"user_id,item_id,timestamp\nu,a,1\n");
+    let files = [ITEMS, ("interactions.csv", &whole[..whole.len() - 4])];
+    for outcome in [
+        strict(folder(&files).path()),
+        lenient(folder(&files).path()),
+    ] {
+        let message = outcome.unwrap_err().to_string();
+        assert!(
+            message.contains("interactions.csv: the file is cut short")
+                && message.contains("fetch it again"),
+            "{message}"
+        );
     }
 }
 

@@ -1,0 +1,160 @@
+//! What a run directory does with settings: it keeps those it was made with, refuses what cannot work before anything is
+//! computed, and notices what is stale.
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+
+use std::path::Path;
+
+use curec_tests::{contents, run, run_well};
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn tiny(out: &Path, more: &[&str]) -> String {
+    let mut arguments = vec![
+        "run",
+        "--preset",
+        "tiny",
+        "--device",
+        "cpu",
+        "--out",
+        text(out),
+    ];
+    arguments.extend(more);
+    run_well(&arguments)
+}
+
+fn refused(arguments: &[&str], words: &[&str]) {
+    let output = run(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "curec {arguments:?}: {said}");
+    for word in words {
+        assert!(said.contains(word), "no \"{word}\" in: {said}");
+    }
+}
+
+#[test]
+fn every_ablation_goes_through_all_stages() {
+    let folder = tempfile::tempdir().unwrap();
+    for flag in [
+        "--no-pretrain",
+        "--no-correction",
+        "--no-update",
+        "--shuffled",
+        "--no-reasons",
+        "--no-patterns",
+        "--ids-only",
+        "--text-only",
+    ] {
+        let out = folder.path().join(flag);
+        tiny(&out, &[flag]);
+        assert!(out.join("export/artefact/manifest.json").exists(), "{flag}");
+        let results = std::fs::read_to_string(out.join("evaluate/results.txt")).unwrap();
+        let sees_texts = flag != "--ids-only";
+        assert_eq!(
+            results.contains("random texts"),
+            sees_texts,
+            "{flag}: {results}"
+        );
+    }
+}
+
+#[test]
+fn flags_on_an_existing_run_are_laid_over_its_settings_and_other_data_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data, out] = ["log", "run"].map(|name| folder.path().join(name));
+    run_well(&[
+        "data",
+        "world",
+        "--works",
+        "320",
+        "--viewers",
+        "40",
+        "--out",
+        text(&data),
+    ]);
+    tiny(&out, &["--data", text(&data), "--until", "data"]);
+    let before = contents(&out.join("data"));
+    run_well(&[
+        "run",
+        "--out",
+        text(&out),
+        "--no-reasons",
+        "--until",
+        "data",
+    ]);
+    assert!(
+        contents(&out.join("data")) == before,
+        "the run's data was replaced"
+    );
+    let stored = std::fs::read_to_string(out.join("run.toml")).unwrap();
+    assert!(
+        stored.contains("use_reasons = false") && stored.contains("/log\""),
+        "{stored}"
+    );
+    for more in [&["--preset", "tiny"][..], &["--data", text(folder.path())]] {
+        let mut arguments = vec!["run", "--out", text(&out)];
+        arguments.extend(more);
+        refused(&arguments, &["holds a run on", "/log", "another directory"]);
+    }
+    assert!(contents(&out.join("data")) == before);
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_it_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    tiny(&out, &["--until", "data"]);
+    let stored = || std::fs::read(out.join("run.toml")).unwrap();
+    let before = stored();
+    let bad = ["run", "--out", text(&out), "--set", "reward.epochs=0"];
+    refused(&bad, &["`reward.epochs` is 0"]);
+    let bad = ["run", "--out", text(&out), "--set", "llm.heads=5"];
+    refused(&bad, &["`llm.heads` (5)"]);
+    let bad = ["reward", "--run", text(&out)];
+    refused(&bad, &["has no finished `warmup` stage"]);
+    assert_eq!(stored(), before);
+    let nowhere = folder.path().join("nowhere");
+    refused(
+        &["run", "--out", text(&nowhere), "--resume"],
+        &["not a run directory"],
+    );
+    assert!(!nowhere.exists());
+    let fresh = folder.path().join("fresh");
+    let bad = [
+        "run",
+        "--out",
+        text(&fresh),
+        "--model",
+        text(&nowhere),
+        "--until",
+        "warmup",
+        "--preset",
+        "tiny",
+    ];
+    refused(&bad, &["config.json"]);
+}
+
+#[test]
+fn a_single_stage_refuses_inputs_of_other_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    tiny(&out, &[]);
+    let exported = contents(&out.join("export"));
+    refused(
+        &["export", "--run", text(&out), "--seed", "99"],
+        &["`data`", "curec run --out"],
+    );
+    refused(
+        &["export", "--run", text(&out), "--text-only"],
+        &["`reward`", "curec run --out"],
+    );
+    assert!(contents(&out.join("export")) == exported);
+    run_well(&["export", "--run", text(&out), "--set", "export.max_users=3"]);
+    assert!(contents(&out.join("export")) != exported);
+    run_well(&["warmup", "--run", text(&out), "--set", "warmup.steps=3"]);
+    refused(
+        &["evaluate", "--run", text(&out)],
+        &["`pretrain`", "curec run --out"],
+    );
+}

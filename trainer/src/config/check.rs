@@ -1,0 +1,245 @@
+//! Settings that cannot work are refused before any stage runs, by name and with what to do.
+
+use anyhow::{Result, ensure};
+
+use super::Config;
+use crate::grpo::GrpoConfig;
+
+/// Tokens that a byte-level BPE cannot do without: 256 bytes and ChatML's marks.
+const SMALLEST_VOCABULARY: usize = 300;
+
+impl Config {
+    /// Checks each setting by itself and those that contradict each other; what only the data can tell is checked by the
+    /// stages.
+    ///
+    /// # Errors
+    /// The first setting that cannot work: its name, its value, and the values that do.
+    pub fn validate(&self) -> Result<()> {
+        self.data.validate()?;
+        self.validate_sizes()?;
+        self.validate_nano()?;
+        self.validate_grpo("pretrain.grpo", &self.pretrain.grpo)?;
+        self.validate_grpo("correct.grpo", &self.correct.grpo)?;
+        self.validate_reward()?;
+        let held_out = self.prompts.held_out_users;
+        ensure!(
+            (0.0..1.0).contains(&held_out),
+            "`prompts.held_out_users` is {held_out}; it must lie in [0, 1)"
+        );
+        let (temperature, top_p) = (self.generate.temperature, self.generate.top_p);
+        ensure!(
+            temperature >= 0.0,
+            "`generate.temperature` is {temperature}; it must be 0 (the most probable tokens) or more"
+        );
+        ensure!(
+            top_p > 0.0 && top_p <= 1.0,
+            "`generate.top_p` is {top_p}; it must lie above 0 and at most at 1"
+        );
+        Ok(())
+    }
+
+    fn validate_sizes(&self) -> Result<()> {
+        let sizes = [
+            ("prompts.history", self.prompts.history, 1),
+            ("prompts.candidates", self.prompts.candidates, 2),
+            ("llm.rows", self.llm.rows, 1),
+            ("warmup.answers", self.warmup.answers, 1),
+            ("warmup.questions", self.warmup.questions, 1),
+            (
+                "warmup.supervised.batch_size",
+                self.warmup.supervised.batch_size,
+                1,
+            ),
+            (
+                "pretrain.prompts_per_step",
+                self.pretrain.prompts_per_step,
+                1,
+            ),
+            (
+                "pretrain.evaluation_questions",
+                self.pretrain.evaluation_questions,
+                1,
+            ),
+            (
+                "pretrain.evaluation_samples",
+                self.pretrain.evaluation_samples,
+                1,
+            ),
+            (
+                "generate.patterns_per_user",
+                self.generate.patterns_per_user,
+                1,
+            ),
+            (
+                "generate.reasons_per_item",
+                self.generate.reasons_per_item,
+                1,
+            ),
+            ("generate.max_new_tokens", self.generate.max_new_tokens, 1),
+            ("correct.window", self.correct.window, 1),
+            ("evaluate.list_length", self.evaluate.list_length, 1),
+            (
+                "evaluate.bootstrap_samples",
+                self.evaluate.bootstrap_samples,
+                1,
+            ),
+            ("export.max_users", self.export.max_users.unwrap_or(1), 1),
+        ];
+        for (name, value, least) in sizes {
+            ensure!(
+                value >= least,
+                "`{name}` is {value}; it must be at least {least}"
+            );
+        }
+        Ok(())
+    }
+
+    fn validate_nano(&self) -> Result<()> {
+        let (llm, mix) = (&self.llm, self.warmup.mix);
+        if llm.model.is_some() {
+            return Ok(());
+        }
+        ensure!(
+            llm.vocabulary >= SMALLEST_VOCABULARY,
+            "`llm.vocabulary` is {}; it must be at least {SMALLEST_VOCABULARY}: 256 bytes, the marks of a chat, and some words",
+            llm.vocabulary
+        );
+        for (name, value) in [
+            ("hidden_size", llm.hidden_size),
+            ("intermediate_size", llm.intermediate_size),
+            ("layers", llm.layers),
+            ("heads", llm.heads),
+            ("kv_heads", llm.kv_heads),
+        ] {
+            ensure!(value > 0, "`llm.{name}` is 0; it must be at least 1");
+        }
+        ensure!(
+            llm.hidden_size.is_multiple_of(2 * llm.heads),
+            "`llm.hidden_size` ({}) must be a multiple of twice `llm.heads` ({}): rotary positions turn pairs within a head",
+            llm.hidden_size,
+            llm.heads
+        );
+        ensure!(
+            llm.heads.is_multiple_of(llm.kv_heads),
+            "`llm.heads` ({}) must be a multiple of `llm.kv_heads` ({})",
+            llm.heads,
+            llm.kv_heads
+        );
+        ensure!(
+            mix.iter().all(|part| *part >= 0.0) && mix.iter().sum::<f64>() > 0.0,
+            "`warmup.mix` is {mix:?}; no part may be negative and one must be above 0"
+        );
+        Ok(())
+    }
+
+    fn validate_grpo(&self, name: &str, grpo: &GrpoConfig) -> Result<()> {
+        ensure!(
+            grpo.group_size >= 2,
+            "`{name}.group_size` is {}; it must be at least 2: advantages compare the completions of a group",
+            grpo.group_size
+        );
+        ensure!(
+            grpo.max_new_tokens >= 1,
+            "`{name}.max_new_tokens` is 0; it must be at least 1"
+        );
+        ensure!(
+            grpo.temperature > 0.0,
+            "`{name}.temperature` is {}; it must be above 0: equal completions teach nothing",
+            grpo.temperature
+        );
+        let beta = grpo.loss.beta;
+        let adapters = self.llm.model.is_some() && self.llm.lora_rank > 0;
+        ensure!(
+            beta == 0.0 || beta > 0.0 && adapters,
+            "`{name}.loss.beta` is {beta}; without LoRA it must be 0: the reference policy is the model with its adapters off \
+             (`--model` with `llm.lora_rank` above 0), and a model without adapters would be its own reference"
+        );
+        Ok(())
+    }
+
+    fn validate_reward(&self) -> Result<()> {
+        let reward = &self.reward;
+        for (name, value) in [
+            ("epochs", reward.epochs),
+            ("batch_windows", reward.batch_windows),
+            ("negatives", reward.negatives),
+        ] {
+            ensure!(value > 0, "`reward.{name}` is 0; it must be at least 1");
+        }
+        ensure!(
+            (0.0..1.0).contains(&reward.dropout),
+            "`reward.dropout` is {}; it must lie in [0, 1)",
+            reward.dropout
+        );
+        let mut model = reward.model.clone();
+        // The data decides these two.
+        model.items = model.items.max(1);
+        model.text_width = model.text_width.max(1);
+        Ok(model.validate()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::PRESETS;
+    use super::*;
+
+    fn refusal(set: &str) -> String {
+        let config = Config::layered(Some("tiny"), None, &[set.to_owned()]).unwrap();
+        let Err(error) = config.validate() else {
+            panic!("{set} was accepted");
+        };
+        format!("{error:#}")
+    }
+
+    #[test]
+    fn presets_and_ablations_are_accepted() {
+        let with = |preset: &str, set: &[&str]| {
+            let sets: Vec<String> = set.iter().map(|set| (*set).to_owned()).collect();
+            Config::layered(Some(preset), None, &sets)
+                .unwrap()
+                .validate()
+        };
+        for preset in PRESETS {
+            with(preset, &[]).unwrap();
+            with(preset, &["reward.model.use_ids=false"]).unwrap();
+            with(preset, &["pretrain.steps=0", "correct.interactions=0"]).unwrap();
+            let checkpoint = ["llm.model=folder", "pretrain.grpo.loss.beta=0.04"];
+            with(preset, &checkpoint).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_name() {
+        for set in [
+            "prompts.history=0",
+            "prompts.candidates=1",
+            "prompts.held_out_users=1.0",
+            "llm.rows=0",
+            "llm.vocabulary=10",
+            "llm.heads=5",
+            "llm.kv_heads=3",
+            "llm.layers=0",
+            "warmup.answers=0",
+            "warmup.mix=[0.0, 0.0, 0.0, 0.0]",
+            "pretrain.prompts_per_step=0",
+            "pretrain.evaluation_questions=0",
+            "pretrain.evaluation_samples=0",
+            "pretrain.grpo.group_size=1",
+            "pretrain.grpo.temperature=0.0",
+            "pretrain.grpo.loss.beta=0.5",
+            "correct.grpo.max_new_tokens=0",
+            "correct.window=0",
+            "generate.top_p=0.0",
+            "generate.reasons_per_item=0",
+            "reward.epochs=0",
+            "reward.negatives=0",
+            "export.max_users=0",
+        ] {
+            let key = set.split('=').next().unwrap();
+            let message = refusal(set);
+            assert!(message.contains(&format!("`{key}")), "{set}: {message}");
+        }
+        assert!(refusal("reward.model.heads=3").contains("`heads` (3)"));
+    }
+}
