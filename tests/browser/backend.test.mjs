@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { freshPage, host, launch, listShown, rows, SWIFTSHADER_FLAGS } from './helper/harness.mjs';
+import { nextRanking, troubled } from './helper/trouble.mjs';
 
 const { url } = await host();
 
-/** @param {string[]} flags @param {string} query */
-async function badgeOf(flags, query) {
+/** @param {string[]} flags @param {string} query @param {string} [address] */
+async function badgeOf(flags, query, address = url) {
   const browser = await launch(flags);
   const { page, manners } = await freshPage(browser);
-  await page.goto(url + query);
+  await page.goto(address + query);
   await listShown(page);
   await page.locator('.badge summary').click();
   const badge = page.locator('.badge');
@@ -58,4 +59,33 @@ test('the badge links switch the backend and keep the viewer', async () => {
   await listShown(page);
   assert.equal(new URL(page.url()).search, '?backend=cpu');
   assert.equal(new URL(page.url()).hash, key);
+});
+
+for (const query of ['', '?backend=webgpu']) {
+  test(`a panic while WebGPU loads starts a new scorer on the CPU, which says so (${query || 'by itself'})`, async () => {
+    const server = await host(troubled({ panicsOffCpu: true }));
+    const { page, used, reason } = await badgeOf([], query, server.url);
+    assert.equal(used, 'cpu');
+    assert.match(reason, /crashed.*WebGPU/);
+    assert.ok((await page.locator('.ranking-summary').innerText()).includes(reason));
+    assert.equal(await page.locator('.notice-fault').count(), 0);
+    assert.equal(await rows(page).count(), 10);
+  });
+}
+
+test('a crash on WebGPU offers the CPU and keeps the viewer', async () => {
+  const server = await host(troubled({ saysWebGpu: true }));
+  const { page, used } = await badgeOf([], '', server.url);
+  assert.equal(used, 'webgpu');
+  await page.keyboard.press('Escape'); // the badge's panel must not lie over the chips
+  await nextRanking(page, 'panic');
+  await page.locator('.chip').nth(1).click();
+  const panel = page.locator('.notice-fault');
+  await panel.waitFor();
+  const key = new URL(page.url()).hash;
+  await panel.getByRole('link', { name: 'use the CPU' }).click();
+  await listShown(page);
+  assert.equal(new URL(page.url()).search, '?backend=cpu');
+  assert.equal(new URL(page.url()).hash, key);
+  assert.equal(await page.locator('.badge').getAttribute('data-backend'), 'cpu');
 });

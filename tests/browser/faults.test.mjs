@@ -1,7 +1,8 @@
 /** What the page says when something is missing, spoiled, unsupported or killed, and that it finds back where it can. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freshPage, host, launch, listShown, mock, rows } from './helper/harness.mjs';
+import { freshPage, host, launch, listShown, rows } from './helper/harness.mjs';
+import { nextRanking, troubled } from './helper/trouble.mjs';
 
 const browser = await launch();
 const MODEL = '/artefact/model.safetensors';
@@ -127,20 +128,48 @@ test('a killed worker: the page notices by itself and starts again with the same
   assert.equal(new URL(page.url()).hash, before);
 });
 
-test('a scoring that fails can be tried again', { skip: !mock && 'only the mock can be made to fail' }, async () => {
-  const { url } = await host();
+for (const [trouble, words] of /** @type {const} */ ([
+  ['fail', /could not be computed/],
+  ['trap', /middle of its work/],
+  ['late trap', /middle of its work/],
+  ['panic', /middle of its work/],
+  ['panic, then trap', /middle of its work/],
+])) {
+  test(`a scoring that fails can be tried again (${trouble})`, async () => {
+    const { url } = await host(troubled());
+    const { page } = await freshPage(browser);
+    await page.goto(`${url}?backend=cpu`);
+    await listShown(page);
+    const before = page.workers().at(-1);
+    await nextRanking(page, trouble);
+    await page.getByRole('button', { name: 'Surprise me' }).click();
+    const panel = page.locator('.notice-fault');
+    await panel.first().waitFor();
+    await page.waitForTimeout(500);
+    assert.equal(await panel.count(), 1, 'a panic and its trap are told once');
+    const text = await panel.innerText();
+    assert.match(text, words);
+    assert.doesNotMatch(text, /panicked|RuntimeError|unreachable/);
+    assert.equal(await panel.getByRole('link').count(), 0, 'the CPU is in use, so it is no way out');
+    await panel.getByRole('button').click();
+    await listShown(page);
+    assert.equal(page.workers().at(-1) === before, trouble === 'fail', 'a dead instance is not asked again');
+  });
+}
+
+test('after a crash another viewer cannot be had from the dead scorer, and the page says why', async () => {
+  const { url } = await host(troubled());
   const { page } = await freshPage(browser);
   await page.goto(`${url}?backend=cpu`);
   await listShown(page);
-  for (const [trouble, words] of [['fail', /could not be computed/], ['trap', /middle of its work/], ['late trap', /middle of its work/]]) {
-    await page.workers().at(-1)?.evaluate((value) => (/** @type {any} */ (globalThis).__mockTrouble = value), trouble);
-    await page.getByRole('button', { name: 'Surprise me' }).click();
-    const panel = page.locator('.notice-fault');
-    await panel.waitFor();
-    assert.match(await panel.innerText(), /** @type {RegExp} */ (words));
-    await panel.getByRole('button').click();
-    await listShown(page);
-  }
+  await nextRanking(page, 'panic');
+  await page.locator('.chip').nth(1).click();
+  const panel = page.locator('.notice-fault');
+  await panel.waitFor();
+  await page.locator('.chip').first().click();
+  await panel.filter({ hasText: 'middle of its work' }).waitFor();
+  await panel.getByRole('button', { name: 'Start the scorer again' }).click();
+  await listShown(page);
 });
 
 for (const [what, script] of [

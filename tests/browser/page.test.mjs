@@ -1,10 +1,12 @@
 /** The page as a visitor meets it, in CPU mode: list, explanations, held-out choice, permalinks, keyboard, phone, manners. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
 import { viewerName } from '../../www/js/format.js';
-import { artefactJson, freshPage, host, launch, listShown, mock, overflow, rows } from './helper/harness.mjs';
+import { artefactJson, freshPage, host, launch, listShown, overflow, rows } from './helper/harness.mjs';
+import { HOSTILE } from './mock/artefact.mjs';
 
 const browser = await launch();
 const { url } = await host();
@@ -13,12 +15,39 @@ const catalogue = await artefactJson('catalogue.json');
 const reasons = await artefactJson('reasons.json');
 const results = await artefactJson('results.json').catch(() => null);
 
-/** @param {string} hash @param {import('playwright-core').BrowserContextOptions} [options] */
-async function open(hash = '', options = {}) {
+/** @param {string} hash @param {import('playwright-core').BrowserContextOptions} [options] @param {string} [address] */
+async function open(hash = '', options = {}, address = url) {
   const fresh = await freshPage(browser, options);
-  await fresh.page.goto(`${url}?backend=cpu${hash}`);
+  await fresh.page.goto(`${address}?backend=cpu${hash}`);
   await listShown(fresh.page);
   return fresh;
+}
+
+/** Opens every drawer and returns the rows. @param {import('playwright-core').Page} page */
+async function openedRows(page) {
+  for (const toggle of await page.getByRole('button', { name: /What carried it/ }).all()) await toggle.click();
+  return rows(page).all();
+}
+
+/**
+ * A server with the manifest changed, and with other contents for some of the files it lists (their hashes follow).
+ * @param {(manifest: any) => void} change
+ * @param {Record<string, unknown>} [contents] by name, as JSON
+ */
+function hostChanged(change, contents = {}) {
+  const bodies = Object.entries(contents).map(([name, content]) => ({ name, body: Buffer.from(JSON.stringify(content)) }));
+  return host({
+    ...Object.fromEntries(bodies.map(({ name, body }) => [`/artefact/${name}`, () => ({ body })])),
+    '/artefact/manifest.json': (original) => {
+      const manifest = JSON.parse(String(original));
+      change(manifest);
+      for (const { name, body } of bodies) {
+        const file = manifest.files.find((/** @type {{name: string}} */ entry) => entry.name === name);
+        Object.assign(file, { bytes: body.length, sha256: createHash('sha256').update(body).digest('hex') });
+      }
+      return { body: Buffer.from(JSON.stringify(manifest)) };
+    },
+  });
 }
 
 const hashOf = (/** @type {number} */ user) => `#${new URLSearchParams({ user: users[user].key })}`;
@@ -64,6 +93,40 @@ test('a row opens into the reasons and the history that carried it', async () =>
   for (const title of history) assert.ok(taken.has(title), `${title} is in the history`);
   await toggle.click();
   assert.equal(await row.locator('.drawer').isVisible(), false);
+});
+
+test('reasons newer than the history are marked as such', async () => {
+  const latest = (/** @type {any} */ user) => user.history.at(-1)?.time ?? Infinity;
+  const early = users.reduce((/** @type {number} */ best, /** @type {any} */ user, /** @type {number} */ at) => (latest(user) < latest(users[best]) ? at : best), 0);
+  const { page } = await open(hashOf(early));
+  let marks = 0;
+  for (const row of await openedRows(page)) {
+    const own = reasons[Number(await row.getAttribute('data-item'))];
+    const newer = own.filter((/** @type {{time: number}} */ reason) => reason.time > latest(users[early])).length;
+    const part = row.locator('.evidence-part[data-family="reason"]');
+    assert.equal(await part.locator('.evidence-row').count(), own.length);
+    assert.equal(await part.locator('.evidence-source', { hasText: 'newer than this history' }).count(), newer);
+    if (own.length === 0) continue;
+    const note = await part.locator('.evidence-note').innerText();
+    assert.match(note, /when another viewer took this title/);
+    assert.equal(/scored at one moment after all training data/.test(note), newer > 0);
+    const first = (await part.locator('.evidence-row').first().innerText()).includes('newer than this history');
+    assert.equal((await row.locator('figure.leading-reason').innerText()).includes('newer than this history'), first);
+    marks += newer;
+  }
+  assert.ok(marks > 0, 'the viewer whose history ends first meets newer reasons');
+});
+
+test('a model that was trained without reasons and patterns says so', async () => {
+  const { url: address } = await hostChanged(({ model }) => Object.assign((model.reward ??= {}), { use_reasons: false, use_patterns: false }));
+  const { page } = await open(hashOf(0), {}, address);
+  const [row] = await openedRows(page);
+  assert.match(await page.locator('#viewer').innerText(), /This model was trained without patterns/);
+  assert.equal(await page.locator('.pattern').count(), 0);
+  assert.match((await row?.locator('p.leading-reason').innerText()) ?? '', /This model was trained without reasons/);
+  assert.match((await row?.locator('.evidence-part[data-family="reason"]').innerText()) ?? '', /This model was trained without reasons/);
+  assert.equal(await page.getByText('No reason has been written').count(), 0);
+  assert.ok(((await row?.locator('.evidence-history').count()) ?? 0) > 0, 'the history still carries the score');
 });
 
 test('history is shown newest first and opens to all of it', async () => {
@@ -145,17 +208,20 @@ test('the result table and the limits of the run are there', async (t) => {
   assert.match(await page.locator('#results').innerText(), /can be wrong/);
 });
 
-test('words of the language model render literally', async (t) => {
-  if (!mock) return t.skip('only the mock artefact carries a hostile text');
-  const { HOSTILE } = await import('./mock/artefact.mjs');
-  const { page } = await open(hashOf(0));
-  await page.getByRole('button', { name: /^Show \d+ more$/ }).click();
-  await rows(page).nth(19).waitFor();
-  for (const toggle of await page.getByRole('button', { name: /What carried it/ }).all()) await toggle.click();
+test('words of the language model render literally', async () => {
+  const { url: address } = await hostChanged(() => {}, {
+    'reasons.json': reasons.map((/** @type {object[]} */ list) => list.map((reason) => ({ ...reason, text: HOSTILE }))),
+    'users.json': users.map((/** @type {object} */ user) => ({ ...user, pattern: HOSTILE })),
+  });
+  const { page, manners } = await open(hashOf(0), {}, address);
+  await openedRows(page);
+  assert.equal(await page.locator('.pattern blockquote').textContent(), HOSTILE);
   const texts = await page.locator('.evidence blockquote').allTextContents();
-  assert.ok(texts.includes(HOSTILE), 'the hostile text was met');
-  assert.equal(await page.locator('.evidence img, .evidence b').count(), 0);
+  assert.ok(texts.length > 0, 'the list shows reasons');
+  assert.deepEqual(new Set(texts), new Set([HOSTILE]));
+  assert.equal(await page.locator('#stage img, #stage b').count(), 0);
   assert.notEqual(await page.title(), 'owned');
+  assert.deepEqual(manners.pageErrors, []);
 });
 
 describe('no horizontal overflow', () => {

@@ -63,7 +63,8 @@ struct Adapter {
     emulated: bool,
 }
 
-/// Loads the model onto the best backend that `prefer` allows; anything that goes wrong with WebGPU leads to the CPU.
+/// Loads the model onto the best backend that `prefer` allows; anything that goes wrong with WebGPU leads to the CPU. A
+/// panic, which ends this whole instance, does so too: the page (`load` in www/js/main.js) then starts a new one on the CPU.
 pub(crate) async fn load(artefact: &Artefact, prefer: Prefer) -> Result<(Model, Backend), Failure> {
     let on_cpu = |backend: Backend| -> Result<(Model, Backend), Failure> {
         Ok((Model::new(artefact, &Device::flex())?, backend))

@@ -23,11 +23,11 @@ impl Failure {
         }
     }
 
-    /// The program itself failed.
+    /// The program itself failed. The page takes it for the trap that follows, and needs a new instance.
     pub(crate) fn panic(message: &str) -> Self {
         Self {
             kind: "panic".to_owned(),
-            message: format!("the scorer crashed ({message}); reload the page"),
+            message: format!("the scorer crashed: {message}"),
             file: None,
         }
     }

@@ -53,7 +53,7 @@ const WORDINGS = {
   },
   device: {
     title: 'The graphics device was lost',
-    advice: 'It happens when a driver restarts. Start again, or force the CPU with “?backend=cpu” in the address.',
+    advice: 'It happens when a driver restarts. The scorer can start again from here.',
     action: 'Start again',
   },
   gone: {
@@ -68,7 +68,7 @@ const WORDINGS = {
   },
   crashed: {
     title: 'The scorer stopped in the middle of its work',
-    advice: 'That is a fault of this program, not of your device. It can start again from here.',
+    advice: 'That is a fault of this program, not of anything you did. It can start again from here.',
     action: 'Start the scorer again',
   },
   scoring: {
@@ -110,6 +110,12 @@ export function wording(fault) {
   const family = FAMILIES[fault.kind] ?? fault.kind;
   return WORDINGS[family] ?? /** @type {Wording} */ (WORDINGS[fault.file ? 'malformed' : 'unexpected']);
 }
+
+/** Whether the wasm instance is dead, by a panic or another trap. @param {import('./types.js').Fault} fault */
+export const isCrash = (fault) => fault.kind === 'crashed';
+
+/** Whether WebGPU, where it is in use, may be what failed. @param {import('./types.js').Fault} fault */
+export const mayBeGraphics = (fault) => isCrash(fault) || fault.kind === 'device';
 
 /** @param {import('./types.js').Fault} fault */
 export const needsNewWorker = (fault) => FATAL.has(fault.kind);

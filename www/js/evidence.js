@@ -2,7 +2,7 @@
 import { cover } from './cover.js';
 import { el, withProperty } from './dom.js';
 import { date, percent, signed, viewerName } from './format.js';
-import { voice } from './pieces.js';
+import { newerTag, voice } from './pieces.js';
 
 const MOST_HISTORY = 6;
 
@@ -38,35 +38,38 @@ function weightBar(scale, weight, family) {
 
 /**
  * @param {Recommendation} row
- * @param {{catalogue: CatalogueItem[], dated: boolean, viewer: import('./types.js').ArtefactUser}} context
+ * @param {{catalogue: CatalogueItem[], dated: boolean, uses: import('./types.js').Loaded['uses'], viewer: import('./types.js').ArtefactUser}} context
  */
 export function evidence(row, context) {
   return el('div', { class: 'evidence' }, reasonsPart(row, context), historyPart(row, context));
 }
 
-/** @param {Recommendation} row @param {{dated: boolean}} context */
-function reasonsPart(row, { dated }) {
+/**
+ * @param {Recommendation} row
+ * @param {{dated: boolean, uses: import('./types.js').Loaded['uses'], viewer: import('./types.js').ArtefactUser}} context
+ */
+function reasonsPart(row, { dated, uses, viewer }) {
+  const part = (/** @type {Node[]} */ ...content) =>
+    el('section', { class: 'evidence-part', 'data-family': 'reason' }, el('h4', {}, 'Reasons the scorer attended to'), ...content);
+  if (!uses.reasons) return part(el('p', { class: 'muted' }, 'This model was trained without reasons.'));
+  if (row.reasons.length === 0) return part(el('p', { class: 'muted' }, 'No reason has been written for this title yet.'));
   const scale = scaleOf(row.reasons);
   const items = row.reasons.map((reason) => {
     const source = reason.viewer === null ? null : `written for ${viewerName(reason.viewer)}`;
     const when = dated && reason.time !== null ? date(reason.time) : null;
+    const about = [source, when, newerTag(reason, viewer)].filter(Boolean).join(', ');
     return el(
       'li',
       { class: 'evidence-row' },
       weightBar(scale, reason.weight, 'reason'),
       voice('blockquote', reason.text),
-      source || when ? el('p', { class: 'evidence-source' }, [source, when].filter(Boolean).join(', ')) : null,
+      about ? el('p', { class: 'evidence-source' }, about) : null,
     );
   });
-  return el(
-    'section',
-    { class: 'evidence-part', 'data-family': 'reason' },
-    el('h4', {}, 'Reasons the scorer attended to'),
-    el('p', { class: 'evidence-note' }, 'Each was written by the language model when an earlier viewer took this title.'),
-    items.length > 0
-      ? el('ul', { class: 'evidence-list' }, ...items)
-      : el('p', { class: 'muted' }, 'No reason has been written for this title yet.'),
-  );
+  const written = 'Each was written by the language model when another viewer took this title.';
+  const moment = 'All are scored at one moment after all training data, so some are newer than this history.';
+  const note = row.reasons.some((reason) => newerTag(reason, viewer)) ? `${written} ${moment}` : written;
+  return part(el('p', { class: 'evidence-note' }, note), el('ul', { class: 'evidence-list' }, ...items));
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The page: wires the components to the worker. Every score it shows was computed by the scorer, none by the page. */
 import { createBackendBadge } from './backend-badge.js';
 import { byId, el } from './dom.js';
-import { asFault, needsNewWorker } from './errors.js';
+import { asFault, isCrash, needsNewWorker } from './errors.js';
 import { milliseconds, viewerName } from './format.js';
 import { faultPanel, progressPanel } from './notice.js';
 import { backendChoice, putViewerInAddress, viewerInAddress } from './permalink.js';
@@ -50,11 +50,8 @@ async function start() {
   app = null;
   badge.clear();
   for (const part of [picker, stage, results]) part.hidden = true;
-  progress = progressPanel();
-  notice.replaceChildren(progress.element);
-  announcer.textContent = 'Getting ready.';
   try {
-    const loaded = await client.start({ artefact: './artefact/', backend: backendChoice() });
+    const loaded = await load();
     notice.replaceChildren();
     app = build(loaded);
     setState('ready');
@@ -65,6 +62,32 @@ async function start() {
     setState('failed');
     notice.replaceChildren(faultPanel(fault, start));
   }
+}
+
+/**
+ * Loads on the backend that the address asks for. A panic ends the wasm instance, so the scorer itself can no longer turn to
+ * the CPU where loading on WebGPU makes it panic: a new worker does that.
+ * @returns {Promise<Loaded>}
+ */
+async function load() {
+  const backend = backendChoice();
+  try {
+    return await loadOn(backend, 'Getting ready.');
+  } catch (thrown) {
+    const fault = asFault(thrown);
+    if (backend === 'cpu' || !isCrash(fault)) throw fault;
+  }
+  const loaded = await loadOn('cpu', 'The scorer stopped while it was starting. It starts again on the CPU.');
+  const reason = 'The CPU is used because the scorer crashed when it was started with WebGPU allowed.';
+  return { ...loaded, backend: { ...loaded.backend, reason } };
+}
+
+/** @param {import('./types.js').BackendChoice} backend @param {string} announcement */
+function loadOn(backend, announcement) {
+  progress = progressPanel();
+  notice.replaceChildren(progress.element);
+  announcer.textContent = announcement;
+  return client.start({ artefact: './artefact/', backend });
 }
 
 /** @param {Loaded} loaded @returns {App} */

@@ -1,7 +1,8 @@
 /** The two things that can stand in place of content: progress while it is prepared, and a fault with its way out. */
 import { button, el } from './dom.js';
-import { wording } from './errors.js';
+import { mayBeGraphics, wording } from './errors.js';
 import { bytes } from './format.js';
+import { backendAddress } from './permalink.js';
 
 /** @typedef {import('./types.js').Phase} Phase */
 
@@ -47,8 +48,9 @@ export function progressPanel() {
  * A panel that says what went wrong, in words for a visitor, with a button where trying again can help.
  * @param {import('./types.js').Fault} fault
  * @param {() => void} onRetry
+ * @param {import('./types.js').Backend} [backend] the one in use when it happened
  */
-export function faultPanel(fault, onRetry) {
+export function faultPanel(fault, onRetry, backend) {
   const { title, advice, action } = wording(fault);
   return el(
     'div',
@@ -56,6 +58,7 @@ export function faultPanel(fault, onRetry) {
     el('h2', {}, title),
     el('p', {}, advice),
     el('p', { class: 'notice-detail' }, fault.message),
+    backend?.used === 'webgpu' && mayBeGraphics(fault) ? el('p', {}, 'It was computing on WebGPU. Should that go wrong again, ', el('a', { href: backendAddress('cpu') }, 'use the CPU'), '.') : null,
     action ? button({ class: 'button button-strong' }, onRetry, action) : null,
   );
 }

@@ -12,6 +12,17 @@ export function voice(tag, text) {
 }
 
 /**
+ * What to add to a reason that is newer than all that is known of the viewer: everything is scored at one moment after all
+ * training data, so a title's reasons may come from a later time than this viewer's history.
+ * @param {import('./types.js').Reason} reason
+ * @param {import('./types.js').ArtefactUser} viewer
+ */
+export function newerTag({ time }, { history }) {
+  const latest = history.at(-1);
+  return latest !== undefined && time !== null && time > latest.time ? 'newer than this history' : null;
+}
+
+/**
  * The line of attributes under a title.
  * @param {import('./types.js').CatalogueItem} item
  * @param {number} limit

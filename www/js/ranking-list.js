@@ -12,10 +12,10 @@ const MOST = 100;
 
 /**
  * @param {HTMLElement} root
- * @param {Pick<import('./types.js').Loaded, 'catalogue'|'dated'|'backend'>} data
+ * @param {Pick<import('./types.js').Loaded, 'catalogue'|'dated'|'uses'|'backend'>} data
  * @param {(count: number) => void} onMore asked to show this many
  */
-export function createRankingList(root, { catalogue, dated, backend }, onMore) {
+export function createRankingList(root, { catalogue, dated, uses, backend }, onMore) {
   const summary = el('p', { class: 'ranking-summary' });
   const truth = el('div', {});
   const list = el('ol', { class: 'recommendations' });
@@ -56,7 +56,7 @@ export function createRankingList(root, { catalogue, dated, backend }, onMore) {
     append(ranking, viewer) {
       root.setAttribute('aria-busy', 'false');
       const { scored, recommendations } = ranking;
-      const context = { catalogue, dated, viewer, heldOut: ranking.held_out?.item ?? null };
+      const context = { catalogue, dated, uses, viewer, heldOut: ranking.held_out?.item ?? null };
       const fresh = recommendations.slice(list.childElementCount).map((row) => recommendationRow(row, context));
       list.append(...fresh);
       const shown = list.childElementCount;
@@ -73,7 +73,7 @@ export function createRankingList(root, { catalogue, dated, backend }, onMore) {
     /** @param {import('./types.js').Fault} fault @param {() => void} onRetry */
     fail(fault, onRetry) {
       root.setAttribute('aria-busy', 'false');
-      root.replaceChildren(heading, faultPanel(fault, onRetry));
+      root.replaceChildren(heading, faultPanel(fault, onRetry, backend));
       root.scrollIntoView({ block: 'nearest' });
     },
 
@@ -82,7 +82,7 @@ export function createRankingList(root, { catalogue, dated, backend }, onMore) {
      * @param {import('./types.js').Fault} fault @param {() => void} onRetry
      */
     warn(fault, onRetry) {
-      const panel = faultPanel(fault, onRetry);
+      const panel = faultPanel(fault, onRetry, backend);
       panel.classList.add('notice-sticky');
       root.prepend(panel);
     },

@@ -3,7 +3,7 @@ import { cover } from './cover.js';
 import { button, el } from './dom.js';
 import { evidence } from './evidence.js';
 import { plural, score, viewerName } from './format.js';
-import { attributeLine, voice } from './pieces.js';
+import { attributeLine, newerTag, voice } from './pieces.js';
 
 /** @typedef {import('./types.js').Recommendation} Recommendation */
 
@@ -12,6 +12,7 @@ import { attributeLine, voice } from './pieces.js';
  * @param {object} context
  * @param {import('./types.js').CatalogueItem[]} context.catalogue
  * @param {boolean} context.dated
+ * @param {import('./types.js').Loaded['uses']} context.uses
  * @param {import('./types.js').ArtefactUser} context.viewer
  * @param {number|null} context.heldOut index of the item really taken next
  */
@@ -48,7 +49,7 @@ export function recommendationRow(row, context) {
     el(
       'div',
       { class: 'recommendation-body' },
-      leadingReason(row),
+      leadingReason(row, context),
       leaningOn(row, context.catalogue),
       el(
         'div',
@@ -73,16 +74,20 @@ function leaningOn(row, catalogue) {
   return el('p', { class: 'leaning' }, 'Leans most on ', first, ...(second ? [' and ', second] : []), ' in this history.');
 }
 
-/** @param {Recommendation} row */
-function leadingReason(row) {
+/** @param {Recommendation} row @param {{uses: import('./types.js').Loaded['uses'], viewer: import('./types.js').ArtefactUser}} context */
+function leadingReason(row, { uses, viewer }) {
+  if (!uses.reasons) {
+    return el('p', { class: 'muted leading-reason' }, 'This model was trained without reasons; the score rests on the history.');
+  }
   const [leading] = row.reasons;
   if (!leading) {
     return el('p', { class: 'muted leading-reason' }, 'No reason has been written for this title yet; the score rests on the history.');
   }
+  const about = [leading.viewer === null ? null : `written for ${viewerName(leading.viewer)}`, newerTag(leading, viewer)].filter(Boolean);
   return el(
     'figure',
     { class: 'leading-reason' },
     voice('blockquote', leading.text),
-    leading.viewer === null ? null : el('figcaption', {}, `the leading reason, written for ${viewerName(leading.viewer)}`),
+    about.length > 0 ? el('figcaption', {}, ['the leading reason', ...about].join(', ')) : null,
   );
 }

@@ -1,7 +1,11 @@
 /** The page's side of the worker: start it, ask it, notice when it is gone. */
+import { isCrash } from './errors.js';
 
 /** @typedef {import('./types.js').Fault} Fault */
 /** @typedef {import('./types.js').Answers} Answers */
+
+/** @type {Fault} */
+const NOT_RUNNING = { kind: 'gone', message: 'The scorer is not running.' };
 
 let serial = 0;
 
@@ -14,6 +18,8 @@ export class ScorerClient {
   #waiting = new Map();
   #lastId = 0;
   #alive = false;
+  /** Why there is no worker. @type {Fault} */
+  #end = NOT_RUNNING;
   #onProgress;
   #onDeath;
 
@@ -55,7 +61,7 @@ export class ScorerClient {
    */
   ask(type, payload) {
     const worker = this.#worker;
-    if (!worker) return Promise.reject({ kind: 'gone', message: 'The scorer is not running.' });
+    if (!worker) return Promise.reject(this.#end);
     const id = (this.#lastId += 1);
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
@@ -69,6 +75,7 @@ export class ScorerClient {
     this.#watch = null;
     this.#worker?.terminate();
     this.#worker = null;
+    this.#end = NOT_RUNNING;
     this.#rejectAll({ kind: 'superseded', message: 'The scorer was started again.' });
   }
 
@@ -83,6 +90,8 @@ export class ScorerClient {
       }
       return;
     }
+    // With the wasm instance the worker is of no more use. Ended now, it cannot report the same trap a second time, as an error.
+    if (!message.ok && isCrash(message.error)) return this.#died(worker, message.error);
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
     if (message.ok) waiting?.resolve(message.value);
@@ -109,6 +118,7 @@ export class ScorerClient {
     if (worker !== this.#worker) return;
     worker.terminate();
     this.#worker = null;
+    this.#end = fault;
     const told = this.#waiting.size > 0;
     this.#rejectAll(fault);
     if (!told) this.#onDeath(fault);

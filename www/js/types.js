@@ -31,6 +31,7 @@
  * @property {{name: string, users: number, items: number, interactions: number, split: string}} dataset
  * @property {{seed: number, hash: string, config_hash: string}} run
  * @property {ArtefactFile[]} files
+ * @property {{reward?: {use_reasons?: boolean, use_patterns?: boolean}}} model configuration of the ranking model; what else it holds is the scorer's
  *
  * @typedef {number | {value: number, low?: number, high?: number}} Metric
  * @typedef {{name: string, description?: string, metrics: Record<string, Metric>}} ModelResult
@@ -77,6 +78,7 @@
  * @property {CatalogueItem[]} catalogue
  * @property {ViewerEntry[]} viewers
  * @property {number[]} featured indices of viewers worth meeting first
+ * @property {{reasons: boolean, patterns: boolean}} uses which of the texts the ranking model was trained with; the others travel along unused
  * @property {boolean} dated whether times are calendar times (seconds since 1970) or a mere order
  * @property {Results|null} results
  *

@@ -8,9 +8,9 @@ const FIRST_SHOWN = 6;
 
 /**
  * @param {HTMLElement} root
- * @param {Pick<import('./types.js').Loaded, 'catalogue'|'dated'>} data
+ * @param {Pick<import('./types.js').Loaded, 'catalogue'|'dated'|'uses'>} data
  */
-export function createViewerCard(root, { catalogue, dated }) {
+export function createViewerCard(root, { catalogue, dated, uses }) {
   return {
     /** @param {import('./types.js').ArtefactUser} viewer @param {string[]} tastes */
     show(viewer, tastes) {
@@ -21,15 +21,16 @@ export function createViewerCard(root, { catalogue, dated }) {
           el('h2', { id: 'viewer-heading', dir: 'auto' }, viewerName(viewer.key)),
           tastes.length > 0 ? el('p', { class: 'viewer-tastes', dir: 'auto' }, capitalised(tastes.join(' and '))) : null,
         ),
-        patternFigure(viewer.pattern),
+        patternFigure(viewer.pattern, uses.patterns),
         historyPart(viewer, catalogue, dated),
       );
     },
   };
 }
 
-/** @param {string|null} pattern */
-function patternFigure(pattern) {
+/** @param {string|null} pattern @param {boolean} used */
+function patternFigure(pattern, used) {
+  if (!used) return el('p', { class: 'muted' }, 'This model was trained without patterns.');
   if (!pattern) return el('p', { class: 'muted' }, 'The language model has written no pattern for this viewer.');
   return el(
     'figure',

@@ -79,7 +79,8 @@ export class Artefact {
     const dated = first >= CALENDAR.from && first <= CALENDAR.to;
     const featured = featuredViewers(this.users, labels, 6);
     const { manifest, catalogue, results } = this;
-    return { manifest, catalogue, viewers, featured, dated, results };
+    const { use_reasons: reasons = true, use_patterns: patterns = true } = manifest.model?.reward ?? {};
+    return { manifest, catalogue, viewers, featured, uses: { reasons, patterns }, dated, results };
   }
 
   /** @param {number} index @returns {ArtefactUser} */

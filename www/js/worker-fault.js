@@ -1,5 +1,8 @@
 /** Turns whatever was thrown inside the worker into one fault: a kind to branch on, a sentence, the file if there is one. */
 
+/** After this only a new worker helps: the memory of the wasm instance can no longer be trusted. @type {import('./types.js').Fault} */
+const CRASHED = { kind: 'crashed', message: 'The scorer stopped in the middle of its work.' };
+
 /**
  * @param {unknown} thrown
  * @returns {import('./types.js').Fault}
@@ -8,10 +11,12 @@ export function toFault(thrown) {
   if (thrown instanceof WebAssembly.RuntimeError) {
     // A trap: details are for the console, not for the visitor.
     console.error(thrown);
-    return { kind: 'crashed', message: 'The scorer stopped in the middle of its work.' };
+    return CRASHED;
   }
   if (typeof thrown === 'object' && thrown !== null) {
     const { kind, message, file } = /** @type {Record<string, unknown>} */ (thrown);
+    // The scorer's own word for a trap, said just before it (web/src/promise.rs); the details stand on the console already.
+    if (kind === 'panic') return CRASHED;
     if (typeof kind === 'string' && typeof message === 'string') {
       return typeof file === 'string' ? { kind, message, file } : { kind, message };
     }

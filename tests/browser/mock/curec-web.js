@@ -65,18 +65,6 @@ export class Scorer {
 
   async recommend(user, count) {
     const began = performance.now();
-    // The tests' way of making one scoring fail, or trap as wasm does.
-    const trouble = globalThis.__mockTrouble;
-    delete globalThis.__mockTrouble;
-    if (trouble === 'fail') throw { kind: 'score-not-finite', message: 'The scores are not finite.' };
-    if (trouble === 'trap') throw new WebAssembly.RuntimeError('unreachable');
-    if (trouble === 'late trap') {
-      // What a panic in an async wasm function looks like: an error out of nowhere, and a promise that never settles.
-      setTimeout(() => {
-        throw new WebAssembly.RuntimeError('unreachable');
-      });
-      return new Promise(() => {});
-    }
     const person = this.#users[user];
     const scores = mockScores(this.#catalogue, person);
     const seen = new Set(person.history.map((event) => event.item));

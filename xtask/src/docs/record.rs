@@ -29,7 +29,8 @@ pub struct RunResult {
 pub struct Alignment {
     /// Questions asked.
     pub questions: u64,
-    /// Answers sampled to each.
+    /// Answers sampled to each; runs from before it was a setting asked for one.
+    #[serde(default = "one")]
     pub samples: u64,
     /// Candidates per question.
     pub candidates: u64,
@@ -39,6 +40,10 @@ pub struct Alignment {
     pub after: Rates,
     /// Paired difference in `correct`.
     pub gain: Estimate,
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// Shares of answers, 0 to 1.

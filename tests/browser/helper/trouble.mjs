@@ -1,0 +1,74 @@
+/** A scorer that fails when a test wants it to: the built engine, real or mock, with a few lines appended that act as it does in trouble. */
+
+/**
+ * @typedef {object} Troubles
+ * @property {boolean} [panicsOffCpu] loading panics unless the CPU is asked for
+ * @property {boolean} [saysWebGpu] names WebGPU as its backend unless the CPU is asked for, wherever it computes
+ */
+
+/**
+ * Appended to the engine, so it is written for the worker and sees nothing of this file. There `__trouble` names what the next
+ * ranking does, once.
+ * @param {any} Scorer the engine's class
+ * @param {Troubles} troubles
+ */
+function makeTrouble(Scorer, { panicsOffCpu, saysWebGpu }) {
+  const { load } = Scorer;
+  const { recommend, backend } = Scorer.prototype;
+  const trap = () => new WebAssembly.RuntimeError('unreachable');
+  const later = () =>
+    setTimeout(() => {
+      throw trap();
+    });
+  // As web/src/promise.rs does it: the hook rejects what is under way, then the trap comes out of a task that nobody awaits.
+  // The page hears of the two in either order.
+  const panic = (/** @type {boolean} */ trapsLater) =>
+    new Promise((_, reject) =>
+      queueMicrotask(() => {
+        reject({ kind: 'panic', message: 'the scorer crashed: panicked at web/src/lib.rs:1:1' });
+        if (!trapsLater) throw trap();
+        later();
+      }),
+    );
+  /** @type {Record<string, () => Promise<unknown>>} */
+  const kinds = {
+    fail: () => Promise.reject({ kind: 'score-not-finite', message: 'The scores are not finite.' }),
+    trap: () => Promise.reject(trap()),
+    'late trap': () => {
+      later();
+      return new Promise(() => {});
+    },
+    panic: () => panic(false),
+    'panic, then trap': () => panic(true),
+  };
+  let wanted = '';
+
+  Scorer.load = (/** @type {unknown} */ manifest, /** @type {unknown} */ files, /** @type {string} */ prefer) => {
+    wanted = prefer;
+    return panicsOffCpu && prefer !== 'cpu' ? panic(false) : load.call(Scorer, manifest, files, prefer);
+  };
+  Scorer.prototype.backend = function () {
+    return saysWebGpu && wanted !== 'cpu' ? { used: 'webgpu', adapter: 'none', reason: 'A test says so.' } : backend.call(this);
+  };
+  Scorer.prototype.recommend = function (/** @type {unknown[]} */ ...request) {
+    const worker = /** @type {any} */ (globalThis);
+    const trouble = kinds[worker.__trouble];
+    delete worker.__trouble;
+    return trouble ? trouble() : recommend.apply(this, request);
+  };
+}
+
+/**
+ * A server's rules by which it hands out such an engine.
+ * @param {Troubles} [troubles]
+ * @returns {Record<string, import('./server.mjs').Rule>}
+ */
+export const troubled = (troubles = {}) => ({
+  '/curec-web.js': (content) => ({ body: Buffer.concat([content, Buffer.from(`;\n(${makeTrouble})(Scorer, ${JSON.stringify(troubles)});\n`)]) }),
+});
+
+/** What the next ranking shall do. @param {import('playwright-core').Page} page @param {'fail'|'trap'|'late trap'|'panic'|'panic, then trap'} trouble */
+export const nextRanking = (page, trouble) =>
+  page.workers().at(-1)?.evaluate((value) => {
+    /** @type {any} */ (globalThis).__trouble = value;
+  }, trouble);
