@@ -20,8 +20,10 @@ pub enum RewardLoss {
 pub struct RewardTrainingConfig {
     /// Sizes and switches of the model; `items` and `text_width` of 0 are taken from the data.
     pub model: RewardConfig,
-    /// Passes over the training interactions at most.
+    /// Epochs at most: passes over the training interactions, validated after each.
     pub epochs: usize,
+    /// Optimiser steps at least: where data are few, an epoch is as many passes as `epochs` of them need for that.
+    pub min_steps: usize,
     /// History windows per step; a window holds up to `model.max_history` examples.
     pub batch_windows: usize,
     /// Sampled negatives per example, uniform over the items the user has not taken in training.
@@ -58,6 +60,7 @@ impl Default for RewardTrainingConfig {
         Self {
             model: RewardConfig::default(),
             epochs: 4,
+            min_steps: 0,
             batch_windows: 16,
             negatives: 2,
             loss: RewardLoss::default(),

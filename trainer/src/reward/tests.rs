@@ -161,6 +161,50 @@ fn training_finds_the_next_item() {
 }
 
 #[test]
+fn few_data_are_passed_over_until_there_are_steps_enough() {
+    let data = data(20);
+    let (patterns, reasons) = stores(&data);
+    let features = Features {
+        timeline: Timeline::new(&data),
+        patterns: &patterns,
+        reasons: &reasons,
+    };
+    let trained = |min_steps: usize| {
+        let config = RewardTrainingConfig {
+            epochs: 2,
+            min_steps,
+            ..config()
+        };
+        let (mut steps, mut examples) = (0, 0);
+        let mut observe = |event: &TrainingEvent| match event {
+            TrainingEvent::Step {
+                step, steps: all, ..
+            } if step == all => steps += all,
+            TrainingEvent::Epoch(epoch) => examples += epoch.examples,
+            _ => {}
+        };
+        let device = Device::flex();
+        let stop = AtomicBool::new(false);
+        let (_, report) = train(features, &config, &device, &stop, &mut observe).unwrap();
+        (steps, examples, report.epochs.len())
+    };
+    let (plain, examples, epochs) = trained(0);
+    assert_eq!(epochs, 2);
+    assert_eq!(trained(plain).0, plain, "there were enough");
+    // Windows begin at random places, so passes differ by a step or two.
+    let (more, seen, epochs) = trained(5 * plain);
+    assert!(
+        more >= 5 * plain - 10 && more < 6 * plain,
+        "{more} of {plain}"
+    );
+    assert_eq!(
+        (seen, epochs),
+        (5 * examples, 2),
+        "validated as often as before"
+    );
+}
+
+#[test]
 fn the_same_seed_trains_the_same_model() {
     let data = data(20);
     let (patterns, reasons) = stores(&data);

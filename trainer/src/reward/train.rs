@@ -149,6 +149,8 @@ struct Run<'a> {
     validation: Vec<Example>,
     plain: Device,
     examples: usize,
+    /// Passes over the data that make an epoch.
+    passes: usize,
     rng: ChaCha8Rng,
 }
 
@@ -160,7 +162,7 @@ impl<'a> Run<'a> {
         plain: Device,
     ) -> Result<Self, RewardTrainingError> {
         let data = features.timeline.data();
-        let examples = data
+        let examples: usize = data
             .split
             .iter()
             .map(|split| split.train.saturating_sub(1))
@@ -168,6 +170,15 @@ impl<'a> Run<'a> {
         if examples == 0 {
             return Err(RewardTrainingError::NoExamples);
         }
+        let rng = ChaCha8Rng::seed_from_u64(config.seed);
+        let batches = epoch_batches(
+            data,
+            config.model.max_history,
+            config.batch_windows,
+            &mut rng.clone(),
+        );
+        let steps = (config.epochs * batches.len()).max(1);
+        let passes = config.min_steps.div_ceil(steps).max(1);
         Ok(Self {
             validation: sample_examples(
                 data,
@@ -175,7 +186,7 @@ impl<'a> Run<'a> {
                 config.validation_users,
                 config.seed,
             ),
-            rng: ChaCha8Rng::seed_from_u64(config.seed),
+            rng,
             step: Step {
                 sampler: Sampler::new(features, &config),
                 features,
@@ -184,7 +195,8 @@ impl<'a> Run<'a> {
                 device: training,
             },
             plain,
-            examples,
+            examples: examples * passes,
+            passes,
         })
     }
 
@@ -243,7 +255,7 @@ impl<'a> Run<'a> {
         ))
     }
 
-    /// One pass; `None` when the stop flag was raised.
+    /// One epoch; `None` when the stop flag was raised.
     fn epoch(
         &mut self,
         epoch: usize,
@@ -253,12 +265,15 @@ impl<'a> Run<'a> {
         observer: &mut dyn FnMut(&TrainingEvent),
     ) -> Result<Option<(RewardModel, f32)>, RewardTrainingError> {
         let data = self.step.features.timeline.data();
-        let batches = epoch_batches(
-            data,
-            self.step.config.model.max_history,
-            self.step.config.batch_windows,
-            &mut self.rng,
-        );
+        let mut batches = Vec::new();
+        for _ in 0..self.passes {
+            batches.extend(epoch_batches(
+                data,
+                self.step.config.model.max_history,
+                self.step.config.batch_windows,
+                &mut self.rng,
+            ));
+        }
         let steps = batches.len();
         let (mut total, mut examples, mut recent, mut recent_steps) = (0f64, 0usize, 0f32, 0usize);
         for (index, windows) in batches.iter().enumerate() {
