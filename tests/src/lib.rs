@@ -37,6 +37,53 @@ pub fn run_well(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &error
 }
 
+/// Runs `curec` and insists that it fails with this exit code, says these words, and shows no stack trace.
+pub fn refused(arguments: &[&str], code: i32, words: &[&str]) {
+    let output = run(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "curec {arguments:?}: {said}"
+    );
+    for word in words {
+        assert!(
+            said.contains(word),
+            "curec {arguments:?} does not say \"{word}\": {said}"
+        );
+    }
+    assert!(
+        !said.contains("panicked") && !said.contains("stack backtrace"),
+        "{said}"
+    );
+}
+
+/// The smallest preset, all stages.
+pub fn tiny_arguments(out: &Path) -> [&str; 7] {
+    let out = out.to_str().unwrap();
+    ["run", "--preset", "tiny", "--device", "cpu", "--out", out]
+}
+
+/// Runs it, with more arguments.
+pub fn tiny(out: &Path, more: &[&str]) -> String {
+    run_well(&[&tiny_arguments(out)[..], more].concat())
+}
+
+/// Writes a small world as plain files.
+pub fn small_world(out: &Path) {
+    let out = out.to_str().unwrap();
+    run_well(&[
+        "data",
+        "world",
+        "--works",
+        "320",
+        "--viewers",
+        "40",
+        "--out",
+        out,
+    ]);
+}
+
 /// The bytes of every file below a folder that decides a result: records of time and memory are left out.
 pub fn contents(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
     let mut found = std::collections::BTreeMap::new();

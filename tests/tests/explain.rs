@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use curec_tests::{run, run_well};
+use curec_tests::{run, run_well, tiny};
 
 fn keys(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap();
@@ -18,9 +18,7 @@ fn a_user_who_was_not_exported_is_told_from_one_who_does_not_exist() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let path = out.to_str().unwrap();
-    let start = ["run", "--preset", "tiny", "--device", "cpu", "--out", path];
-    let less = ["--ids-only", "--set", "export.max_users=3"];
-    run_well(&[&start[..], &less].concat());
+    tiny(&out, &["--ids-only", "--set", "export.max_users=3"]);
     let users = keys(&out.join("data/users.jsonl"));
     let all = users.len();
 

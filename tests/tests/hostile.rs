@@ -3,27 +3,7 @@
 
 use std::process::Stdio;
 
-use curec_tests::{curec, run};
-
-fn refused(arguments: &[&str], code: i32, words: &[&str]) {
-    let output = run(arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(
-        output.status.code(),
-        Some(code),
-        "curec {arguments:?}: {said}"
-    );
-    for word in words {
-        assert!(
-            said.contains(word),
-            "curec {arguments:?} does not say \"{word}\": {said}"
-        );
-    }
-    assert!(
-        !said.contains("panicked") && !said.contains("stack backtrace"),
-        "{said}"
-    );
-}
+use curec_tests::{curec, refused, tiny};
 
 #[test]
 fn a_reader_that_stops_reading_gets_no_stack_trace() {
@@ -111,11 +91,7 @@ fn a_damaged_artefact_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let path = out.to_str().unwrap();
-    assert!(
-        run(&["run", "--preset", "tiny", "--device", "cpu", "--out", path])
-            .status
-            .success()
-    );
+    tiny(&out, &[]);
     let model = out.join("export/artefact/model.safetensors");
     let mut bytes = std::fs::read(&model).unwrap();
     let middle = bytes.len() / 2;

@@ -5,25 +5,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use curec_tests::{contents, curec, run, run_well};
-
-fn tiny(out: &Path) -> Vec<String> {
-    let out = out.to_str().unwrap();
-    ["run", "--preset", "tiny", "--device", "cpu", "--out", out]
-        .map(str::to_owned)
-        .to_vec()
-}
-
-fn run_tiny(out: &Path) -> String {
-    let arguments = tiny(out);
-    run_well(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
-}
+use curec_tests::{contents, curec, run, small_world, tiny, tiny_arguments};
 
 #[test]
 fn all_stages_run_and_a_second_run_has_nothing_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    run_tiny(&out);
+    tiny(&out, &[]);
     for file in [
         "data/stats.json",
         "warmup/model/model.safetensors",
@@ -37,7 +25,7 @@ fn all_stages_run_and_a_second_run_has_nothing_to_do() {
         assert!(out.join(file).is_file(), "{file}");
     }
     let before = contents(&out);
-    let again = run_tiny(&out);
+    let again = tiny(&out, &[]);
     assert_eq!(again.matches("is up to date").count(), 8, "{again}");
     assert_eq!(before, contents(&out));
 }
@@ -46,10 +34,8 @@ fn all_stages_run_and_a_second_run_has_nothing_to_do() {
 fn a_changed_setting_runs_its_stage_and_those_after_it_again() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    run_tiny(&out);
-    let mut arguments = tiny(&out);
-    arguments.extend(["--set".into(), "correct.interactions=4".into()]);
-    let said = run_well(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    tiny(&out, &[]);
+    let said = tiny(&out, &["--set", "correct.interactions=4"]);
     assert_eq!(said.matches("is up to date").count(), 5, "{said}");
 }
 
@@ -57,11 +43,11 @@ fn a_changed_setting_runs_its_stage_and_those_after_it_again() {
 fn a_run_killed_at_any_stage_goes_on_to_the_same_result() {
     let folder = tempfile::tempdir().unwrap();
     let whole = folder.path().join("whole");
-    run_tiny(&whole);
+    tiny(&whole, &[]);
     for stage in ["warmup", "generate", "correct"] {
         let killed = folder.path().join(format!("killed-in-{stage}"));
         let mut child = curec()
-            .args(tiny(&killed))
+            .args(tiny_arguments(&killed))
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
@@ -76,7 +62,7 @@ fn a_run_killed_at_any_stage_goes_on_to_the_same_result() {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!killed.join(stage).exists(), "{stage} had finished");
-        run_tiny(&killed);
+        tiny(&killed, &[]);
         let (found, expected) = (contents(&killed), contents(&whole));
         let differing: Vec<_> = expected
             .iter()
@@ -93,27 +79,16 @@ fn a_run_killed_at_any_stage_goes_on_to_the_same_result() {
 fn held_out_events_reach_no_text_and_no_trained_model() {
     let folder = tempfile::tempdir().unwrap();
     let [plain, changed] = ["plain", "changed"].map(|name| folder.path().join(name));
-    let world = [
-        "data",
-        "world",
-        "--works",
-        "320",
-        "--viewers",
-        "40",
-        "--out",
-        plain.to_str().unwrap(),
-    ];
-    run_well(&world);
+    small_world(&plain);
     std::fs::create_dir(&changed).unwrap();
     std::fs::copy(plain.join("items.csv"), changed.join("items.csv")).unwrap();
     let log = std::fs::read_to_string(plain.join("interactions.csv")).unwrap();
     std::fs::write(changed.join("interactions.csv"), rotate_last_items(&log)).unwrap();
     let run_on = |data: &Path, out: &Path| {
-        let (data, out) = (data.to_str().unwrap(), out.to_str().unwrap());
-        run_well(&[
-            "run", "--preset", "tiny", "--device", "cpu", "--data", data, "--out", out, "--until",
-            "reward",
-        ]);
+        tiny(
+            out,
+            &["--data", data.to_str().unwrap(), "--until", "reward"],
+        );
     };
     let [first, second] = ["run-plain", "run-changed"].map(|name| folder.path().join(name));
     run_on(&plain, &first);
@@ -170,7 +145,7 @@ fn rotate_last_items(log: &str) -> String {
 fn explain_prints_titles_and_reasons_and_names_an_unknown_user() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    run_tiny(&out);
+    tiny(&out, &[]);
     let users: serde_json::Value =
         serde_json::from_slice(&std::fs::read(out.join("export/artefact/users.json")).unwrap())
             .unwrap();

@@ -4,33 +4,10 @@
 
 use std::path::Path;
 
-use curec_tests::{contents, run, run_well};
+use curec_tests::{contents, refused, run_well, small_world, tiny};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
-}
-
-fn tiny(out: &Path, more: &[&str]) -> String {
-    let mut arguments = vec![
-        "run",
-        "--preset",
-        "tiny",
-        "--device",
-        "cpu",
-        "--out",
-        text(out),
-    ];
-    arguments.extend(more);
-    run_well(&arguments)
-}
-
-fn refused(arguments: &[&str], words: &[&str]) {
-    let output = run(arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "curec {arguments:?}: {said}");
-    for word in words {
-        assert!(said.contains(word), "no \"{word}\" in: {said}");
-    }
 }
 
 #[test]
@@ -63,16 +40,7 @@ fn every_ablation_goes_through_all_stages() {
 fn flags_on_an_existing_run_are_laid_over_its_settings_and_other_data_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let [data, out] = ["log", "run"].map(|name| folder.path().join(name));
-    run_well(&[
-        "data",
-        "world",
-        "--works",
-        "320",
-        "--viewers",
-        "40",
-        "--out",
-        text(&data),
-    ]);
+    small_world(&data);
     tiny(&out, &["--data", text(&data), "--until", "data"]);
     let before = contents(&out.join("data"));
     run_well(&[
@@ -95,7 +63,11 @@ fn flags_on_an_existing_run_are_laid_over_its_settings_and_other_data_is_refused
     for more in [&["--preset", "tiny"][..], &["--data", text(folder.path())]] {
         let mut arguments = vec!["run", "--out", text(&out)];
         arguments.extend(more);
-        refused(&arguments, &["holds a run on", "/log", "another directory"]);
+        refused(
+            &arguments,
+            1,
+            &["holds a run on", "/log", "another directory"],
+        );
     }
     assert!(contents(&out.join("data")) == before);
 }
@@ -108,15 +80,24 @@ fn what_cannot_work_is_refused_before_it_is_stored() {
     let stored = || std::fs::read(out.join("run.toml")).unwrap();
     let before = stored();
     let bad = ["run", "--out", text(&out), "--set", "reward.epochs=0"];
-    refused(&bad, &["`reward.epochs` is 0"]);
+    refused(&bad, 1, &["[reward]", "`epochs` is 0"]);
     let bad = ["run", "--out", text(&out), "--set", "llm.heads=5"];
-    refused(&bad, &["`llm.heads` (5)"]);
+    refused(&bad, 1, &["`llm.heads` (5)"]);
     let bad = ["reward", "--run", text(&out)];
-    refused(&bad, &["has no finished `warmup` stage"]);
+    refused(&bad, 1, &["has no finished `warmup` stage"]);
     assert_eq!(stored(), before);
+    tiny(&out, &["--until", "pretrain"]);
+    let bad = ["reward", "--run", text(&out), "--set", "reward.epochs=2"];
+    refused(&bad, 1, &["has no finished `generate` stage"]);
+    assert_eq!(
+        stored(),
+        before,
+        "a stage that could not run left its settings"
+    );
     let nowhere = folder.path().join("nowhere");
     refused(
         &["run", "--out", text(&nowhere), "--resume"],
+        1,
         &["not a run directory"],
     );
     assert!(!nowhere.exists());
@@ -132,7 +113,7 @@ fn what_cannot_work_is_refused_before_it_is_stored() {
         "--preset",
         "tiny",
     ];
-    refused(&bad, &["config.json"]);
+    refused(&bad, 1, &["config.json"]);
 }
 
 #[test]
@@ -143,10 +124,12 @@ fn a_single_stage_refuses_inputs_of_other_settings() {
     let exported = contents(&out.join("export"));
     refused(
         &["export", "--run", text(&out), "--seed", "99"],
+        1,
         &["`data`", "curec run --out"],
     );
     refused(
         &["export", "--run", text(&out), "--text-only"],
+        1,
         &["`reward`", "curec run --out"],
     );
     assert!(contents(&out.join("export")) == exported);
@@ -155,6 +138,7 @@ fn a_single_stage_refuses_inputs_of_other_settings() {
     run_well(&["warmup", "--run", text(&out), "--set", "warmup.steps=3"]);
     refused(
         &["evaluate", "--run", text(&out)],
+        1,
         &["`pretrain`", "curec run --out"],
     );
 }

@@ -1,6 +1,6 @@
 //! Settings that cannot work are refused before any stage runs, by name and with what to do.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::Config;
 use crate::grpo::GrpoConfig;
@@ -20,7 +20,9 @@ impl Config {
         self.validate_nano()?;
         self.validate_grpo("pretrain.grpo", &self.pretrain.grpo)?;
         self.validate_grpo("correct.grpo", &self.correct.grpo)?;
-        self.validate_reward()?;
+        self.reward
+            .validate()
+            .context("in the settings under [reward]")?;
         let held_out = self.prompts.held_out_users;
         ensure!(
             (0.0..1.0).contains(&held_out),
@@ -156,27 +158,6 @@ impl Config {
         );
         Ok(())
     }
-
-    fn validate_reward(&self) -> Result<()> {
-        let reward = &self.reward;
-        for (name, value) in [
-            ("epochs", reward.epochs),
-            ("batch_windows", reward.batch_windows),
-            ("negatives", reward.negatives),
-        ] {
-            ensure!(value > 0, "`reward.{name}` is 0; it must be at least 1");
-        }
-        ensure!(
-            (0.0..1.0).contains(&reward.dropout),
-            "`reward.dropout` is {}; it must lie in [0, 1)",
-            reward.dropout
-        );
-        let mut model = reward.model.clone();
-        // The data decides these two.
-        model.items = model.items.max(1);
-        model.text_width = model.text_width.max(1);
-        Ok(model.validate()?)
-    }
 }
 
 #[cfg(test)]
@@ -232,14 +213,21 @@ mod tests {
             "correct.window=0",
             "generate.top_p=0.0",
             "generate.reasons_per_item=0",
-            "reward.epochs=0",
-            "reward.negatives=0",
             "export.max_users=0",
         ] {
             let key = set.split('=').next().unwrap();
             let message = refusal(set);
             assert!(message.contains(&format!("`{key}")), "{set}: {message}");
         }
-        assert!(refusal("reward.model.heads=3").contains("`heads` (3)"));
+        for (set, named) in [
+            ("reward.epochs=0", "`epochs` is 0"),
+            ("reward.negatives=0", "`negatives` is 0"),
+            ("reward.dropout=1.0", "`dropout` is 1"),
+            ("reward.model.heads=3", "`heads` (3)"),
+        ] {
+            let message = refusal(set);
+            let whole = message.contains("[reward]") && message.contains(named);
+            assert!(whole, "{set}: {message}");
+        }
     }
 }

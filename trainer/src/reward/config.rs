@@ -3,6 +3,8 @@
 use curec_shared_model::reward::RewardConfig;
 use serde::{Deserialize, Serialize};
 
+use super::train::RewardTrainingError;
+
 /// Loss over a positive and its sampled negatives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,5 +77,36 @@ impl Default for RewardTrainingConfig {
             seed: 42,
             threads: 0,
         }
+    }
+}
+
+impl RewardTrainingConfig {
+    /// Refuses settings that cannot work whatever the data are.
+    ///
+    /// # Errors
+    /// Names the field and the values that work.
+    pub fn validate(&self) -> Result<(), RewardTrainingError> {
+        for (name, value) in [
+            ("epochs", self.epochs),
+            ("batch_windows", self.batch_windows),
+            ("negatives", self.negatives),
+        ] {
+            if value == 0 {
+                return Err(RewardTrainingError::Setting(format!(
+                    "`{name}` is 0; it must be at least 1"
+                )));
+            }
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(RewardTrainingError::Setting(format!(
+                "`dropout` is {}; it must lie in [0, 1)",
+                self.dropout
+            )));
+        }
+        let mut model = self.model.clone();
+        // 0 stands for what the data say.
+        model.items = model.items.max(1);
+        model.text_width = model.text_width.max(1);
+        Ok(model.validate()?)
     }
 }

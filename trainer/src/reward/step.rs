@@ -124,9 +124,8 @@ impl ModuleMapper for OwnLeaves {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::past::Timeline;
     use crate::reward::batch::epoch_batches;
-    use crate::reward::tests::{config, data, stores, untrained};
+    use crate::reward::tests::{config, data, features, stores, untrained};
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
@@ -134,12 +133,8 @@ mod tests {
     #[test]
     fn threads_change_nothing() {
         let data = data(40);
-        let (patterns, reasons) = stores(&data);
-        let features = Features {
-            timeline: Timeline::new(&data),
-            patterns: &patterns,
-            reasons: &reasons,
-        };
+        let stores = stores(&data);
+        let features = features(&data, &stores);
         let device = Device::flex().autodiff();
         let model = untrained(&data).train();
         let mut rng = ChaCha8Rng::seed_from_u64(4);

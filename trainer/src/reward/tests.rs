@@ -95,6 +95,17 @@ pub(super) fn stores(data: &Dataset) -> (PatternStore, ReasonStore) {
     (patterns, reasons)
 }
 
+pub(super) fn features<'a>(
+    data: &'a Dataset,
+    (patterns, reasons): &'a (PatternStore, ReasonStore),
+) -> Features<'a> {
+    Features {
+        timeline: Timeline::new(data),
+        patterns,
+        reasons,
+    }
+}
+
 pub(super) fn config() -> RewardTrainingConfig {
     RewardTrainingConfig {
         model: RewardConfig {
@@ -144,12 +155,8 @@ pub(super) fn untrained(data: &Dataset) -> RewardModel {
 #[test]
 fn training_finds_the_next_item() {
     let data = data(60);
-    let (patterns, reasons) = stores(&data);
-    let features = Features {
-        timeline: Timeline::new(&data),
-        patterns: &patterns,
-        reasons: &reasons,
-    };
+    let stores = stores(&data);
+    let features = features(&data, &stores);
     for loss in [RewardLoss::BinaryCrossEntropy, RewardLoss::SampledSoftmax] {
         let (_, report) = run(features, &RewardTrainingConfig { loss, ..config() });
         let (first, last) = (&report.epochs[0], &report.epochs[report.epochs.len() - 1]);
@@ -163,12 +170,8 @@ fn training_finds_the_next_item() {
 #[test]
 fn few_data_are_passed_over_until_there_are_steps_enough() {
     let data = data(20);
-    let (patterns, reasons) = stores(&data);
-    let features = Features {
-        timeline: Timeline::new(&data),
-        patterns: &patterns,
-        reasons: &reasons,
-    };
+    let stores = stores(&data);
+    let features = features(&data, &stores);
     let trained = |min_steps: usize| {
         let config = RewardTrainingConfig {
             epochs: 2,
@@ -207,12 +210,8 @@ fn few_data_are_passed_over_until_there_are_steps_enough() {
 #[test]
 fn the_same_seed_trains_the_same_model() {
     let data = data(20);
-    let (patterns, reasons) = stores(&data);
-    let features = Features {
-        timeline: Timeline::new(&data),
-        patterns: &patterns,
-        reasons: &reasons,
-    };
+    let stores = stores(&data);
+    let features = features(&data, &stores);
     // Weights are drawn from the backend's one generator, which tests beside this one also use: compare from given weights on.
     let sampler = Sampler::new(features, &config());
     let epoch = || {
@@ -255,12 +254,8 @@ fn every_training_event_but_the_first_is_a_target_once() {
 #[test]
 fn training_logits_equal_inference_logits() {
     let data = data(6);
-    let (patterns, reasons) = stores(&data);
-    let features = Features {
-        timeline: Timeline::new(&data),
-        patterns: &patterns,
-        reasons: &reasons,
-    };
+    let stores = stores(&data);
+    let features = features(&data, &stores);
     let model = untrained(&data);
     let scorer = Scorer::new(model.clone(), features, &Device::flex()).unwrap();
     let windows: Vec<_> = (0..6)
@@ -450,12 +445,8 @@ fn a_reason_for_an_item_without_any() {
 #[test]
 fn a_raised_stop_flag_ends_training_with_a_usable_model() {
     let data = data(10);
-    let (patterns, reasons) = stores(&data);
-    let features = Features {
-        timeline: Timeline::new(&data),
-        patterns: &patterns,
-        reasons: &reasons,
-    };
+    let stores = stores(&data);
+    let features = features(&data, &stores);
     let stop = AtomicBool::new(true);
     let (model, report) = train(features, &config(), &Device::flex(), &stop, &mut |_| {}).unwrap();
     assert_eq!(
@@ -468,12 +459,8 @@ fn a_raised_stop_flag_ends_training_with_a_usable_model() {
 #[test]
 fn settings_that_cannot_work_are_named() {
     let data = data(10);
-    let (patterns, reasons) = stores(&data);
-    let features = Features {
-        timeline: Timeline::new(&data),
-        patterns: &patterns,
-        reasons: &reasons,
-    };
+    let stores = stores(&data);
+    let features = features(&data, &stores);
     let error = |config: RewardTrainingConfig| {
         let result = train(
             features,
@@ -528,12 +515,8 @@ fn settings_that_cannot_work_are_named() {
 #[test]
 fn useless_texts_are_reported_before_the_numbers() {
     let data = data(40);
-    let (patterns, reasons) = stores(&data);
-    let features = Features {
-        timeline: Timeline::new(&data),
-        patterns: &patterns,
-        reasons: &reasons,
-    };
+    let stores = stores(&data);
+    let features = features(&data, &stores);
     let short = RewardTrainingConfig {
         epochs: 3,
         ..config()

@@ -123,24 +123,7 @@ fn complete(
         }
         *field = actual;
     }
-    for (name, value) in [
-        ("epochs", config.epochs),
-        ("batch_windows", config.batch_windows),
-        ("negatives", config.negatives),
-    ] {
-        if value == 0 {
-            return Err(RewardTrainingError::Setting(format!(
-                "`{name}` is 0; it must be at least 1"
-            )));
-        }
-    }
-    if !(0.0..1.0).contains(&config.dropout) {
-        return Err(RewardTrainingError::Setting(format!(
-            "`dropout` is {}; it must lie in [0, 1)",
-            config.dropout
-        )));
-    }
-    config.model.validate()?;
+    config.validate()?;
     Ok(config)
 }
 

@@ -150,7 +150,11 @@ impl Corrector<'_> {
         let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
         let windows = self.windows(&order);
         let mut bar = self.context.progress.bar("correct", order.len() as u64);
-        let mut watch = Watch::new("correct");
+        let mut watch = Watch::new(
+            self.context.progress,
+            "correct",
+            "correct.grpo.group_size or correct.grpo.temperature",
+        );
         let mut version = pointer.policy_version;
         let mut done = 0;
         for (step, window) in windows.iter().enumerate() {
@@ -171,7 +175,7 @@ impl Corrector<'_> {
                 rehearsal.step(&mut trainer, rate)?;
             }
             metrics.push(&json!({"step": step, "learning_rate": rate, "report": report}))?;
-            watch.see(self.context.progress, &report);
+            watch.see(&report);
             let sampled_by = version;
             version += 1;
             let policy = self.policy(&trainer);
@@ -184,6 +188,7 @@ impl Corrector<'_> {
             bar.set(done, format!("reward {:.4}", report.reward));
         }
         bar.finish("");
+        watch.finish();
         ensure_finite(&trainer, "correct.learning_rate")?;
         write_json(
             &out.join("policy.json"),

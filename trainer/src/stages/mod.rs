@@ -79,7 +79,8 @@ pub fn ensure_inputs(stage: Stage, context: &Context) -> Result<()> {
             );
         }
     }
-    Ok(())
+    // Fails where one that it reads itself is missing.
+    fingerprint(stage, context).map(drop)
 }
 
 fn fingerprint(stage: Stage, context: &Context) -> Result<String> {

@@ -66,7 +66,11 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
     let mut samples = JsonLines::create(&out.join("samples.jsonl"))?;
     let mut bar = context.progress.bar("GRPO", settings.steps as u64);
-    let mut watch = Watch::new("pretrain");
+    let mut watch = Watch::new(
+        context.progress,
+        "pretrain",
+        "warmup.steps, pretrain.grpo.group_size or pretrain.grpo.temperature",
+    );
     for step in 0..settings.steps {
         context.check()?;
         let asked = questions(
@@ -95,10 +99,11 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
                 "truth": asked[0].titles(&dataset, &config.prompts.render).1, "reward": reward,
             }))?;
         }
-        watch.see(context.progress, &report);
+        watch.see(&report);
         bar.set(step as u64 + 1, format!("reward {:.3}", report.reward));
     }
     bar.finish("");
+    watch.finish();
     ensure_finite(&trainer, "pretrain.learning_rate")?;
     drop(rehearsal);
     let language = LanguageModel {

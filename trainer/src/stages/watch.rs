@@ -8,7 +8,9 @@ const STRETCH: usize = 4;
 
 /// Watches the steps of one stage; each thing is said once.
 pub(super) struct Watch {
+    progress: Progress,
     stage: &'static str,
+    on_flat: &'static str,
     seen: usize,
     flat: f64,
     truncated: f64,
@@ -16,10 +18,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// `stage` is the section of its settings.
-    pub(super) fn new(stage: &'static str) -> Self {
+    /// `stage` is the section of its settings, `on_flat` what to raise where all rewards of a group are equal.
+    pub(super) fn new(progress: Progress, stage: &'static str, on_flat: &'static str) -> Self {
         Self {
+            progress,
             stage,
+            on_flat,
             seen: 0,
             flat: 0.0,
             truncated: 0.0,
@@ -28,35 +32,41 @@ impl Watch {
     }
 
     /// Takes in a step; prints what is new.
-    pub(super) fn see(&mut self, progress: Progress, report: &StepReport) {
-        for warning in self.warnings(report) {
-            progress.tell(&format!("warning: {warning}"));
+    pub(super) fn see(&mut self, report: &StepReport) {
+        let warnings = self.add(report);
+        self.tell(&warnings);
+    }
+
+    /// Judges the steps that did not fill a stretch.
+    pub(super) fn finish(mut self) {
+        let warnings = self.judge();
+        self.tell(&warnings);
+    }
+
+    fn tell(&self, warnings: &[String]) {
+        for warning in warnings {
+            self.progress.tell(&format!("warning: {warning}"));
         }
     }
 
-    fn warnings(&mut self, report: &StepReport) -> Vec<String> {
+    fn add(&mut self, report: &StepReport) -> Vec<String> {
         self.seen += 1;
-        self.flat += report.frac_reward_zero_std / STRETCH as f64;
-        self.truncated += report.truncated / STRETCH as f64;
-        if !self.seen.is_multiple_of(STRETCH) {
+        self.flat += report.frac_reward_zero_std;
+        self.truncated += report.truncated;
+        if self.seen < STRETCH {
             return Vec::new();
         }
-        let (flat, truncated) = (
-            std::mem::take(&mut self.flat),
-            std::mem::take(&mut self.truncated),
-        );
-        let stage = self.stage;
+        self.judge()
+    }
+
+    fn judge(&mut self) -> Vec<String> {
+        let steps = std::mem::take(&mut self.seen).max(1) as f64;
+        let flat = std::mem::take(&mut self.flat) / steps;
+        let truncated = std::mem::take(&mut self.truncated) / steps;
+        let (stage, on_flat) = (self.stage, self.on_flat);
         let found = [
             (flat >= 0.95).then(|| {
-                let better = if stage == "pretrain" {
-                    "warmup.steps, "
-                } else {
-                    ""
-                };
-                format!(
-                    "{stage}: nearly all groups have equal rewards, so nothing is learnt; raise {better}{stage}.grpo.group_size or \
-                     {stage}.grpo.temperature"
-                )
+                format!("{stage}: nearly all groups have equal rewards, so nothing is learnt; raise {on_flat}")
             }),
             (truncated > 0.3).then(|| {
                 format!(
@@ -83,16 +93,32 @@ mod tests {
         }
     }
 
+    fn watch() -> Watch {
+        Watch::new(Progress::default(), "correct", "correct.grpo.group_size")
+    }
+
+    #[test]
+    fn a_run_shorter_than_a_stretch_is_judged_at_its_end() {
+        let mut watch = watch();
+        assert!(watch.add(&step(1.0, 0.0)).is_empty());
+        let told = watch.judge();
+        assert!(
+            told.len() == 1 && told[0].contains("equal rewards"),
+            "{told:?}"
+        );
+        assert!(watch.judge().is_empty());
+    }
+
     #[test]
     fn flat_groups_and_cut_completions_are_told_once_whenever_they_begin() {
-        let mut watch = Watch::new("correct");
+        let mut watch = watch();
         let mut told = Vec::new();
         for _ in 0..2 * STRETCH {
-            told.extend(watch.warnings(&step(0.3, 0.1)));
+            told.extend(watch.add(&step(0.3, 0.1)));
         }
         assert!(told.is_empty());
         for _ in 0..3 * STRETCH {
-            told.extend(watch.warnings(&step(1.0, 0.5)));
+            told.extend(watch.add(&step(1.0, 0.5)));
         }
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[0].contains("correct.grpo.group_size"));
