@@ -29,8 +29,7 @@ pub struct RunResult {
 pub struct Alignment {
     /// Questions asked.
     pub questions: u64,
-    /// Answers sampled to each; runs from before it was a setting asked for one.
-    #[serde(default = "one")]
+    /// Answers sampled to each.
     pub samples: u64,
     /// Candidates per question.
     pub candidates: u64,
@@ -40,10 +39,6 @@ pub struct Alignment {
     pub after: Rates,
     /// Paired difference in `correct`.
     pub gain: Estimate,
-}
-
-fn one() -> u64 {
-    1
 }
 
 /// Shares of answers, 0 to 1.
