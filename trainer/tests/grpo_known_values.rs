@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use curec::grpo::{LossInputs, LossKind, LossSettings, group_advantages, grpo_loss, k3};
+use curec::grpo::{AdvantageScale, LossInputs, LossKind, LossSettings, advantages, grpo_loss, k3};
 use serde_json::Value;
 
 const KINDS: [LossKind; 7] = [
@@ -29,6 +29,9 @@ fn fixture() -> Option<Value> {
         }
     }
 }
+
+/// The longest completion allowed, Dr. GRPO's denominator.
+const LONGEST: usize = 8;
 
 /// A batch as plain numbers, `[completions][tokens]`.
 #[derive(Clone)]
@@ -68,11 +71,16 @@ impl Batch {
         let device = Device::flex().autodiff();
         let log_probs = table(&self.log_probs, &device).require_grad();
         let advantages: Vec<Vec<f32>> = self.advantages.iter().map(|value| vec![*value]).collect();
+        let length = |row: &Vec<f32>| row.iter().sum::<f32>() as usize;
+        let lengths: Vec<usize> = self.mask.iter().map(length).collect();
+        let weights = settings.weights(&lengths, LONGEST);
+        let weights: Vec<Vec<f32>> = weights.iter().map(|weight| vec![*weight as f32]).collect();
         let inputs = LossInputs {
             log_probs: log_probs.clone(),
             behaviour: table(&self.behaviour, &device),
             reference: (settings.beta != 0.0).then(|| table(&self.reference, &device)),
             advantages: table(&advantages, &device),
+            weights: table(&weights, &device),
             mask: table(&self.mask, &device),
         };
         let loss = grpo_loss(inputs, settings);
@@ -89,7 +97,7 @@ fn table(rows: &[Vec<f32>], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(rows.concat(), shape), device)
 }
 
-fn settings_of(case: &Value, longest: usize) -> LossSettings {
+fn settings_of(case: &Value) -> LossSettings {
     LossSettings {
         kind: serde_json::from_value(case["kind"].clone()).unwrap(),
         epsilon_low: case["el"].as_f64().unwrap(),
@@ -97,7 +105,6 @@ fn settings_of(case: &Value, longest: usize) -> LossSettings {
         beta: case["beta"].as_f64().unwrap(),
         delta: case["delta"].as_f64(),
         cispo_max: case["eps_max"].as_f64().unwrap_or(5.0),
-        max_completion_length: longest,
         ..LossSettings::default()
     }
 }
@@ -106,7 +113,6 @@ fn settings(kind: LossKind, beta: f64) -> LossSettings {
     LossSettings {
         kind,
         beta,
-        max_completion_length: 8,
         ..LossSettings::default()
     }
 }
@@ -115,10 +121,10 @@ fn settings(kind: LossKind, beta: f64) -> LossSettings {
 fn every_loss_and_every_gradient_is_the_known_one() {
     let Some(json) = fixture() else { return };
     let batch = Batch::read(&json);
-    let longest = json["max_completion_length"].as_u64().unwrap() as usize;
+    assert_eq!(json["max_completion_length"], LONGEST);
     let mut seen = Vec::new();
     for case in json["cases"].as_array().unwrap() {
-        let settings = settings_of(case, longest);
+        let settings = settings_of(case);
         let (loss, gradient) = batch.loss(&settings);
         let known = case["loss"].as_f64().unwrap();
         assert!((loss - known).abs() < 1e-5, "{case}: loss {loss}");
@@ -145,7 +151,8 @@ fn advantages_are_the_known_ones() {
     let Some(json) = fixture() else { return };
     let rewards: Vec<f64> = serde_json::from_value(json["advantages"]["rewards"].clone()).unwrap();
     let known: Vec<f64> = serde_json::from_value(json["advantages"]["advantage"].clone()).unwrap();
-    let found = group_advantages(&rewards, 1e-4).values;
+    let found = advantages(&[&rewards], AdvantageScale::Group, 1e-4);
+    let found = &found[0].values;
     assert_eq!(found.len(), known.len());
     for (found, known) in found.iter().zip(&known) {
         assert!((found - known).abs() < 1e-12, "{found} against {known}");

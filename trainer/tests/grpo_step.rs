@@ -5,11 +5,8 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
-use curec::grpo::{
-    Completion, Group, GrpoConfig, LossInputs, LossKind, LossSettings, group_advantages, grpo_loss,
-    grpo_step,
-};
-use curec::llm::{Trainer, TrainerSettings};
+use curec::grpo::{Group, GrpoConfig, LossInputs, LossKind, LossSettings, grpo_loss, grpo_step};
+use curec::llm::{Completion, Trainer, TrainerSettings};
 use curec_shared_model::qwen2::{Qwen2, Qwen2Config, TokenBatch};
 
 const LONGEST: usize = 6;
@@ -101,14 +98,15 @@ fn groups(model: &Qwen2, temperature: f64) -> Vec<Group> {
 /// Loss and gradients of everything at once.
 fn spelled_out(model: &Qwen2, groups: &[Group], config: &GrpoConfig) -> (f64, GradientsParams) {
     let device = model.device();
-    let (mut rows, mut behaviour, mut mask, mut advantages) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut rows, mut behaviour, mut mask, mut advantages, mut lengths) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for group in groups {
-        advantages.extend(group_advantages(&group.rewards, config.advantage_epsilon).values);
+        advantages.extend(config.advantages(&[&group.rewards]).remove(0).values);
         for completion in &group.completions {
             let length = completion.ids.len();
             let takes_part = !(config.mask_truncated && completion.truncated);
             let weight = if takes_part { 1.0 } else { 0.0 };
+            lengths.push(if takes_part { length } else { 0 });
             let values = log_probs(model, &group.prompt, &completion.ids, config.temperature);
             let padding = Tensor::zeros([1, LONGEST - length], &device);
             rows.push(Tensor::cat(vec![values * weight, padding], 1));
@@ -120,6 +118,8 @@ fn spelled_out(model: &Qwen2, groups: &[Group], config: &GrpoConfig) -> (f64, Gr
     }
     let count = advantages.len();
     let advantages: Vec<f32> = advantages.iter().map(|value| *value as f32).collect();
+    let weights = config.loss.weights(&lengths, LONGEST);
+    let weights = weights.iter().map(|weight| *weight as f32).collect();
     let table = |values: Vec<f32>, width: usize| {
         Tensor::<2>::from_data(TensorData::new(values, [count, width]), &device)
     };
@@ -128,6 +128,7 @@ fn spelled_out(model: &Qwen2, groups: &[Group], config: &GrpoConfig) -> (f64, Gr
         behaviour: table(behaviour, LONGEST),
         reference: None,
         advantages: table(advantages, 1),
+        weights: table(weights, 1),
         mask: table(mask, LONGEST),
     };
     let loss = grpo_loss(inputs, &config.loss);
@@ -177,7 +178,6 @@ fn dropping_what_cannot_move_anything_changes_no_loss_and_no_gradient() {
                 mask_truncated,
                 loss: LossSettings {
                     kind,
-                    max_completion_length: LONGEST,
                     ..LossSettings::default()
                 },
                 ..GrpoConfig::default()

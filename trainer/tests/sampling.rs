@@ -4,8 +4,7 @@
 use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor};
-use curec::grpo::Completion;
-use curec::llm::{SamplingConfig, cpu, sample};
+use curec::llm::{Completion, SamplingConfig, cpu, sample};
 use curec_shared_model::qwen2::{Qwen2, Qwen2Config, TokenBatch};
 
 const VOCABULARY: usize = 40;

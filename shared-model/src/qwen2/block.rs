@@ -1,9 +1,10 @@
 //! One decoder block: RMSNorm → grouped-query attention → RMSNorm → SwiGLU (Qwen2 technical report, §2).
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::{silu, softmax};
+use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 
+use super::branching::{Branches, rectangle};
 use super::cache::KvCache;
 use super::config::Qwen2Config;
 use super::projection::Projection;
@@ -44,10 +45,20 @@ impl RmsNorm {
 pub struct Pass {
     /// Rotations of the new tokens' positions.
     pub rotation: Rotation,
-    /// Additive mask `[batch, 1, 1, new, all]`: 0 where a query may look, a large negative number elsewhere.
-    pub mask: Tensor<5>,
+    /// Where a token may look.
+    pub sight: Sight,
     /// Whether LoRA adapters take part (the reference policy of GRPO switches them off).
     pub adapters: bool,
+}
+
+/// Where a token may look.
+#[derive(Debug, Clone)]
+pub enum Sight {
+    /// Rows that do not see each other. Additive mask `[batch, 1, 1, new, all]`: 0 where a query may look, a large
+    /// negative number elsewhere.
+    Rows(Tensor<5>),
+    /// One prompt and its branches; takes no cache.
+    Branches(Branches),
 }
 
 /// Grouped-query self-attention with QKV biases.
@@ -94,7 +105,6 @@ impl Attention {
         cache: Option<(&mut KvCache, usize)>,
     ) -> Tensor<3> {
         let [batch, time, _] = x.dims();
-        let group = self.heads / self.kv_heads;
         let split = |projected: Tensor<3>, heads: usize| {
             projected
                 .reshape([batch, time, heads, self.head_dim])
@@ -111,15 +121,11 @@ impl Attention {
             Some((cache, layer)) => cache.append(layer, k, v),
             None => (k, v),
         };
-        let all = k.dims()[2];
-        // The queries that share a key/value head stand below each other, so that keys and values are never repeated.
-        let q = q.reshape([batch, self.kv_heads, group * time, self.head_dim]);
-        let scores = q.matmul(k.swap_dims(2, 3));
-        let scores = scores.reshape([batch, self.kv_heads, group, time, all]) + pass.mask.clone();
-        let weights = softmax(scores, 4).reshape([batch, self.kv_heads, group * time, all]);
-        let mixed = weights
-            .matmul(v)
-            .reshape([batch, self.heads, time, self.head_dim])
+        let mixed = match &pass.sight {
+            Sight::Rows(mask) => rectangle(q, k, v, mask),
+            Sight::Branches(branches) => branches.attend(q, k, v),
+        };
+        let mixed = mixed
             .swap_dims(1, 2)
             .reshape([batch, time, self.heads * self.head_dim]);
         self.o_proj.forward(mixed, pass.adapters)
@@ -175,7 +181,11 @@ impl Block {
         }
     }
 
-    pub(super) fn forward(
+    /// Runs tokens through the block.
+    ///
+    /// # Shapes
+    /// - `x`: `[batch, time, hidden]` → the same
+    pub fn forward(
         &self,
         x: Tensor<3>,
         pass: &Pass,

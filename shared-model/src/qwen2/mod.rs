@@ -4,6 +4,7 @@
 //! (Qwen2 technical report, arXiv 2407.10671). Parity with transformers is shown by `tests/`.
 
 mod block;
+mod branching;
 mod cache;
 mod config;
 mod model;
@@ -11,7 +12,8 @@ mod projection;
 mod rope;
 mod weights;
 
-pub use block::{Attention, Block, Mlp, Pass, RmsNorm};
+pub use block::{Attention, Block, Mlp, Pass, RmsNorm, Sight};
+pub use branching::{Branches, Branching};
 pub use cache::KvCache;
 pub use config::{ConfigError, Qwen2Config};
 pub use model::{PROJECTIONS, Qwen2, TokenBatch};

@@ -4,13 +4,14 @@ use burn::module::{Module, Param};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 
-use super::block::{Block, Pass, RmsNorm};
+use super::block::{Block, Pass, RmsNorm, Sight};
+use super::branching::{Branches, Branching};
 use super::cache::KvCache;
 use super::config::Qwen2Config;
 use super::rope::Rotation;
 
 /// Added to scores that may not be seen; finite, so that a fully masked row stays finite too.
-const MASKED: f32 = -1e9;
+pub(super) const MASKED: f32 = -1e9;
 
 /// A decoder-only language model.
 #[derive(Module, Debug)]
@@ -182,22 +183,11 @@ impl Qwen2 {
         let past = cache.as_ref().map_or(0, |cache| cache.len());
         let [rows, width] = batch.dims();
         let pass = Pass {
-            rotation: Rotation::new(
-                &positions(batch, past),
-                self.config.head_dim(),
-                self.config.rope_theta,
-                &device,
-            ),
-            mask: causal_mask(batch, past, &device),
+            rotation: self.rotation(&positions(batch, past)),
+            sight: Sight::Rows(causal_mask(batch, past, &device)),
             adapters,
         };
-        let ids: Vec<i64> = batch.ids.iter().map(|id| i64::from(*id)).collect();
-        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [rows * width]), &device);
-        let mut x =
-            self.embed_tokens
-                .val()
-                .select(0, ids)
-                .reshape([rows, width, self.config.hidden_size]);
+        let mut x = self.embed(&batch.ids, [rows, width]);
         for (index, layer) in self.layers.iter().enumerate() {
             let cache = cache.as_deref_mut().map(|cache| (cache, index));
             x = layer.forward(x, &pass, cache);
@@ -206,6 +196,47 @@ impl Qwen2 {
             cache.advance(width);
         }
         self.norm.forward(x)
+    }
+
+    /// What the blocks need to run over a prompt and its branches.
+    pub fn branching_pass(&self, layout: &Branching, adapters: bool) -> Pass {
+        Pass {
+            rotation: self.rotation(&[layout.positions().to_vec()]),
+            sight: Sight::Branches(Branches::new(layout, &self.device())),
+            adapters,
+        }
+    }
+
+    /// Last hidden states after the final norm of a prompt and its branches, the prompt read once.
+    ///
+    /// # Shapes
+    /// - returns `[1, slots, hidden]`; padding slots hold finite nonsense
+    pub fn hidden_branching(&self, layout: &Branching, adapters: bool) -> Tensor<3> {
+        let pass = self.branching_pass(layout, adapters);
+        let mut x = self.embed(layout.ids(), [1, layout.ids().len()]);
+        for layer in &self.layers {
+            x = layer.forward(x, &pass, None);
+        }
+        self.norm.forward(x)
+    }
+
+    /// Embeddings of `ids`, `[rows, width, hidden]`.
+    pub fn embed(&self, ids: &[u32], [rows, width]: [usize; 2]) -> Tensor<3> {
+        let ids: Vec<i64> = ids.iter().map(|id| i64::from(*id)).collect();
+        let ids = TensorData::new(ids, [rows * width]);
+        let ids = Tensor::<1, Int>::from_data(ids, &self.device());
+        let rows = [rows, width, self.config.hidden_size];
+        self.embed_tokens.val().select(0, ids).reshape(rows)
+    }
+
+    fn rotation(&self, positions: &[Vec<usize>]) -> Rotation {
+        let Qwen2Config { rope_theta, .. } = self.config;
+        Rotation::new(
+            positions,
+            self.config.head_dim(),
+            rope_theta,
+            &self.device(),
+        )
     }
 
     /// Unnormalised log-probabilities over the vocabulary.

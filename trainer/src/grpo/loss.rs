@@ -3,9 +3,15 @@
 //!
 //! On policy (π = π_old) the value of the loss is near zero by construction; its gradient is not.
 
+//!
+//! Every loss is a sum over tokens, each weighted by a number that depends on its completion's length and on the whole
+//! batch ([`LossSettings::weights`]). So the losses (and gradients) of parts of a batch add up to that of the batch.
+
+use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{ElementConversion, Tensor};
 use serde::{Deserialize, Serialize};
+
+use super::kl::KlPenalty;
 
 /// Which surrogate is minimised, and over what it is averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,9 +19,10 @@ use serde::{Deserialize, Serialize};
 pub enum LossKind {
     /// DeepSeekMath: clipped ratio, mean over a sequence's tokens, then over sequences.
     Grpo,
-    /// Mean over all tokens of the batch.
+    /// Mean over all tokens of the batch. (TRL's averages over those of a micro-batch, which weighs tokens by how the batch
+    /// was cut; here it is what DAPO's is.)
     Bnpo,
-    /// DAPO (arXiv 2503.14476): mean over all tokens of the (global) batch.
+    /// DAPO (arXiv 2503.14476): mean over all tokens of the batch.
     Dapo,
     /// Dr. GRPO (arXiv 2503.20783): sum over tokens / (batch × longest completion allowed).
     DrGrpo,
@@ -47,8 +54,8 @@ pub struct LossSettings {
     pub sapo_negative: f64,
     /// Weight of the KL penalty towards the reference policy; 0 runs no reference pass.
     pub beta: f64,
-    /// Longest completion allowed: the denominator of Dr. GRPO.
-    pub max_completion_length: usize,
+    /// How that penalty is estimated.
+    pub kl: KlPenalty,
 }
 
 impl Default for LossSettings {
@@ -62,12 +69,31 @@ impl Default for LossSettings {
             sapo_positive: 1.0,
             sapo_negative: 1.05,
             beta: 0.0,
-            max_completion_length: 64,
+            kl: KlPenalty::K3,
         }
     }
 }
 
-/// Everything the loss looks at. All `[completions, tokens]` tensors are zero where `mask` is zero.
+impl LossSettings {
+    /// The weight of each token of every completion of a batch, given the numbers of tokens that take part and the longest
+    /// completion allowed: what the loss divides by. A completion of no tokens counts as a sequence, not as tokens.
+    pub fn weights(&self, lengths: &[usize], longest_allowed: usize) -> Vec<f64> {
+        let completions = lengths.len() as f64;
+        let tokens = lengths.iter().sum::<usize>().max(1) as f64;
+        let weight = |length: &usize| match self.kind {
+            LossKind::Grpo | LossKind::Gspo | LossKind::Sapo => {
+                1.0 / (completions * (*length).max(1) as f64)
+            }
+            LossKind::Bnpo | LossKind::Dapo | LossKind::Cispo => 1.0 / tokens,
+            LossKind::DrGrpo => 1.0 / (completions * longest_allowed.max(1) as f64),
+        };
+        lengths.iter().map(weight).collect()
+    }
+}
+
+/// Everything the loss looks at: some completions of a batch, or all of them.
+///
+/// What `[completions, tokens]` tensors hold where `mask` is zero has no influence.
 #[derive(Debug, Clone)]
 pub struct LossInputs {
     /// `log π_θ`, the only tensor that carries a gradient.
@@ -78,36 +104,36 @@ pub struct LossInputs {
     pub reference: Option<Tensor<2>>,
     /// `[completions, 1]`.
     pub advantages: Tensor<2>,
+    /// `[completions, 1]`: these completions' part of [`LossSettings::weights`].
+    pub weights: Tensor<2>,
     /// 1 for a token of the completion, 0 for padding (or for a completion that takes no part).
     pub mask: Tensor<2>,
 }
 
-/// `k3 = e^{ref − π} − (ref − π) − 1` per token: unbiased, never negative (Schulman 2020).
-pub fn k3(log_probs: Tensor<2>, reference: Tensor<2>) -> Tensor<2> {
-    let gap = reference - log_probs;
-    gap.clone().exp() - gap - 1.0
-}
-
-/// The loss to be minimised, a scalar `[1]`.
+/// The loss to be minimised, a scalar `[1]`: what these completions add to the loss of their batch.
 pub fn grpo_loss(inputs: LossInputs, settings: &LossSettings) -> Tensor<1> {
     let LossInputs {
         log_probs,
         behaviour,
         reference,
         advantages,
+        weights,
         mask,
     } = inputs;
-    // Masked positions must not overflow in exp(): their log-ratio is set to zero first.
-    let log_ratio = (log_probs.clone() - behaviour) * mask.clone();
+    // Masked positions must not overflow in exp(): they are zero before anything is computed from them.
+    let hidden = mask.clone().equal_scalar(0.0);
+    let seen = |values: Tensor<2>| values.mask_fill(hidden.clone(), 0.0);
+    let (log_probs, behaviour) = (seen(log_probs), seen(behaviour));
+    let log_ratio = log_probs.clone() - behaviour.clone();
     let per_token = surrogate(&log_probs, log_ratio, &advantages, &mask, settings).neg();
     let per_token = match reference {
         Some(reference) if settings.beta != 0.0 => {
-            let reference = reference * mask.clone();
-            per_token + k3(log_probs * mask.clone(), reference).mul_scalar(settings.beta)
+            let penalty = settings.kl.per_token(log_probs, behaviour, seen(reference));
+            per_token + penalty.mul_scalar(settings.beta)
         }
         _ => per_token,
     };
-    average(per_token * mask.clone(), mask, settings)
+    (per_token * mask * weights).sum()
 }
 
 /// What is maximised, per token.
@@ -154,24 +180,4 @@ fn clipped(ratio: Tensor<2>, advantages: Tensor<2>, settings: &LossSettings) -> 
         None => ratio,
     };
     (ratio * advantages).min_pair(inside)
-}
-
-fn average(per_token: Tensor<2>, mask: Tensor<2>, settings: &LossSettings) -> Tensor<1> {
-    let [completions, _] = mask.dims();
-    match settings.kind {
-        LossKind::Grpo | LossKind::Gspo | LossKind::Sapo => {
-            let lengths = mask.sum_dim(1).clamp_min(1.0);
-            (per_token.sum_dim(1) / lengths)
-                .sum()
-                .div_scalar(completions as f64)
-        }
-        LossKind::Bnpo | LossKind::Dapo | LossKind::Cispo => {
-            let tokens: f64 = mask.sum().into_scalar::<f32>().elem();
-            per_token.sum().div_scalar(tokens.max(1.0))
-        }
-        LossKind::DrGrpo => {
-            let tokens = (completions * settings.max_completion_length) as f64;
-            per_token.sum().div_scalar(tokens)
-        }
-    }
 }

@@ -1,10 +1,14 @@
-//! Group-relative policy optimisation (METHOD §1; DeepSeekMath, arXiv 2402.03300): advantages and losses as small pure
-//! functions, and one optimiser step on a group of sampled completions.
+//! Group-relative policy optimisation (METHOD §1; DeepSeekMath, arXiv 2402.03300): advantages, penalties and losses as
+//! small pure functions, and optimiser steps on groups of sampled completions.
 
 mod advantage;
+mod batch;
+mod kl;
 mod loss;
 mod step;
 
-pub use advantage::{Advantages, group_advantages};
-pub use loss::{LossInputs, LossKind, LossSettings, grpo_loss, k3};
-pub use step::{Completion, Group, GrpoConfig, StepReport, grpo_step};
+pub use advantage::{AdvantageScale, Advantages, advantages};
+pub use batch::Group;
+pub use kl::{KlPenalty, k3};
+pub use loss::{LossInputs, LossKind, LossSettings, grpo_loss};
+pub use step::{GrpoConfig, StepReport, grpo_step};

@@ -1,17 +1,16 @@
-//! One optimiser step on sampled groups: token ids in, token ids out, nothing is tokenised again.
+//! Optimiser steps on sampled groups: token ids in, token ids out, nothing is tokenised again.
 
 use std::sync::OnceLock;
 
-use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use curec_shared_model::qwen2::{Qwen2, TokenBatch};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::advantage::group_advantages;
-use super::loss::{LossInputs, LossKind, LossSettings, grpo_loss, k3};
-use crate::llm::Trainer;
-use crate::llm::cpu::{Network, Sequence, Weights};
+use super::advantage::{AdvantageScale, Advantages, advantages};
+use super::batch::{Group, Row, Table, parts, rows, sequence};
+use super::kl::k3;
+use super::loss::{LossSettings, grpo_loss};
+use crate::llm::{Sequence, TokenScores, Trainer, token_scores};
 
 /// Settings of alignment by GRPO, shared by `pretrain` and `correct`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,10 +22,17 @@ pub struct GrpoConfig {
     pub temperature: f64,
     /// Longest completion in tokens; longer ones are cut and marked truncated.
     pub max_new_tokens: usize,
+    /// What centred rewards are divided by.
+    pub advantage_scale: AdvantageScale,
     /// ε in the denominator of the advantages.
     pub advantage_epsilon: f64,
     /// Whether truncated completions are left out of the loss.
     pub mask_truncated: bool,
+    /// Optimiser steps on each batch of samples (μ of DeepSeekMath's algorithm 1); beyond the first they are off policy,
+    /// and the clip range begins to matter.
+    pub iterations: usize,
+    /// Tokens of completions whose activations are held at once; a longer group is trained in parts, with the same gradient.
+    pub tokens_at_once: usize,
     /// The loss.
     pub loss: LossSettings,
 }
@@ -37,39 +43,27 @@ impl Default for GrpoConfig {
             group_size: 8,
             temperature: 1.0,
             max_new_tokens: 64,
+            advantage_scale: AdvantageScale::Group,
             advantage_epsilon: 1e-4,
             mask_truncated: false,
+            iterations: 1,
+            tokens_at_once: 4096,
             loss: LossSettings::default(),
         }
     }
 }
 
-/// A sampled continuation of a prompt.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Completion {
-    /// New tokens only, the stop token included when it was reached.
-    pub ids: Vec<u32>,
-    /// `log π_old` of each token at the sampling temperature, stored when it was sampled.
-    pub log_probs: Vec<f32>,
-    /// Whether the length limit cut it off.
-    pub truncated: bool,
+impl GrpoConfig {
+    /// Advantages of each group of a batch.
+    pub fn advantages(&self, rewards: &[&[f64]]) -> Vec<Advantages> {
+        advantages(rewards, self.advantage_scale, self.advantage_epsilon)
+    }
 }
 
-/// The completions of one prompt with their rewards.
-#[derive(Debug, Clone)]
-pub struct Group {
-    /// Token ids of the prompt.
-    pub prompt: Vec<u32>,
-    /// Its completions.
-    pub completions: Vec<Completion>,
-    /// One reward per completion.
-    pub rewards: Vec<f64>,
-}
-
-/// What one step did, under the field's names.
+/// What the steps on one batch did, under the field's names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepReport {
-    /// Value of the loss (near 0 on policy: normal).
+    /// Value of the loss (near 0 on policy: normal), mean over iterations.
     pub loss: f64,
     /// Mean reward.
     pub reward: f64,
@@ -77,332 +71,213 @@ pub struct StepReport {
     pub reward_std: f64,
     /// Share of groups whose rewards are all equal.
     pub frac_reward_zero_std: f64,
-    /// Mean k3 divergence from the reference policy; 0 when β = 0.
+    /// Mean k3 divergence from the reference policy, before the batch's first step; 0 when β = 0.
     pub kl: f64,
-    /// Share of tokens whose ratio is outside the clip range.
+    /// Mean entropy in nats of the distributions that tokens were drawn from, over the tokens trained on.
+    pub entropy: f64,
+    /// Share of tokens whose ratio is outside the clip range, mean over iterations.
     pub clip_ratio: f64,
-    /// Largest |ρ − 1|; 0 up to rounding in the first pass over fresh samples.
+    /// Below it.
+    pub clip_ratio_low: f64,
+    /// Above it.
+    pub clip_ratio_high: f64,
+    /// Largest |ρ − 1| before the batch's first step: 0 up to rounding, or sampling and training disagree.
     pub max_ratio_gap: f64,
-    /// Global norm of the gradient before clipping.
+    /// Global norm of the gradient before clipping, mean over iterations.
     pub grad_norm: f64,
     /// Mean length of completions in tokens.
     pub completion_length: f64,
     /// Share of completions cut by the length limit.
     pub truncated: f64,
+    /// Tokens that took part in the loss.
+    pub tokens: usize,
     /// False when nothing was learnt: flat groups only, or a gradient that is not finite.
     pub stepped: bool,
 }
 
-/// One gradient step on `groups` (METHOD §1). Groups of equal rewards are counted and, with β = 0, skipped.
+/// [`GrpoConfig::iterations`] gradient steps on `groups` (METHOD §1). Groups of equal rewards are counted and, with β = 0,
+/// skipped.
 pub fn grpo_step(
     trainer: &mut Trainer,
     groups: &[Group],
     config: &GrpoConfig,
     learning_rate: f64,
 ) -> StepReport {
+    let rewards: Vec<&[f64]> = groups
+        .iter()
+        .map(|group| group.rewards.as_slice())
+        .collect();
+    let advantages = config.advantages(&rewards);
+    let rows = rows(groups, &advantages, config);
+    let mut report = describe(groups, &advantages);
+    report.tokens = rows.iter().map(|row| row.completion.ids.len()).sum();
+    if rows.is_empty() {
+        return report;
+    }
+    let threads = if trainer.cpu_kernels() {
+        rayon::current_num_threads()
+    } else {
+        1
+    };
+    let batch = Batch::new(&rows, config, threads);
+    let reference = (config.loss.beta != 0.0).then(|| batch.reference(trainer));
+    let iterations = config.iterations.max(1);
+    report.stepped = true;
+    for iteration in 0..iterations {
+        let (found, gradients) = batch.gradient(trainer, reference.as_deref());
+        let tokens = report.tokens as f64;
+        let share = 1.0 / iterations as f64;
+        if iteration == 0 {
+            report.max_ratio_gap = found.max_ratio_gap;
+            report.entropy = found.entropy / tokens;
+            report.kl = found.kl / tokens;
+        }
+        report.loss += share * found.loss;
+        report.clip_ratio_low += share * found.low / tokens;
+        report.clip_ratio_high += share * found.high / tokens;
+        let norm = trainer.apply(gradients, learning_rate);
+        report.grad_norm += share * norm;
+        report.stepped &= norm.is_finite();
+    }
+    report.clip_ratio = report.clip_ratio_low + report.clip_ratio_high;
+    report
+}
+
+/// What is known before any gradient.
+fn describe(groups: &[Group], advantages: &[Advantages]) -> StepReport {
     let mut report = StepReport::default();
-    let mut rows: Vec<Row> = Vec::new();
-    // Tokens of every completion that takes part in the loss, whether or not its advantage is zero.
-    let mut tokens = 0;
     let count = groups.len().max(1) as f64;
     let completions: usize = groups.iter().map(|group| group.completions.len()).sum();
-    for group in groups {
-        let advantages = group_advantages(&group.rewards, config.advantage_epsilon);
+    for (group, advantages) in groups.iter().zip(advantages) {
         report.reward += advantages.mean / count;
         report.reward_std += advantages.std / count;
         if advantages.is_flat() {
             report.frac_reward_zero_std += 1.0 / count;
         }
-        for (completion, advantage) in group.completions.iter().zip(&advantages.values) {
+        for completion in &group.completions {
             report.completion_length += completion.ids.len() as f64 / completions as f64;
             if completion.truncated {
                 report.truncated += 1.0 / completions as f64;
             }
-            let left_out = config.mask_truncated && completion.truncated;
-            tokens += if left_out { 0 } else { completion.ids.len() };
-            if (*advantage != 0.0 || config.loss.beta != 0.0)
-                && !left_out
-                && !completion.ids.is_empty()
-            {
-                rows.push(Row {
-                    prompt: &group.prompt,
-                    completion,
-                    advantage: *advantage,
-                });
-            }
         }
     }
-    if rows.is_empty() {
-        return report;
-    }
-    let share = |rows: &[Row]| denominator_share(config.loss.kind, rows, completions, tokens);
-    let gradients = if trainer.cpu_kernels() && config.loss.beta == 0.0 {
-        cpu_gradients(trainer.model(), &rows, config, share, &mut report)
-    } else {
-        autodiff_gradients(trainer.model(), &rows, config, share(&rows), &mut report)
-    };
-    report.grad_norm = trainer.apply(gradients, learning_rate);
-    report.stepped = report.grad_norm.is_finite();
     report
 }
 
-/// What the loss of the rows at hand is multiplied with to be the loss of the whole batch: completions that were dropped
-/// because their advantage is zero add nothing to its sum and still count in its denominator, which is a number of
-/// sequences or, for some kinds, of tokens. A masked completion counts as a sequence without tokens ([`LossInputs::mask`]).
-fn denominator_share(kind: LossKind, rows: &[Row], completions: usize, tokens: usize) -> f64 {
-    match kind {
-        LossKind::Grpo | LossKind::DrGrpo | LossKind::Gspo | LossKind::Sapo => {
-            rows.len() as f64 / completions.max(1) as f64
-        }
-        LossKind::Bnpo | LossKind::Dapo | LossKind::Cispo => {
-            let kept: usize = rows.iter().map(|row| row.completion.ids.len()).sum();
-            kept as f64 / tokens.max(1) as f64
-        }
-    }
+/// Rows in parts, each one sequence that branches.
+struct Batch<'r, 'a> {
+    parts: Vec<&'r [Row<'a>]>,
+    sequences: Vec<Sequence>,
+    config: &'r GrpoConfig,
 }
 
-/// Loss and gradients by burn's autodiff, with the reference pass where β asks for one.
-fn autodiff_gradients(
-    model: &Qwen2,
-    rows: &[Row],
-    config: &GrpoConfig,
-    share: f64,
-    report: &mut StepReport,
-) -> GradientsParams {
-    let device = model.device();
-    let batch = Packed::new(rows, &device, config);
-    let log_probs = batch.log_probs(model, true, config.temperature);
-    let reference = (config.loss.beta != 0.0).then(|| {
-        let frozen = model.valid();
-        let log_probs = batch.log_probs(&frozen, false, config.temperature);
-        Tensor::<2>::from_data(log_probs.into_data(), &device)
-    });
-    let table = &batch.table;
-    let tokens = table.tokens();
-    let found = table.describe(log_probs.clone().detach(), config);
-    report.max_ratio_gap = found.max_ratio_gap;
-    report.clip_ratio = found.clipped / tokens;
-    if let Some(reference) = reference.clone() {
-        let kl = k3(log_probs.clone().detach(), reference) * table.mask.clone();
-        report.kl = f64::from(kl.sum().into_scalar::<f32>()) / tokens;
-    }
-    let loss = grpo_loss(table.inputs(log_probs, reference), &config.loss).mul_scalar(share);
-    report.loss = f64::from(loss.clone().into_scalar::<f32>());
-    GradientsParams::from_grads(loss.backward(), model)
-}
-
-/// The same by the CPU kernels: each prompt is read once with all its completions, forward and backward; the loss's
-/// derivative with respect to the log-probabilities in between is autodiff's (a few numbers). Only without a reference
-/// policy. A group's part of the loss depends on no other group's log-probabilities, so groups are handled one by one.
-fn cpu_gradients(
-    model: &Qwen2,
-    rows: &[Row],
-    config: &GrpoConfig,
-    share: impl Fn(&[Row]) -> f64 + Sync,
-    report: &mut StepReport,
-) -> GradientsParams {
-    let groups: Vec<&[Row]> = rows
-        .chunk_by(|one, other| std::ptr::eq(one.prompt, other.prompt))
-        .collect();
-    // With fewer groups than threads a group is cut, so that no thread is idle.
-    let parts = rayon::current_num_threads().div_ceil(groups.len().max(1));
-    let cut = |group: &&'_ [Row<'_>]| group.len().div_ceil(parts).max(1);
-    let groups: Vec<&[Row]> = groups
-        .iter()
-        .flat_map(|group| group.chunks(cut(group)))
-        .collect();
-    let sequences: Vec<Sequence> = groups
-        .iter()
-        .map(|group| {
-            let completions = group.iter().map(|row| row.completion.ids.as_slice());
-            Sequence::branching(group[0].prompt, completions)
-        })
-        .collect();
-    let network = Network::new(Weights::of(model));
-    let device = model.device();
-    let found: Vec<OnceLock<Described>> = groups.iter().map(|_| OnceLock::new()).collect();
-    let (_, gradients) =
-        network.gradient(&sequences, config.temperature as f32, |index, log_probs| {
-            let group = groups[index];
-            let table = Table::new(group, &device);
-            let leaf = table.spread(log_probs, &device).require_grad();
-            let mut described = table.describe(leaf.clone().detach(), config);
-            let loss = grpo_loss(table.inputs(leaf.clone(), None), &config.loss);
-            let loss = loss.mul_scalar(share(group));
-            described.loss = f64::from(loss.clone().into_scalar::<f32>());
-            let slopes = leaf.grad(&loss.backward());
-            let slopes = slopes.and_then(|slopes| slopes.try_into_vec_as::<f32>().ok());
-            // Each group is visited once.
-            let _ = found[index].set(described);
-            table.gather(&slopes.unwrap_or_default())
-        });
-    for described in found.into_iter().filter_map(OnceLock::into_inner) {
-        report.loss += described.loss;
-        report.max_ratio_gap = report.max_ratio_gap.max(described.max_ratio_gap);
-        report.clip_ratio += described.clipped;
-    }
-    let tokens: usize = rows.iter().map(|row| row.completion.ids.len()).sum();
-    report.clip_ratio /= tokens.max(1) as f64;
-    gradients.into_gradients(model)
-}
-
-struct Row<'a> {
-    prompt: &'a [u32],
-    completion: &'a Completion,
-    advantage: f64,
-}
-
-/// The completions of some rows as rectangles `[rows, longest]`.
-struct Table {
-    lengths: Vec<usize>,
-    longest: usize,
-    behaviour: Tensor<2>,
-    advantages: Tensor<2>,
-    mask: Tensor<2>,
-}
-
-/// What the log-probabilities of a table say about the step.
+/// What log-probabilities say about a step; sums over tokens.
 #[derive(Debug, Clone, Default)]
-struct Described {
+struct Found {
     loss: f64,
     max_ratio_gap: f64,
-    /// Tokens whose ratio lies outside the clip range.
-    clipped: f64,
+    entropy: f64,
+    kl: f64,
+    /// Tokens whose ratio lies below the clip range, and above.
+    low: f64,
+    high: f64,
 }
 
-impl Table {
-    fn new(rows: &[Row], device: &Device) -> Self {
-        let lengths: Vec<usize> = rows.iter().map(|row| row.completion.ids.len()).collect();
-        let longest = lengths.iter().copied().max().unwrap_or(0);
-        let mut behaviour: Vec<f32> = Vec::with_capacity(rows.len() * longest);
-        let mut mask: Vec<f32> = Vec::with_capacity(rows.len() * longest);
-        for row in rows {
-            let (length, end) = (row.completion.ids.len(), behaviour.len() + longest);
-            behaviour.extend_from_slice(&row.completion.log_probs);
-            behaviour.resize(end, 0.0);
-            mask.extend(std::iter::repeat_n(1.0, length));
-            mask.resize(end, 0.0);
-        }
-        let table = |values: Vec<f32>, width: usize| {
-            Tensor::<2>::from_data(TensorData::new(values, [rows.len(), width]), device)
-        };
+impl<'r, 'a> Batch<'r, 'a> {
+    fn new(rows: &'r [Row<'a>], config: &'r GrpoConfig, threads: usize) -> Self {
+        let parts = parts(rows, config.tokens_at_once, threads);
         Self {
-            longest,
-            behaviour: table(behaviour, longest),
-            advantages: table(rows.iter().map(|row| row.advantage as f32).collect(), 1),
-            mask: table(mask, longest),
-            lengths,
+            sequences: parts.iter().map(|part| sequence(part)).collect(),
+            parts,
+            config,
         }
     }
 
-    fn tokens(&self) -> f64 {
-        self.lengths.iter().sum::<usize>().max(1) as f64
-    }
-
-    fn inputs(&self, log_probs: Tensor<2>, reference: Option<Tensor<2>>) -> LossInputs {
-        LossInputs {
-            log_probs,
-            behaviour: self.behaviour.clone(),
-            reference,
-            advantages: self.advantages.clone(),
-            mask: self.mask.clone(),
-        }
-    }
-
-    /// Values of all tokens, row by row, as a rectangle with zeros behind short rows.
-    fn spread(&self, values: &[f32], device: &Device) -> Tensor<2> {
-        let mut flat = Vec::with_capacity(self.lengths.len() * self.longest);
-        let mut rest = values;
-        for length in &self.lengths {
-            let (row, behind) = rest.split_at(*length);
-            flat.extend_from_slice(row);
-            flat.extend(std::iter::repeat_n(0.0, self.longest - length));
-            rest = behind;
-        }
-        Tensor::from_data(
-            TensorData::new(flat, [self.lengths.len(), self.longest]),
-            device,
+    /// Scores by the reference policy: the same network with its adapters off.
+    fn reference(&self, trainer: &Trainer) -> Vec<TokenScores> {
+        token_scores(
+            trainer.model(),
+            &self.sequences,
+            self.config.temperature,
+            false,
         )
     }
 
-    /// The inverse of [`Table::spread`]; nothing known is zero.
-    fn gather(&self, flat: &[f32]) -> Vec<f32> {
-        if flat.is_empty() {
-            return vec![0.0; self.lengths.iter().sum()];
+    /// The gradient of the loss of all parts; it is the sum of theirs.
+    fn gradient(
+        &self,
+        trainer: &Trainer,
+        reference: Option<&[TokenScores]>,
+    ) -> (Found, GradientsParams) {
+        let found: Vec<OnceLock<Found>> = self.parts.iter().map(|_| OnceLock::new()).collect();
+        let temperature = self.config.temperature;
+        let (_, gradients) = trainer.gradient(&self.sequences, temperature, |index, scores| {
+            let reference = reference.map(|all| all[index].log_probs.as_slice());
+            let (one, slopes) = self.slopes(self.parts[index], scores, reference);
+            // Each part is visited once.
+            let _ = found[index].set(one);
+            slopes
+        });
+        let mut sum = Found::default();
+        for one in found.into_iter().filter_map(OnceLock::into_inner) {
+            sum.loss += one.loss;
+            sum.max_ratio_gap = larger(sum.max_ratio_gap, one.max_ratio_gap);
+            sum.entropy += one.entropy;
+            sum.kl += one.kl;
+            sum.low += one.low;
+            sum.high += one.high;
         }
-        let rows = flat.chunks(self.longest).zip(&self.lengths);
-        rows.flat_map(|(row, length)| &row[..*length])
-            .copied()
-            .collect()
+        (sum, gradients)
     }
 
-    fn describe(&self, log_probs: Tensor<2>, config: &GrpoConfig) -> Described {
-        let ratio = (log_probs - self.behaviour.clone()).exp();
-        let gap = (ratio.clone() - 1.0) * self.mask.clone();
-        let (low, high) = (
-            1.0 - config.loss.epsilon_low,
-            1.0 + config.loss.epsilon_high,
+    /// Derivatives of the loss by the log-probabilities of one part.
+    fn slopes(
+        &self,
+        part: &[Row],
+        scores: &TokenScores,
+        reference: Option<&[f32]>,
+    ) -> (Found, Vec<f32>) {
+        let table = Table::new(part);
+        let leaf = table.spread(&scores.log_probs).require_grad();
+        let loss = grpo_loss(
+            table.inputs(leaf.clone(), reference.map(|values| table.spread(values))),
+            &self.config.loss,
         );
-        let outside = ratio.clone().lower_elem(low).float() + ratio.greater_elem(high).float();
-        let outside = (outside * self.mask.clone()).sum().into_scalar::<f32>();
-        Described {
-            loss: 0.0,
-            max_ratio_gap: f64::from(gap.abs().max().into_scalar::<f32>()),
-            clipped: f64::from(outside),
+        let slopes = leaf.grad(&loss.backward());
+        let slopes = slopes.and_then(|slopes| slopes.try_into_vec_as::<f32>().ok());
+        let mut found = self.describe(part, scores);
+        found.loss = f64::from(loss.into_scalar::<f32>());
+        if let Some(reference) = reference {
+            let row =
+                |values: &[f32]| Tensor::<1>::from_floats(values, &burn::tensor::Device::flex());
+            let (ours, theirs) = (row(&scores.log_probs), row(reference));
+            let kl = k3(ours.unsqueeze(), theirs.unsqueeze()).sum();
+            found.kl = f64::from(kl.into_scalar::<f32>());
         }
+        (found, table.gather(&slopes.unwrap_or_default()))
+    }
+
+    fn describe(&self, part: &[Row], scores: &TokenScores) -> Found {
+        let mut found = Found {
+            entropy: scores.entropies.iter().map(|one| f64::from(*one)).sum(),
+            ..Found::default()
+        };
+        let (low, high) = (
+            1.0 - self.config.loss.epsilon_low,
+            1.0 + self.config.loss.epsilon_high,
+        );
+        let behaviour = part.iter().flat_map(|row| &row.completion.log_probs);
+        for (ours, theirs) in scores.log_probs.iter().zip(behaviour) {
+            let ratio = f64::from(ours - theirs).exp();
+            found.max_ratio_gap = larger(found.max_ratio_gap, (ratio - 1.0).abs());
+            found.low += f64::from(u8::from(ratio < low));
+            found.high += f64::from(u8::from(ratio > high));
+        }
+        found
     }
 }
 
-/// Rows with their prompts as rectangles: tokens right-padded, and the completion positions picked out of them.
-struct Packed {
-    tokens: TokenBatch,
-    /// Flat indices into `[rows · width]` of the hidden states that predict completion tokens, `[rows · longest]`.
-    picks: Tensor<1, Int>,
-    targets: Vec<u32>,
-    table: Table,
-}
-
-impl Packed {
-    fn new(rows: &[Row], device: &Device, config: &GrpoConfig) -> Self {
-        let sequences: Vec<Vec<u32>> = rows
-            .iter()
-            .map(|row| [row.prompt, row.completion.ids.as_slice()].concat())
-            .collect();
-        let slices: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
-        let tokens = TokenBatch::right_padded(&slices, 0);
-        let [count, width] = tokens.dims();
-        let table = Table::new(rows, device);
-        let longest = table.longest;
-        debug_assert!(longest <= config.max_new_tokens);
-        let mut picks: Vec<i64> = Vec::with_capacity(count * longest);
-        let mut targets = Vec::with_capacity(count * longest);
-        for (index, row) in rows.iter().enumerate() {
-            let before = index * width + row.prompt.len() - 1;
-            for step in 0..longest {
-                let real = step < row.completion.ids.len();
-                picks.push((before + if real { step } else { 0 }) as i64);
-                targets.push(if real { row.completion.ids[step] } else { 0 });
-            }
-        }
-        Self {
-            tokens,
-            picks: Tensor::from_data(TensorData::new(picks, [count * longest]), device),
-            targets,
-            table,
-        }
-    }
-
-    /// `[rows, longest]`, zero where masked. Only completion positions meet the vocabulary.
-    fn log_probs(&self, model: &Qwen2, adapters: bool, temperature: f64) -> Tensor<2> {
-        let hidden = model.hidden(&self.tokens, adapters);
-        let [rows, width, d] = hidden.dims();
-        let device = hidden.device();
-        let picks = Tensor::from_data(self.picks.to_data(), &device);
-        let states = hidden.reshape([rows * width, d]).select(0, picks);
-        let mask = Tensor::<2>::from_data(self.table.mask.to_data(), &device);
-        model
-            .log_probs(states, &self.targets, temperature)
-            .reshape([rows, self.table.longest])
-            * mask
-    }
+/// The larger of two, or what is not a number: `f64::max` would pass over it.
+fn larger(a: f64, b: f64) -> f64 {
+    if b > a || b.is_nan() { b } else { a }
 }

@@ -10,7 +10,17 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::cpu::{self, Decoder, Network, Weights};
-use crate::grpo::Completion;
+
+/// A sampled continuation of a prompt.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Completion {
+    /// New tokens only, the stop token included when it was reached.
+    pub ids: Vec<u32>,
+    /// `log π_old` of each token at the sampling temperature, stored when it was sampled.
+    pub log_probs: Vec<f32>,
+    /// Whether the length limit cut it off.
+    pub truncated: bool,
+}
 
 /// How completions are drawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,11 +1,10 @@
 //! Supervised training on (prompt, answer) pairs: the warm-up that teaches a fresh nano model language and contract.
 
-use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
 use curec_shared_model::qwen2::{Qwen2, TokenBatch};
 use serde::{Deserialize, Serialize};
 
-use super::cpu::{Network, Sequence, Weights};
+use super::sequence::Sequence;
 use super::trainer::{Trainer, TrainerSettings};
 
 /// Settings of supervised training.
@@ -70,36 +69,19 @@ pub fn supervised_loss(model: &Qwen2, batch: &[Vec<Example>]) -> Tensor<1> {
     model.log_probs(states, &targets, 1.0).mean().neg()
 }
 
-/// One optimiser step on families of examples; returns (mean loss per answer token, gradient norm).
+/// One optimiser step on families of examples, whose common beginnings are read once; returns (mean loss per answer token,
+/// gradient norm). The loss is [`supervised_loss`].
 pub fn supervised_step(trainer: &mut Trainer, batch: &[Vec<Example>], rate: f64) -> (f64, f64) {
-    let (loss, gradients) = if trainer.cpu_kernels() {
-        cpu_gradients(trainer.model(), batch)
-    } else {
-        let loss = supervised_loss(trainer.model(), batch);
-        let value = f64::from(loss.clone().into_scalar::<f32>());
-        let gradients = GradientsParams::from_grads(loss.backward(), trainer.model());
-        (value, gradients)
-    };
-    (loss, trainer.apply(gradients, rate))
-}
-
-/// The same as [`supervised_loss`] and its gradients, by the CPU kernels: what the prompts of a family share is read once.
-fn cpu_gradients(model: &Qwen2, batch: &[Vec<Example>]) -> (f64, GradientsParams) {
     let sequences: Vec<Sequence> = batch.iter().map(|family| branching(family)).collect();
     let tokens: usize = sequences.iter().map(|one| one.positions.len()).sum();
-    let network = Network::new(Weights::of(model));
     let share = -1.0 / tokens.max(1) as f32;
-    let (log_probs, gradients) =
-        network.gradient(&sequences, 1.0, |_, values| vec![share; values.len()]);
-    let total: f64 = log_probs
-        .iter()
-        .flatten()
-        .map(|value| f64::from(*value))
-        .sum();
-    (
-        -total / tokens.max(1) as f64,
-        gradients.into_gradients(model),
-    )
+    let (scores, gradients) = trainer.gradient(&sequences, 1.0, |_, scores| {
+        vec![share; scores.log_probs.len()]
+    });
+    let values = scores.iter().flat_map(|scores| &scores.log_probs);
+    let total: f64 = values.map(|value| f64::from(*value)).sum();
+    let norm = trainer.apply(gradients, rate);
+    (-total / tokens.max(1) as f64, norm)
 }
 
 /// A family as one branching sequence: the common beginning of its prompts, then each prompt's rest with its answer.

@@ -8,6 +8,8 @@ use curec_shared_model::qwen2::Qwen2;
 use serde::{Deserialize, Serialize};
 
 use super::cpu;
+use super::gradient::{GradientSettings, gradient};
+use super::sequence::{Sequence, TokenScores};
 
 /// How a model is trained, whatever the loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +23,9 @@ pub struct TrainerSettings {
     pub muon: bool,
     /// Hand-written CPU kernels where they serve the model (`llm::cpu`); burn's autodiff otherwise.
     pub cpu_kernels: bool,
+    /// Compute each block's activations again in the backward pass instead of keeping them: the same gradients in a
+    /// fraction of the memory, for about a third more time. The CPU kernels have no use for it.
+    pub recompute: bool,
 }
 
 impl Default for TrainerSettings {
@@ -30,6 +35,7 @@ impl Default for TrainerSettings {
             max_grad_norm: 1.0,
             muon: false,
             cpu_kernels: true,
+            recompute: false,
         }
     }
 }
@@ -39,7 +45,7 @@ pub struct Trainer {
     model: Option<Qwen2>,
     optimizer: ModuleOptimizer,
     max_grad_norm: f64,
-    cpu_kernels: bool,
+    gradients: GradientSettings,
     taken: usize,
     skipped: usize,
 }
@@ -60,7 +66,10 @@ impl Trainer {
             optimizer = optimizer.with_group(matrices, muon, None);
         }
         Self {
-            cpu_kernels: settings.cpu_kernels && cpu::serves(&model),
+            gradients: GradientSettings {
+                cpu_kernels: settings.cpu_kernels && cpu::serves(&model),
+                recompute: settings.recompute,
+            },
             model: Some(model.train()),
             optimizer,
             max_grad_norm: settings.max_grad_norm,
@@ -71,7 +80,17 @@ impl Trainer {
 
     /// Whether the hand-written kernels compute the gradients.
     pub fn cpu_kernels(&self) -> bool {
-        self.cpu_kernels
+        self.gradients.cpu_kernels
+    }
+
+    /// [`gradient()`] of the model under training.
+    pub fn gradient(
+        &self,
+        sequences: &[Sequence],
+        temperature: f64,
+        slope: impl Fn(usize, &TokenScores) -> Vec<f32> + Sync,
+    ) -> (Vec<TokenScores>, GradientsParams) {
+        gradient(self.model(), sequences, temperature, self.gradients, slope)
     }
 
     /// The network, gradients on.

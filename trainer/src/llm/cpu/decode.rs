@@ -5,8 +5,8 @@ use super::attention::{Angles, Heads};
 use super::kernels::{
     Matrix, add, add_bias, product, rms_norm, row_products, softmax, swiglu, weighted_rows,
 };
-use super::layout::Sequence;
 use super::network::Network;
+use crate::llm::Sequence;
 
 /// Rotated keys, and values, of some tokens, one pair `[tokens, kv_heads · width]` a layer.
 pub(super) type Memory = Vec<(Vec<f32>, Vec<f32>)>;

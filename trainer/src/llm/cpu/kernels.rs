@@ -256,6 +256,36 @@ pub fn softmax(row: &mut [f32], open: usize) -> f32 {
     })
 }
 
+/// Softmax of a row. Returns the logarithm of the sum of exponentials, and the entropy of the row in nats.
+pub fn softmax_with_entropy(row: &mut [f32]) -> (f32, f32) {
+    vectorised(|| {
+        let top = largest(row);
+        // Σ e^(z−top) · (z − top), in the lanes of `sum2`.
+        let mut weighted = [0.0f32; LANES];
+        let mut chunks = row.chunks_exact_mut(LANES);
+        for chunk in &mut chunks {
+            for lane in 0..LANES {
+                let gap = chunk[lane] - top;
+                chunk[lane] = exp(gap);
+                weighted[lane] += chunk[lane] * gap;
+            }
+        }
+        let mut rest = 0.0;
+        for value in chunks.into_remainder() {
+            let gap = *value - top;
+            *value = exp(gap);
+            rest += *value * gap;
+        }
+        let weighted = weighted.iter().sum::<f32>() + rest;
+        let total = sum2(row, row, |value, _| value);
+        let scale = 1.0 / total;
+        for value in row.iter_mut() {
+            *value *= scale;
+        }
+        (top + total.ln(), total.ln() - weighted * scale)
+    })
+}
+
 /// Turns the gradient of a softmax row into that of its scores; `open` as in [`softmax`].
 pub fn softmax_backward(drow: &mut [f32], weights: &[f32], open: usize) {
     vectorised(|| {
@@ -309,6 +339,20 @@ mod tests {
             let x = step as f32 / 100.0;
             let exact = f64::from(x).exp();
             assert!((f64::from(exp(x)) / exact - 1.0).abs() < 3e-7, "{x}");
+        }
+    }
+
+    #[test]
+    fn entropy_is_that_of_the_softmax() {
+        // Quarter, quarter, half: 2 · ¼ ln 4 + ½ ln 2 = 1.5 ln 2. Even rows: the logarithm of their length.
+        let mut row = [0.0, 0.0, 2f32.ln()].map(|z| z + 50.0);
+        let (log_sum, entropy) = softmax_with_entropy(&mut row);
+        assert!((log_sum - 50.0 - 4f32.ln()).abs() < 1e-5);
+        assert!((entropy - 1.5 * 2f32.ln()).abs() < 1e-6);
+        assert!((row[2] - 0.5).abs() < 1e-6);
+        for length in [1, 15, 16, 17, 100] {
+            let (_, entropy) = softmax_with_entropy(&mut vec![-3.0; length]);
+            assert!((entropy - (length as f32).ln()).abs() < 1e-5, "{length}");
         }
     }
 

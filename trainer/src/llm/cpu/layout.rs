@@ -1,43 +1,10 @@
-//! A token sequence that branches: one prompt, then continuations that each follow it and do not see each other.
-//!
-//! The prompt's activations are computed once for all of its continuations, forward and backward.
+//! Where the prompt and the branches of a sequence lie, and what each sees.
 
 use std::ops::Range;
 
-/// A token sequence and the positions whose log-probability is wanted.
-///
-/// `ids` holds the prompt and then the branches one after the other. A plain sequence has no branches.
-#[derive(Debug, Clone)]
-pub struct Sequence {
-    /// Token ids: prompt, first branch, second branch, ….
-    pub ids: Vec<u32>,
-    /// Lengths of the branches; what they leave of `ids` at the front is the prompt.
-    pub branches: Vec<usize>,
-    /// Wanted: `log p(ids[t] | what stands before it)` for each `t` in here, `t ≥ 1`.
-    pub positions: Vec<usize>,
-}
+use crate::llm::Sequence;
 
 impl Sequence {
-    /// A sequence that does not branch.
-    pub fn plain(ids: Vec<u32>, positions: Vec<usize>) -> Self {
-        Self {
-            ids,
-            branches: Vec::new(),
-            positions,
-        }
-    }
-
-    /// A prompt with its continuations; every token of them is wanted.
-    pub fn branching<'a>(prompt: &[u32], branches: impl IntoIterator<Item = &'a [u32]>) -> Self {
-        let mut sequence = Self::plain(prompt.to_vec(), Vec::new());
-        for branch in branches {
-            sequence.ids.extend_from_slice(branch);
-            sequence.branches.push(branch.len());
-        }
-        sequence.positions = (prompt.len()..sequence.ids.len()).collect();
-        sequence
-    }
-
     pub(super) fn layout(&self) -> Layout {
         let branched: usize = self.branches.iter().sum();
         let prompt = self.ids.len() - branched;
@@ -71,15 +38,6 @@ impl Layout {
         let branches = self.branches.iter().cloned();
         let branches = branches.flat_map(|branch| (0..branch.len()).map(|t| self.prompt + t));
         (0..self.prompt).chain(branches).collect()
-    }
-
-    /// The token that stands before token `t` in its text.
-    pub fn before(&self, t: usize) -> usize {
-        if self.branches.iter().any(|branch| branch.start == t) {
-            self.prompt - 1
-        } else {
-            t - 1
-        }
     }
 
     /// The prompt, and all branches together.

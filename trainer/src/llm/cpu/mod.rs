@@ -15,6 +15,5 @@ pub(super) mod tests;
 mod weights;
 
 pub use decode::Decoder;
-pub use layout::Sequence;
 pub use network::{Network, Tape};
-pub use weights::{Weights, serves};
+pub use weights::{Weights, is_cpu, serves};

@@ -6,10 +6,11 @@ use super::attention::{Angles, Heads, attend, attend_backward};
 use super::decode::Memory;
 use super::kernels::{
     Matrix, add, add_bias, bias_backward, log_softmax_backward, product, rms_norm,
-    rms_norm_backward, softmax, swiglu, swiglu_backward,
+    rms_norm_backward, softmax_with_entropy, swiglu, swiglu_backward,
 };
-use super::layout::{Layout, Sequence};
+use super::layout::Layout;
 use super::weights::{LayerWeights, Weights};
+use crate::llm::{Sequence, TokenScores};
 
 struct LayerTape {
     input: Vec<f32>,
@@ -40,8 +41,8 @@ pub struct Tape {
     probabilities: Vec<f32>,
 }
 
-/// What one thread hands back: log-probabilities by sequence, and its share of the gradient.
-type Part = (Vec<(usize, Vec<f32>)>, Weights);
+/// What one thread hands back: scores by sequence, and its share of the gradient.
+type Part = (Vec<(usize, TokenScores)>, Weights);
 
 /// A model ready to be differentiated.
 pub struct Network {
@@ -54,16 +55,16 @@ impl Network {
         Self { weights }
     }
 
-    /// Log-probabilities of the wanted tokens of each sequence at `temperature`, and in the same sweep the gradient of
-    /// `Σ d(sequence, log_probs) · log_probs`, where `d` turns a sequence's log-probabilities into their derivatives.
+    /// Scores of the wanted tokens of each sequence at `temperature`, and in the same sweep the gradient of
+    /// `Σ d(sequence, scores) · log_probs`, where `d` turns a sequence's scores into the derivatives of its log-probabilities.
     ///
     /// Every sequence is forgotten after its backward pass, so memory grows with one sequence a thread.
     pub fn gradient(
         &self,
         sequences: &[Sequence],
         temperature: f32,
-        d: impl Fn(usize, &[f32]) -> Vec<f32> + Sync,
-    ) -> (Vec<Vec<f32>>, Weights) {
+        d: impl Fn(usize, &TokenScores) -> Vec<f32> + Sync,
+    ) -> (Vec<TokenScores>, Weights) {
         let threads = rayon::current_num_threads().min(sequences.len()).max(1);
         let parts = deal(sequences, threads);
         let done: Vec<Part> = parts
@@ -72,35 +73,32 @@ impl Network {
                 let mut gradient = self.weights.zeros_like();
                 let mut values = Vec::with_capacity(part.len());
                 for index in part {
-                    let (log_probs, tape) = self.forward(&sequences[index], temperature);
-                    let outer = d(index, &log_probs);
+                    let (scores, tape) = self.forward(&sequences[index], temperature);
+                    let outer = d(index, &scores);
                     if outer.iter().any(|value| *value != 0.0) {
                         self.backward(&sequences[index], tape, &outer, temperature, &mut gradient);
                     }
-                    values.push((index, log_probs));
+                    values.push((index, scores));
                 }
                 (values, gradient)
             })
             .collect();
-        let mut log_probs = vec![Vec::new(); sequences.len()];
+        let mut scores = vec![TokenScores::default(); sequences.len()];
         let mut total: Option<Weights> = None;
         for (values, gradient) in done {
             values
                 .into_iter()
-                .for_each(|(index, values)| log_probs[index] = values);
+                .for_each(|(index, values)| scores[index] = values);
             match &mut total {
                 Some(total) => total.add(&gradient),
                 None => total = Some(gradient),
             }
         }
-        (
-            log_probs,
-            total.unwrap_or_else(|| self.weights.zeros_like()),
-        )
+        (scores, total.unwrap_or_else(|| self.weights.zeros_like()))
     }
 
-    /// Log-probabilities only.
-    pub fn log_probs(&self, sequences: &[Sequence], temperature: f32) -> Vec<Vec<f32>> {
+    /// Scores only.
+    pub fn scores(&self, sequences: &[Sequence], temperature: f32) -> Vec<TokenScores> {
         sequences
             .par_iter()
             .map(|sequence| self.forward(sequence, temperature).0)
@@ -161,7 +159,7 @@ impl Network {
     }
 
     /// One sequence forward.
-    pub fn forward(&self, sequence: &Sequence, temperature: f32) -> (Vec<f32>, Tape) {
+    pub fn forward(&self, sequence: &Sequence, temperature: f32) -> (TokenScores, Tape) {
         let config = &self.weights.config;
         let (time, d) = (sequence.ids.len(), config.hidden_size);
         let layout = sequence.layout();
@@ -172,8 +170,8 @@ impl Network {
         rms_norm(&x, &self.weights.norm, epsilon, &mut hidden, &mut inverse);
         let wanted = sequence.positions.len();
         let mut picked = Vec::with_capacity(wanted * d);
-        for position in &sequence.positions {
-            picked.extend_from_slice(&hidden[layout.before(*position) * d..][..d]);
+        for before in sequence.predecessors() {
+            picked.extend_from_slice(&hidden[before * d..][..d]);
         }
         let vocab = config.vocab_size;
         let mut probabilities = vec![0.0; wanted * vocab];
@@ -186,13 +184,15 @@ impl Network {
             1.0 / temperature,
             false,
         );
-        let mut log_probs = Vec::with_capacity(wanted);
+        let mut scores = TokenScores::default();
         for (row, position) in probabilities
             .chunks_exact_mut(vocab)
             .zip(&sequence.positions)
         {
             let target = row[sequence.ids[*position] as usize];
-            log_probs.push(target - softmax(row, vocab));
+            let (log_sum, entropy) = softmax_with_entropy(row);
+            scores.log_probs.push(target - log_sum);
+            scores.entropies.push(entropy);
         }
         let tape = Tape {
             layers,
@@ -201,7 +201,7 @@ impl Network {
             picked,
             probabilities,
         };
-        (log_probs, tape)
+        (scores, tape)
     }
 
     fn layer_forward(
@@ -316,8 +316,8 @@ impl Network {
         );
         let mut dhidden = vec![0.0; time * d];
         let layout = sequence.layout();
-        for (row, position) in dpicked.chunks_exact(d).zip(&sequence.positions) {
-            add(&mut dhidden[layout.before(*position) * d..][..d], row);
+        for (row, before) in dpicked.chunks_exact(d).zip(sequence.predecessors()) {
+            add(&mut dhidden[before * d..][..d], row);
         }
         let mut dx = vec![0.0; time * d];
         rms_norm_backward(

@@ -5,7 +5,8 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use curec_shared_model::qwen2::{Qwen2, Qwen2Config, TokenBatch};
 
-use super::{Network, Sequence, Weights};
+use super::{Network, Weights};
+use crate::llm::Sequence;
 
 /// A tiny model on the CPU, gradients on, every parameter random.
 pub(in crate::llm) fn model(tied: bool) -> Qwen2 {
@@ -94,7 +95,7 @@ fn values_and_every_gradient_equal_burn_s_autodiff() {
             let log_probs =
                 model.log_probs(hidden.select(0, rows), &targets, f64::from(temperature));
             let found = log_probs.clone().try_into_vec_as::<f32>().unwrap();
-            for (own, burn) in values.iter().zip(&found) {
+            for (own, burn) in values.log_probs.iter().zip(&found) {
                 assert!((own - burn).abs() < 1e-5, "{own} against {burn}");
             }
             let outer = Tensor::<1>::from_floats(outer.as_slice(), &model.device());
@@ -136,9 +137,10 @@ fn a_branching_sequence_is_its_branches_read_alone() {
         start - branch.len()
     });
     let (known, expected) = network.gradient(&alone, 0.9, |index, values| {
-        outer[starts[index]..starts[index] + values.len()].to_vec()
+        outer[starts[index]..starts[index] + values.log_probs.len()].to_vec()
     });
-    for (found, known) in found[0].iter().zip(known.iter().flatten()) {
+    let known = known.iter().flat_map(|known| &known.log_probs);
+    for (found, known) in found[0].log_probs.iter().zip(known) {
         assert!((found - known).abs() < 1e-5, "{found} against {known}");
     }
     let (own, burn) = (

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use curec_shared_model::qwen2::{Projection, Qwen2, Qwen2Config};
 
 /// One block's parameters; matrices are `[in, out]`, row-major.
@@ -22,13 +22,15 @@ pub(super) struct LayerWeights {
     pub down: Vec<f32>,
 }
 
-/// Whether these kernels serve this model: weights in ordinary memory (the flex backend), no adapters, and of a size at
-/// which whole sequences on single threads pay.
+/// Whether a device computes in ordinary memory (the flex backend).
+pub fn is_cpu(device: &Device) -> bool {
+    format!("{device:?}").to_lowercase().contains("flex")
+}
+
+/// Whether these kernels serve this model: weights in ordinary memory, no adapters, and of a size at which whole sequences
+/// on single threads pay.
 pub fn serves(model: &Qwen2) -> bool {
-    let on_cpu = format!("{:?}", model.device())
-        .to_lowercase()
-        .contains("flex");
-    on_cpu
+    is_cpu(&model.device())
         && !model.has_lora()
         && model.config().vocab_size <= 1 << 15
         && model.config().hidden_size <= 1024

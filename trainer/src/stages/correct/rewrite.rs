@@ -5,7 +5,7 @@
 use anyhow::Result;
 
 use super::{Candidate, CorrectionEvent, Corrector, Sampled};
-use crate::grpo::group_advantages;
+use crate::grpo::Advantages;
 use crate::llm::LanguageModel;
 use crate::reward::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
 use crate::stages::generate::{encode, pattern_turns, write_texts};
@@ -24,10 +24,14 @@ impl Corrector<'_> {
         let rewritten = self.rewrite_patterns(policy, &window, sampled_by, seed, patterns)?;
         let texts =
             self.rewrite_reasons(policy, &window, sampled_by, seed ^ 1, patterns, reasons)?;
-        let epsilon = self.context.config.correct.grpo.advantage_epsilon;
-        let event = |((one, pattern), reason): ((Sampled, _), _)| {
-            let advantages = group_advantages(&one.rewards, epsilon).values;
-            let candidates = one.texts.into_iter().zip(one.rewards).zip(advantages);
+        let rewards: Vec<&[f64]> = window.iter().map(|one| one.rewards.as_slice()).collect();
+        let advantages = self.context.config.correct.grpo.advantages(&rewards);
+        let event = |(((one, advantages), pattern), reason): (((Sampled, Advantages), _), _)| {
+            let candidates = one
+                .texts
+                .into_iter()
+                .zip(one.rewards)
+                .zip(advantages.values);
             CorrectionEvent {
                 time: self.dataset.histories[one.user][one.position].time,
                 user: one.user as u32,
@@ -46,7 +50,7 @@ impl Corrector<'_> {
                 pattern,
             }
         };
-        let events = window.into_iter().zip(rewritten).zip(texts);
+        let events = window.into_iter().zip(advantages).zip(rewritten).zip(texts);
         Ok(events.map(event).collect())
     }
 
