@@ -44,6 +44,24 @@ pub struct Config {
     pub evaluate: EvaluationConfig,
     /// The web artefact.
     pub export: ExportConfig,
+    /// How the run goes about it; no result depends on it.
+    pub run: RunConfig,
+}
+
+/// How a run goes about its work; no result depends on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// Seconds between checkpoints of a stage that trains the language model: what a kill costs at most. 0 = every step.
+    pub checkpoint_seconds: f64,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            checkpoint_seconds: 60.0,
+        }
+    }
 }
 
 /// Which language model, and the shape of the nano one.

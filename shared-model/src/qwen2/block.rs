@@ -53,6 +53,7 @@ pub struct Pass {
 
 /// Where a token may look.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there is one to a forward pass")]
 pub enum Sight {
     /// Rows that do not see each other. Additive mask `[batch, 1, 1, new, all]`: 0 where a query may look, a large
     /// negative number elsewhere.

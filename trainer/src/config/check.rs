@@ -28,6 +28,11 @@ impl Config {
             (0.0..1.0).contains(&held_out),
             "`prompts.held_out_users` is {held_out}; it must lie in [0, 1)"
         );
+        let seconds = self.run.checkpoint_seconds;
+        ensure!(
+            (0.0..1e9).contains(&seconds),
+            "`run.checkpoint_seconds` is {seconds}; it must be 0 (after every step) or more"
+        );
         let (temperature, top_p) = (self.generate.temperature, self.generate.top_p);
         ensure!(
             temperature >= 0.0,
@@ -149,7 +154,30 @@ impl Config {
             "`{name}.temperature` is {}; it must be above 0: equal completions teach nothing",
             grpo.temperature
         );
-        let beta = grpo.loss.beta;
+        ensure!(
+            grpo.iterations >= 1,
+            "`{name}.iterations` is 0; it must be at least 1"
+        );
+        ensure!(
+            grpo.tokens_at_once >= 1,
+            "`{name}.tokens_at_once` is 0; it must be at least 1"
+        );
+        let loss = &grpo.loss;
+        ensure!(
+            (0.0..=1.0).contains(&loss.epsilon_low) && loss.epsilon_high >= 0.0,
+            "`{name}.loss.epsilon_low` and `epsilon_high` are {} and {}; the clip range 1 − ε_low … 1 + ε_high must hold 1 and \
+             nothing below 0",
+            loss.epsilon_low,
+            loss.epsilon_high
+        );
+        if let Some(delta) = loss.delta {
+            ensure!(
+                delta > 1.0 + loss.epsilon_high,
+                "`{name}.loss.delta` is {delta}; it must lie above 1 + epsilon_high ({}), or it would undo the upper clip",
+                1.0 + loss.epsilon_high
+            );
+        }
+        let beta = loss.beta;
         let adapters = self.llm.model.is_some() && self.llm.lora_rank > 0;
         ensure!(
             beta == 0.0 || beta > 0.0 && adapters,
@@ -198,6 +226,11 @@ mod tests {
             "prompts.held_out_users=1.0",
             "llm.rows=0",
             "llm.vocabulary=10",
+            "run.checkpoint_seconds=-1.0",
+            "pretrain.grpo.iterations=0",
+            "correct.grpo.tokens_at_once=0",
+            "pretrain.grpo.loss.epsilon_low=1.5",
+            "pretrain.grpo.loss.delta=1.1",
             "llm.heads=5",
             "llm.kv_heads=3",
             "llm.layers=0",

@@ -120,7 +120,7 @@ enum Tape {
     Whole(Tensor<3>),
     /// Each block's input, the last block's output, and the hidden states.
     Blocks {
-        pass: Pass,
+        pass: Box<Pass>,
         inputs: Vec<Tensor<3>>,
         hidden: Tensor<3>,
     },
@@ -141,7 +141,7 @@ impl Tape {
         }
         let hidden = frozen.norm.forward(inputs[inputs.len() - 1].clone());
         Self::Blocks {
-            pass,
+            pass: Box::new(pass),
             inputs,
             hidden,
         }

@@ -1,8 +1,12 @@
 //! A model under training: AdamW, one global gradient norm, one learning rate.
 
-use burn::module::ParamGroup;
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, AdjustLrFn, GradientsParams, ModuleOptimizer, MuonConfig};
+use std::path::Path;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup, ParamId};
+use burn::optim::{
+    AdamWConfig, AdjustLrFn, GradientsParams, ModuleOptimizer, MuonConfig, OptimizerRecord,
+};
+use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::Tensor;
 use curec_shared_model::qwen2::Qwen2;
 use serde::{Deserialize, Serialize};
@@ -39,6 +43,11 @@ impl Default for TrainerSettings {
         }
     }
 }
+
+/// Files of a saved [`Trainer`].
+const WEIGHTS: &str = "weights.bpk";
+const MOMENTS: &str = "moments.bpk";
+const COUNTS: &str = "steps.json";
 
 /// The network with gradients switched on, and its optimiser state.
 pub struct Trainer {
@@ -114,6 +123,55 @@ impl Trainer {
     /// Steps whose gradient was not finite and that were therefore left out.
     pub fn skipped(&self) -> usize {
         self.skipped
+    }
+
+    /// Writes what training has changed into a folder: trained parameters, moments, counts.
+    ///
+    /// # Errors
+    /// [`RecordError`], the system's included.
+    pub fn save(&self, folder: &Path) -> Result<(), RecordError> {
+        struct Trained(Vec<ParamId>);
+        impl ModuleVisitor for Trained {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if param.is_require_grad() {
+                    self.0.push(param.id);
+                }
+            }
+        }
+        let mut trained = Trained(Vec::new());
+        self.model().visit(&mut trained);
+        let group = ParamGroup::from_ids(trained.0);
+        let weights = self.model().clone().into_record_group(group);
+        weights.save(folder.join(WEIGHTS))?;
+        self.optimizer.to_record().save(folder.join(MOMENTS))?;
+        let counts = [self.taken, self.skipped];
+        let write = |bytes: Vec<u8>| std::fs::write(folder.join(COUNTS), bytes);
+        let written = serde_json::to_vec(&counts).map(write);
+        match written {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(RecordError::Io(error.to_string())),
+            Err(error) => Err(RecordError::Io(error.to_string())),
+        }
+    }
+
+    /// Goes on where [`Trainer::save`] was called, given the same model and settings as then.
+    ///
+    /// # Errors
+    /// [`RecordError`]: a file is missing, damaged, or of another model.
+    pub fn restore(mut self, folder: &Path) -> Result<Self, RecordError> {
+        let weights = ModuleRecord::load(folder.join(WEIGHTS))?.allow_partial(true);
+        let Some(model) = self.model.take() else {
+            unreachable!("the model is only absent inside apply")
+        };
+        self.model = Some(model.try_load_record(weights)?);
+        let moments = OptimizerRecord::load(folder.join(MOMENTS))?;
+        self.optimizer = self.optimizer.load_record(moments);
+        let io = |error: String| RecordError::Io(error);
+        let counts = std::fs::read(folder.join(COUNTS)).map_err(|error| io(error.to_string()))?;
+        let counts: [usize; 2] =
+            serde_json::from_slice(&counts).map_err(|error| io(error.to_string()))?;
+        [self.taken, self.skipped] = counts;
+        Ok(self)
     }
 
     /// Clips by the global norm and takes one AdamW step. Returns the norm before clipping.

@@ -1,10 +1,10 @@
 //! Files that are whole or absent.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -65,6 +65,7 @@ pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 /// One JSON value a line, appended as the work goes on.
 pub struct JsonLines {
     out: BufWriter<File>,
+    length: u64,
 }
 
 impl JsonLines {
@@ -77,7 +78,48 @@ impl JsonLines {
             File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self {
             out: BufWriter::new(file),
+            length: 0,
         })
+    }
+
+    /// Goes on with a file that was `length` bytes long when its stage was last saved: what was appended after that is cut
+    /// off.
+    ///
+    /// # Errors
+    /// The system's, with the path; and a file that is shorter than it was.
+    pub fn resume(path: &Path, length: u64) -> Result<Self> {
+        let open = || -> Result<File> {
+            let mut file = File::options().write(true).open(path)?;
+            let found = file.metadata()?.len();
+            ensure!(
+                found >= length,
+                "it has {found} bytes of the {length} it had; remove the stage's working folder to start it anew"
+            );
+            file.set_len(length)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
+        };
+        let file = open().with_context(|| format!("cannot go on with {}", path.display()))?;
+        Ok(Self {
+            out: BufWriter::new(file),
+            length,
+        })
+    }
+
+    /// Starts the file anew, or goes on with one of known length.
+    ///
+    /// # Errors
+    /// Those of [`JsonLines::create`] and [`JsonLines::resume`].
+    pub fn at(path: &Path, length: Option<u64>) -> Result<Self> {
+        match length {
+            Some(length) => Self::resume(path, length),
+            None => Self::create(path),
+        }
+    }
+
+    /// Bytes written so far.
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
     /// Appends a value and hands it to the system at once.
@@ -85,9 +127,11 @@ impl JsonLines {
     /// # Errors
     /// The system's.
     pub fn push(&mut self, value: &impl Serialize) -> Result<()> {
-        serde_json::to_writer(&mut self.out, value)?;
-        self.out.write_all(b"\n")?;
+        let mut line = serde_json::to_vec(value)?;
+        line.push(b'\n');
+        self.out.write_all(&line)?;
         self.out.flush()?;
+        self.length += line.len() as u64;
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! A stage writes into `.work-NAME` and becomes visible by one rename, together with its `stage.json`; a reader never
 //! sees half a stage. A stage whose fingerprint (its settings and those of everything before it) is unchanged is skipped.
 
+mod checkpoint;
 mod files;
 mod progress;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+pub use checkpoint::Checkpoints;
 pub use files::{JsonLines, read_json, read_lines, write_atomic, write_json};
 pub use progress::{Bar, Progress, interrupted, on_interrupt, stop_flag};
 

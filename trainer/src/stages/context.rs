@@ -1,9 +1,12 @@
 //! What every stage is given.
 
+use std::path::Path;
+use std::time::Duration;
+
 use burn::tensor::Device;
 
 use crate::config::Config;
-use crate::run::{Progress, RunDirectory, interrupted};
+use crate::run::{Checkpoints, Progress, RunDirectory, interrupted};
 
 /// A run, its settings, a device, and a way to show progress.
 pub struct Context<'a> {
@@ -23,6 +26,15 @@ pub struct Context<'a> {
 pub struct Interrupted;
 
 impl Context<'_> {
+    /// The checkpoints in a stage's working folder.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn checkpoints(&self, working: &Path) -> anyhow::Result<Checkpoints> {
+        let every = Duration::from_secs_f64(self.config.run.checkpoint_seconds);
+        Checkpoints::open(working, every)
+    }
+
     /// Returns an error once Ctrl-C was pressed.
     ///
     /// # Errors

@@ -19,7 +19,8 @@ use super::exercises::Rehearsal;
 use super::generate::{encode, reason_turns, tidy};
 use super::language::{attach_lora, ensure_finite, save_policy};
 use super::reward::{MODEL, fit, read_model};
-use super::watch::Watch;
+use super::standing::{resume, save};
+use super::watch::{Seen, Watch};
 use super::{Context, LlmPointer, load_language_model};
 use crate::data::Dataset;
 use crate::grpo::{Group, grpo_step};
@@ -102,7 +103,20 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     };
     let mut config = context.config.reward.clone();
     config.seed = context.config.seed;
-    fit(context, out, features, &config, "refit", MODEL)
+    fit(context, out, features, &config, "refit", MODEL)?;
+    context.checkpoints(out)?.remove()
+}
+
+/// Where the correction stands between two windows; the stores are saved beside it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Standing {
+    /// Windows done.
+    step: usize,
+    /// Random stream of the rehearsal.
+    rehearsal: Option<ChaCha8Rng>,
+    seen: Seen,
+    events: u64,
+    metrics: u64,
 }
 
 struct Corrector<'a> {
@@ -139,25 +153,39 @@ impl Corrector<'_> {
         let order = self.order(&reasons);
         let model = attach_lora(self.encoder.clone(), config).model;
         let device = self.context.device.clone().autodiff();
-        let mut trainer = Trainer::new(
+        let trainer = Trainer::new(
             burn::module::Module::to_device(model, &device),
             &settings.trainer,
         );
         let writer = RationaleWriter::new(&self.dataset.items, config.prompts.render.clone());
         let mut rehearsal =
             Rehearsal::new(self.dataset, &writer, &self.encoder.tokenizer, config, 2);
-        let mut events = JsonLines::create(&out.join("events.jsonl"))?;
-        let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
         let windows = self.windows(&order);
-        let mut bar = self.context.progress.bar("correct", order.len() as u64);
         let mut watch = Watch::new(
             self.context.progress,
             "correct",
             "correct.grpo.group_size or correct.grpo.temperature",
         );
-        let mut version = pointer.policy_version;
-        let mut done = 0;
-        for (step, window) in windows.iter().enumerate() {
+        let mut checkpoints = self.context.checkpoints(out)?;
+        let (mut trainer, standing) = resume::<Standing>(&checkpoints, trainer)?;
+        let lengths = standing.as_ref().map(|one| [one.events, one.metrics]);
+        let log = |name: &str, index: usize| {
+            JsonLines::at(&out.join(name), lengths.map(|lengths| lengths[index]))
+        };
+        let (mut events, mut metrics) = (log("events.jsonl", 0)?, log("metrics.jsonl", 1)?);
+        let mut first = 0;
+        if let (Some(standing), Some(folder)) = (standing, checkpoints.latest()) {
+            first = standing.step;
+            if let (Some(rehearsal), Some(rng)) = (&mut rehearsal, standing.rehearsal) {
+                rehearsal.set_rng(rng);
+            }
+            watch.resume(standing.seen);
+            patterns = PatternStore::load(&folder, &self.timeline)?;
+            reasons = ReasonStore::load(&folder, &self.timeline)?;
+        }
+        let mut bar = self.context.progress.bar("correct", order.len() as u64);
+        let mut done: usize = windows[..first].iter().map(|window| window.len()).sum();
+        for (step, window) in windows.iter().enumerate().skip(first) {
             self.context.check()?;
             let policy = self.policy(&trainer);
             let sampled = self.sample_window(&policy, window, step, &patterns, &reasons)?;
@@ -176,20 +204,34 @@ impl Corrector<'_> {
             }
             metrics.push(&json!({"step": step, "learning_rate": rate, "report": report}))?;
             watch.see(&report);
-            let sampled_by = version;
-            version += 1;
+            let sampled_by = pointer.policy_version + step as u64;
             let policy = self.policy(&trainer);
             let rewritten =
                 self.rewrite(&policy, sampled, sampled_by, &mut patterns, &mut reasons)?;
             for event in &rewritten {
                 events.push(event)?;
             }
-            done += window.len() as u64;
-            bar.set(done, format!("reward {:.4}", report.reward));
+            done += window.len();
+            bar.set(done as u64, format!("reward {:.4}", report.reward));
+            // After the last window too: the refit that follows is long.
+            if checkpoints.due() || step + 1 == windows.len() {
+                let standing = Standing {
+                    step: step + 1,
+                    rehearsal: rehearsal.as_ref().map(|rehearsal| rehearsal.rng().clone()),
+                    seen: watch.seen(),
+                    events: events.length(),
+                    metrics: metrics.length(),
+                };
+                save(&mut checkpoints, &trainer, &standing, |folder| {
+                    patterns.save(folder)?;
+                    Ok(reasons.save(folder)?)
+                })?;
+            }
         }
         bar.finish("");
         watch.finish();
         ensure_finite(&trainer, "correct.learning_rate")?;
+        let version = pointer.policy_version + windows.len() as u64;
         write_json(
             &out.join("policy.json"),
             &json!({"policy_version": version}),

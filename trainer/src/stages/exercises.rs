@@ -187,6 +187,16 @@ impl<'a> Rehearsal<'a> {
         })
     }
 
+    /// The random stream, to be saved.
+    pub(super) fn rng(&self) -> &ChaCha8Rng {
+        &self.rng
+    }
+
+    /// Goes on with a saved stream.
+    pub(super) fn set_rng(&mut self, rng: ChaCha8Rng) {
+        self.rng = rng;
+    }
+
     /// One supervised step.
     pub(super) fn step(&mut self, trainer: &mut Trainer, rate: f64) -> Result<()> {
         let size = self.exercises.config.llm.rehearsal;

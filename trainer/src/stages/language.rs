@@ -77,6 +77,8 @@ fn lora(config: &Config) -> Option<PeftConfig> {
 /// Puts a fresh adapter on a model that GRPO is to train by one and that has none.
 pub(super) fn attach_lora(mut language: LanguageModel, config: &Config) -> LanguageModel {
     if let Some(peft) = lora(config).filter(|_| !language.model.has_lora()) {
+        // Whatever ran before in this process or did not: the same adapter.
+        language.model.device().seed(config.seed ^ 0x6c_6f_72_61);
         language.model = language.model.with_lora(
             peft.r,
             peft.lora_alpha,

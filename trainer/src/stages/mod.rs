@@ -10,6 +10,7 @@ mod generate;
 mod language;
 mod pretrain;
 mod reward;
+mod standing;
 mod warmup;
 mod watch;
 

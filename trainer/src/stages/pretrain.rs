@@ -8,17 +8,19 @@ use anyhow::{Result, ensure};
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
 use super::language::{attach_lora, ensure_finite, save_policy};
-use super::watch::Watch;
+use super::standing::{resume, save};
+use super::watch::{Seen, Watch};
 use super::{Context, load_language_model};
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::grpo::{Group, StepReport, grpo_step};
-use crate::llm::{LanguageModel, SamplingConfig, Trainer, learning_rate, sample};
+use crate::llm::{ChatTokenizer, LanguageModel, SamplingConfig, Trainer, learning_rate, sample};
 use crate::run::{JsonLines, Stage, write_json};
 use crate::tasks::{Question, divide_users, random_position};
 use crate::text::{RationaleWriter, Rewards, rewards};
@@ -43,7 +45,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         "`prompts.candidates` is {candidates}, too many to draw from {items} items; lower it to {} or less",
         items / 2
     );
-    let (users, held_out) = divide_users(
+    let (_, held_out) = divide_users(
         dataset.users.len(),
         config.prompts.held_out_users,
         config.seed,
@@ -60,52 +62,8 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
 
     let language = attach_lora(language, config);
     let tokenizer = language.tokenizer.clone();
-    let mut trainer = Trainer::new(language.model, &settings.trainer);
-    let writer = RationaleWriter::new(&dataset.items, config.prompts.render.clone());
-    let mut rehearsal = Rehearsal::new(&dataset, &writer, &tokenizer, config, 1);
-    let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
-    let mut samples = JsonLines::create(&out.join("samples.jsonl"))?;
-    let mut bar = context.progress.bar("GRPO", settings.steps as u64);
-    let mut watch = Watch::new(
-        context.progress,
-        "pretrain",
-        "warmup.steps, pretrain.grpo.group_size or pretrain.grpo.temperature",
-    );
-    for step in 0..settings.steps {
-        context.check()?;
-        let asked = questions(
-            &dataset,
-            &users,
-            settings.prompts_per_step,
-            config,
-            &mut rng,
-        );
-        let policy = LanguageModel {
-            model: trainer.policy(),
-            tokenizer: tokenizer.clone(),
-        };
-        let (groups, judged) = roll_out(&policy, &dataset, &asked, config, step as u64)?;
-        let rate = learning_rate(settings.learning_rate, step, settings.steps, 0.1);
-        let report = grpo_step(&mut trainer, &groups, &settings.grpo, rate);
-        if let Some(rehearsal) = &mut rehearsal {
-            rehearsal.step(&mut trainer, rate)?;
-        }
-        metrics.push(&step_metrics(step, rate, &report, &judged))?;
-        let texts = groups[0].completions.iter().zip(&groups[0].rewards);
-        for (completion, reward) in texts {
-            let text = tokenizer.decode(&completion.ids);
-            samples.push(&json!({
-                "step": step, "prompt": tokenizer.decode(&groups[0].prompt), "completion": text,
-                "truth": asked[0].titles(&dataset, &config.prompts.render).1, "reward": reward,
-            }))?;
-        }
-        watch.see(&report);
-        bar.set(step as u64 + 1, format!("reward {:.3}", report.reward));
-    }
-    bar.finish("");
-    watch.finish();
-    ensure_finite(&trainer, "pretrain.learning_rate")?;
-    drop(rehearsal);
+    let trainer = Trainer::new(language.model, &settings.trainer);
+    let trainer = train(context, out, &dataset, &tokenizer, trainer, rng)?;
     let language = LanguageModel {
         model: trainer.policy(),
         tokenizer,
@@ -120,8 +78,104 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     write_json(&out.join("evaluation.json"), &report)?;
     let answers = out.join("answers.jsonl");
     write_answers(&answers, &before, &after, &dataset, &exam, config)?;
+    context.checkpoints(out)?.remove()?;
     let version = pointer.policy_version + settings.steps as u64;
     save_policy(&language, Stage::Pretrain, out, &pointer, version, config)
+}
+
+/// Where the alignment stands between two steps.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Standing {
+    step: usize,
+    /// Of the questions.
+    rng: ChaCha8Rng,
+    /// Of the rehearsal.
+    rehearsal: Option<ChaCha8Rng>,
+    seen: Seen,
+    metrics: u64,
+    samples: u64,
+}
+
+/// All GRPO steps, or those that an interrupted attempt left.
+fn train(
+    context: &Context,
+    out: &Path,
+    dataset: &Dataset,
+    tokenizer: &ChatTokenizer,
+    trainer: Trainer,
+    mut rng: ChaCha8Rng,
+) -> Result<Trainer> {
+    let config = context.config;
+    let settings = &config.pretrain;
+    let (users, _) = divide_users(
+        dataset.users.len(),
+        config.prompts.held_out_users,
+        config.seed,
+    );
+    let writer = RationaleWriter::new(&dataset.items, config.prompts.render.clone());
+    let mut rehearsal = Rehearsal::new(dataset, &writer, tokenizer, config, 1);
+    let mut watch = Watch::new(
+        context.progress,
+        "pretrain",
+        "warmup.steps, pretrain.grpo.group_size or pretrain.grpo.temperature",
+    );
+    let mut checkpoints = context.checkpoints(out)?;
+    let (mut trainer, standing) = resume::<Standing>(&checkpoints, trainer)?;
+    let lengths = standing.as_ref().map(|one| [one.metrics, one.samples]);
+    let log = |name: &str, index: usize| {
+        JsonLines::at(&out.join(name), lengths.map(|lengths| lengths[index]))
+    };
+    let (mut metrics, mut samples) = (log("metrics.jsonl", 0)?, log("samples.jsonl", 1)?);
+    let mut first = 0;
+    if let Some(standing) = standing {
+        (first, rng) = (standing.step, standing.rng);
+        if let (Some(rehearsal), Some(rng)) = (&mut rehearsal, standing.rehearsal) {
+            rehearsal.set_rng(rng);
+        }
+        watch.resume(standing.seen);
+    }
+    let mut bar = context.progress.bar("GRPO", settings.steps as u64);
+    for step in first..settings.steps {
+        context.check()?;
+        let asked = questions(dataset, &users, settings.prompts_per_step, config, &mut rng);
+        let policy = LanguageModel {
+            model: trainer.policy(),
+            tokenizer: tokenizer.clone(),
+        };
+        let (groups, judged) = roll_out(&policy, dataset, &asked, config, step as u64)?;
+        let rate = learning_rate(settings.learning_rate, step, settings.steps, 0.1);
+        let report = grpo_step(&mut trainer, &groups, &settings.grpo, rate);
+        if let Some(rehearsal) = &mut rehearsal {
+            rehearsal.step(&mut trainer, rate)?;
+        }
+        metrics.push(&step_metrics(step, rate, &report, &judged))?;
+        let texts = groups[0].completions.iter().zip(&groups[0].rewards);
+        for (completion, reward) in texts {
+            let text = tokenizer.decode(&completion.ids);
+            samples.push(&json!({
+                "step": step, "prompt": tokenizer.decode(&groups[0].prompt), "completion": text,
+                "truth": asked[0].titles(dataset, &config.prompts.render).1, "reward": reward,
+            }))?;
+        }
+        watch.see(&report);
+        bar.set(step as u64 + 1, format!("reward {:.3}", report.reward));
+        // After the last step too: what follows is long.
+        if checkpoints.due() || step + 1 == settings.steps {
+            let standing = Standing {
+                step: step + 1,
+                rng: rng.clone(),
+                rehearsal: rehearsal.as_ref().map(|rehearsal| rehearsal.rng().clone()),
+                seen: watch.seen(),
+                metrics: metrics.length(),
+                samples: samples.length(),
+            };
+            save(&mut checkpoints, &trainer, &standing, |_| Ok(()))?;
+        }
+    }
+    bar.finish("");
+    watch.finish();
+    ensure_finite(&trainer, "pretrain.learning_rate")?;
+    Ok(trainer)
 }
 
 fn questions(

@@ -7,11 +7,13 @@ use anyhow::Result;
 use curec_shared_model::qwen2::{Qwen2, Qwen2Config};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::data::load_dataset;
 use super::exercises::Exercises;
 use super::language::ensure_finite;
+use super::standing::{resume, save};
 use super::{Context, LlmPointer};
 use crate::config::Config;
 use crate::data::Dataset;
@@ -43,8 +45,8 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let maker = Exercises::new(&dataset, &writer, &tokenizer, config);
 
     let settings = &config.warmup;
-    let mut trainer = Trainer::new(model, &settings.supervised.trainer);
-    let smooth = train(context, out, &maker, &mut trainer)?;
+    let trainer = Trainer::new(model, &settings.supervised.trainer);
+    let (trainer, smooth) = train(context, out, &maker, trainer)?;
     ensure_finite(&trainer, "warmup.supervised.learning_rate")?;
     let language = LanguageModel {
         model: trainer.policy(),
@@ -57,6 +59,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         policy_version: settings.steps as u64,
     };
     pointer.write(out)?;
+    context.checkpoints(out)?.remove()?;
     write_json(
         &out.join("report.json"),
         &json!({
@@ -66,25 +69,53 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     )
 }
 
-/// All steps; the next batches are made on a thread of their own meanwhile. Returns the smoothed loss.
-fn train(context: &Context, out: &Path, maker: &Exercises, trainer: &mut Trainer) -> Result<f64> {
+/// Where the warm-up stands between two steps.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Standing {
+    step: usize,
+    /// Of the exercises, before those of `step` are drawn.
+    rng: ChaCha8Rng,
+    smooth: Option<f64>,
+    metrics: u64,
+}
+
+/// All steps; the next batches are made on a thread of their own meanwhile. Returns the trainer and the smoothed loss.
+fn train(
+    context: &Context,
+    out: &Path,
+    maker: &Exercises,
+    trainer: Trainer,
+) -> Result<(Trainer, f64)> {
     let settings = &context.config.warmup;
-    let mut metrics = JsonLines::create(&out.join("metrics.jsonl"))?;
+    let mut checkpoints = context.checkpoints(out)?;
+    let (mut trainer, standing) = resume::<Standing>(&checkpoints, trainer)?;
+    let log = standing.as_ref().map(|standing| standing.metrics);
+    let mut metrics = JsonLines::at(&out.join("metrics.jsonl"), log)?;
+    let Standing {
+        step: first,
+        mut rng,
+        mut smooth,
+        ..
+    } = standing.unwrap_or_else(|| Standing {
+        step: 0,
+        rng: ChaCha8Rng::seed_from_u64(context.config.seed ^ 0x77_61_72_6d),
+        smooth: None,
+        metrics: 0,
+    });
     let mut bar = context.progress.bar("warm-up", settings.steps as u64);
     let (sender, batches) = std::sync::mpsc::sync_channel(4);
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            let mut rng = ChaCha8Rng::seed_from_u64(context.config.seed ^ 0x77_61_72_6d);
-            for step in 0..settings.steps {
+            for step in first..settings.steps {
                 let (mix, size) = (settings.mix_at(step), settings.supervised.batch_size);
+                let batch = maker.batch(&mix, size, &mut rng);
                 // The receiver is gone once training has stopped.
-                if sender.send(maker.batch(&mix, size, &mut rng)).is_err() {
+                if sender.send((batch, rng.clone())).is_err() {
                     return;
                 }
             }
         });
-        let mut smooth = f64::NAN;
-        for (step, batch) in batches.into_iter().enumerate() {
+        for (step, (batch, rng)) in (first..).zip(batches) {
             context.check()?;
             let batch = batch?;
             let rate = learning_rate(
@@ -93,19 +124,26 @@ fn train(context: &Context, out: &Path, maker: &Exercises, trainer: &mut Trainer
                 settings.steps,
                 settings.rise,
             );
-            let (loss, norm) = supervised_step(trainer, &batch, rate);
-            smooth = if smooth.is_nan() {
-                loss
-            } else {
-                0.9 * smooth + 0.1 * loss
-            };
+            let (loss, norm) = supervised_step(&mut trainer, &batch, rate);
+            let shown = smooth.map_or(loss, |smooth| 0.9 * smooth + 0.1 * loss);
+            smooth = Some(shown);
             metrics.push(
                 &json!({"step": step, "loss": loss, "grad_norm": norm, "learning_rate": rate}),
             )?;
-            bar.set(step as u64 + 1, format!("loss {smooth:.3}"));
+            bar.set(step as u64 + 1, format!("loss {shown:.3}"));
+            if checkpoints.due() || step + 1 == settings.steps {
+                let standing = Standing {
+                    step: step + 1,
+                    rng,
+                    smooth,
+                    metrics: metrics.length(),
+                };
+                save(&mut checkpoints, &trainer, &standing, |_| Ok(()))?;
+            }
         }
+        let smooth = smooth.unwrap_or(f64::NAN);
         bar.finish(format!("loss {smooth:.3}"));
-        Ok(smooth)
+        Ok((trainer, smooth))
     })
 }
 

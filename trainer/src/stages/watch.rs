@@ -1,5 +1,7 @@
 //! Nothing trains on silence: a GRPO whose groups are flat, or whose completions are cut off, says so while it runs.
 
+use serde::{Deserialize, Serialize};
+
 use crate::grpo::StepReport;
 use crate::run::Progress;
 
@@ -11,7 +13,13 @@ pub(super) struct Watch {
     progress: Progress,
     stage: &'static str,
     on_flat: &'static str,
-    seen: usize,
+    seen: Seen,
+}
+
+/// What a watch has seen, to be saved with the stage.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Seen {
+    steps: usize,
     flat: f64,
     truncated: f64,
     told: [bool; 2],
@@ -24,11 +32,18 @@ impl Watch {
             progress,
             stage,
             on_flat,
-            seen: 0,
-            flat: 0.0,
-            truncated: 0.0,
-            told: [false; 2],
+            seen: Seen::default(),
         }
+    }
+
+    /// Goes on with what was seen before an interruption.
+    pub(super) fn resume(&mut self, seen: Seen) {
+        self.seen = seen;
+    }
+
+    /// What has been seen.
+    pub(super) fn seen(&self) -> Seen {
+        self.seen
     }
 
     /// Takes in a step; prints what is new.
@@ -50,19 +65,19 @@ impl Watch {
     }
 
     fn add(&mut self, report: &StepReport) -> Vec<String> {
-        self.seen += 1;
-        self.flat += report.frac_reward_zero_std;
-        self.truncated += report.truncated;
-        if self.seen < STRETCH {
+        self.seen.steps += 1;
+        self.seen.flat += report.frac_reward_zero_std;
+        self.seen.truncated += report.truncated;
+        if self.seen.steps < STRETCH {
             return Vec::new();
         }
         self.judge()
     }
 
     fn judge(&mut self) -> Vec<String> {
-        let steps = std::mem::take(&mut self.seen).max(1) as f64;
-        let flat = std::mem::take(&mut self.flat) / steps;
-        let truncated = std::mem::take(&mut self.truncated) / steps;
+        let steps = std::mem::take(&mut self.seen.steps).max(1) as f64;
+        let flat = std::mem::take(&mut self.seen.flat) / steps;
+        let truncated = std::mem::take(&mut self.seen.truncated) / steps;
         let (stage, on_flat) = (self.stage, self.on_flat);
         let found = [
             (flat >= 0.95).then(|| {
@@ -75,7 +90,7 @@ impl Watch {
                 )
             }),
         ];
-        let new = found.into_iter().zip(&mut self.told);
+        let new = found.into_iter().zip(&mut self.seen.told);
         new.filter_map(|(warning, told)| warning.filter(|_| !std::mem::replace(told, true)))
             .collect()
     }
