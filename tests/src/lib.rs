@@ -92,8 +92,11 @@ pub fn contents(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
         for entry in std::fs::read_dir(&here).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            let timed =
-                name == "stage.json" || name.ends_with("report.json") || is_reward_log(&path);
+            let timed = name == "stage.json"
+                || name.ends_with("report.json")
+                || name == "timing.jsonl"
+                || name.contains("tfevents")
+                || is_reward_log(&path);
             if path.is_dir() {
                 open.push(path);
             } else if !timed {

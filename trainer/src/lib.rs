@@ -2,7 +2,8 @@
 //!
 //! Rooms, in the order in which data flows through them:
 //! [`data`] (logs → users, items, split) → [`text`] (prompts, output contract, rationales) → [`llm`] (Qwen2 checkpoints,
-//! tokenizer, sampling, supervised training) → [`grpo`] (rewards, advantages, loss) → [`past`] (the one place that decides
+//! tokenizer, sampling, supervised training) → [`rollout`] (where completions come from) → [`grpo`] (advantages, losses,
+//! steps) → [`past`] (the one place that decides
 //! what may be known at a time) → [`reward`] (features, training, ranking) → [`stages`] (one file per stage of a run).
 //! Stages never call each other: they meet in the run directory ([`run`]).
 
@@ -17,6 +18,7 @@ pub mod grpo;
 pub mod llm;
 pub mod past;
 pub mod reward;
+pub mod rollout;
 pub mod run;
 pub mod stages;
 pub mod tasks;

@@ -17,7 +17,7 @@ fn qwen() -> Option<(ChatTokenizer, PathBuf)> {
         eprintln!("skipped: no ../shared");
         return None;
     }
-    let tokenizer = ChatTokenizer::from_file(&folder.join("tokenizer.json")).unwrap();
+    let tokenizer = ChatTokenizer::from_folder(&folder).unwrap();
     Some((tokenizer, folder))
 }
 
@@ -61,33 +61,60 @@ fn qwen_s_ids_are_the_reference_tokenizer_s() {
     assert_eq!(tokenizer.vocab_size(), 151_665);
 }
 
+fn turn(role: Role, content: &str) -> Turn {
+    Turn {
+        role,
+        content: content.to_owned(),
+    }
+}
+
+/// Ids of `apply_chat_template(…, add_generation_prompt=True)` by transformers 5.24 on the same folder.
 #[test]
-fn qwen_s_chat_is_the_spelled_out_one() {
+fn qwen_s_chats_have_the_ids_that_transformers_gives_them() {
     let Some((tokenizer, _)) = qwen() else { return };
-    // <|im_start|>user\nhi<|im_end|>\n is in expected.json; 77091 is "assistant".
-    let known = [151_644, 872, 198, 6023, 151_645, 198, 151_644, 77_091, 198];
-    assert_eq!(tokenizer.prompt(&[user("hi")]).unwrap(), known);
-
-    let system = Turn {
-        role: Role::System,
-        content: "You are brief.".to_owned(),
-    };
-    let turns = [
-        system,
-        user("What next?\n- Heat (1995)"),
-        Turn::assistant("Heat"),
-        user("Why?"),
+    let chats: [(&[Turn], &[u32]); 3] = [
+        (
+            // Without a system turn the template puts its own before.
+            &[user("hi")],
+            &[
+                151_644, 8948, 198, 2610, 525, 1207, 16948, 11, 3465, 553, 54364, 14817, 13, 1446,
+                525, 264, 10950, 17847, 13, 151_645, 198, 151_644, 872, 198, 6023, 151_645, 198,
+                151_644, 77_091, 198,
+            ],
+        ),
+        (
+            &[
+                turn(Role::System, "You are brief."),
+                user("What next?\n- Heat (1995)"),
+                Turn::assistant("Heat"),
+                user("Why?"),
+            ],
+            &[
+                151_644, 8948, 198, 2610, 525, 9814, 13, 151_645, 198, 151_644, 872, 198, 3838,
+                1790, 5267, 12, 26070, 320, 16, 24, 24, 20, 8, 151_645, 198, 151_644, 77_091, 198,
+                61306, 151_645, 198, 151_644, 872, 198, 10234, 30, 151_645, 198, 151_644, 77_091,
+                198,
+            ],
+        ),
+        (
+            &[
+                user(" a \n"),
+                Turn::assistant("b\n\n"),
+                turn(Role::System, "late"),
+                user("漢字 café"),
+            ],
+            &[
+                151_644, 8948, 198, 2610, 525, 1207, 16948, 11, 3465, 553, 54364, 14817, 13, 1446,
+                525, 264, 10950, 17847, 13, 151_645, 198, 151_644, 872, 198, 264, 715, 151_645,
+                198, 151_644, 77_091, 198, 65, 271, 151_645, 198, 151_644, 8948, 198, 5075,
+                151_645, 198, 151_644, 872, 198, 110_007, 18600, 51950, 151_645, 198, 151_644,
+                77_091, 198,
+            ],
+        ),
     ];
-    let spelled = "<|im_start|>system\nYou are brief.<|im_end|>\n\
-                   <|im_start|>user\nWhat next?\n- Heat (1995)<|im_end|>\n\
-                   <|im_start|>assistant\nHeat<|im_end|>\n\
-                   <|im_start|>user\nWhy?<|im_end|>\n\
-                   <|im_start|>assistant\n";
-    assert_eq!(
-        tokenizer.prompt(&turns).unwrap(),
-        tokenizer.encode(spelled).unwrap()
-    );
-
+    for (turns, known) in chats {
+        assert_eq!(tokenizer.prompt(turns).unwrap(), known);
+    }
     let answer = tokenizer.answer("Heat").unwrap();
     assert_eq!(answer.last(), Some(&151_645));
     assert_eq!(tokenizer.decode(&answer), "Heat");
@@ -119,7 +146,11 @@ fn a_title_cannot_open_or_end_a_turn() {
     for tokenizer in qwen.iter().chain([&*NANO]) {
         for title in hostile {
             let prompt = tokenizer.prompt(&[user(title), user("next")]).unwrap();
-            assert_eq!(controls(tokenizer, &prompt), (3, 2, 0), "{title:?}");
+            let (opened, ended, texts) = controls(tokenizer, &prompt);
+            // Two turns and the answer's header; Qwen2.5's template begins with a system turn of its own.
+            let own = opened - 3;
+            assert!(own <= 1, "{title:?}");
+            assert_eq!((ended, texts), (2 + own, 0), "{title:?}");
             let answer = tokenizer.answer(title).unwrap();
             assert_eq!(controls(tokenizer, &answer), (0, 1, 0), "{title:?}");
         }
@@ -153,7 +184,7 @@ fn a_written_tokenizer_reads_back_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokenizer.json");
     std::fs::write(&path, NANO.to_json().unwrap()).unwrap();
-    let again = ChatTokenizer::from_file(&path).unwrap();
+    let again = ChatTokenizer::from_folder(folder.path()).unwrap();
     assert_eq!(again.vocab_size(), NANO.vocab_size());
     assert_eq!(again.stop_ids(), NANO.stop_ids());
     for text in CORPUS {
@@ -165,7 +196,7 @@ fn a_written_tokenizer_reads_back_the_same() {
 fn what_is_no_chat_tokenizer_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokenizer.json");
-    let read = || ChatTokenizer::from_file(&path).unwrap_err();
+    let read = || ChatTokenizer::from_folder(folder.path()).unwrap_err();
     assert!(matches!(read(), TokenizerError::Read { .. }));
     assert!(read().to_string().contains("tokenizer.json"));
     std::fs::write(&path, "{}").unwrap();

@@ -1,5 +1,6 @@
 //! `cargo xtask`: set-up and automation, so that two commands do everything. One file per command.
 
+mod bench;
 mod checks;
 mod demo;
 mod dist;
@@ -98,8 +99,29 @@ enum Task {
         #[arg(long, value_name = "TEXT", requires = "collect")]
         command: Option<String>,
     },
+    /// Measure the speed of training on this machine
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Install everything that the other commands need
     Setup,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// A GRPO step: its parts, its memory, and its peers' where a Python with TRL is given
+    Grpo {
+        /// A Python that has TRL (`pip install trl==1.16.0`)
+        #[arg(long, value_name = "PYTHON")]
+        peer: Option<PathBuf>,
+        /// How often each program runs, in turns
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Write benches/results/bench/grpo.json
+        #[arg(long)]
+        record: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -184,6 +206,21 @@ fn run(task: Task) -> Result<()> {
             };
             docs::update(&workspace, collect.as_ref())
         }
+        Task::Bench {
+            what:
+                Bench::Grpo {
+                    peer,
+                    rounds,
+                    record,
+                },
+        } => bench::grpo(
+            &workspace,
+            &bench::Options {
+                peer,
+                rounds,
+                record,
+            },
+        ),
         Task::Setup => setup::all(&workspace),
     }
 }

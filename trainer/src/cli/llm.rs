@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::device::{self, DeviceChoice};
-use crate::llm::{SamplingConfig, load_model, read_config, read_eos, sample, score};
+use crate::llm::{SamplingConfig, hub, load_model, read_config, read_eos, sample, score};
 use info::InfoArgs;
 use input::{LazyTokenizer, Lines};
 
@@ -37,8 +37,8 @@ enum LlmCommand {
 
 #[derive(Debug, Args)]
 struct ModelArgs {
-    /// Hugging Face folder: config.json, *.safetensors, and tokenizer.json if a line holds text
-    #[arg(long, value_name = "DIR")]
+    /// Hugging Face folder (config.json, *.safetensors, and tokenizer.json if a line holds text), or hf:OWNER/NAME
+    #[arg(long, value_name = "DIR|hf:NAME")]
     model: PathBuf,
     /// LoRA adapter in PEFT's format: adapter_config.json, adapter_model.safetensors
     #[arg(long, value_name = "DIR")]
@@ -117,6 +117,7 @@ fn score_lines(args: &ScoreArgs, out: &mut impl Write) -> anyhow::Result<()> {
         input,
         device,
     } = &args.source;
+    let model = &hub::resolve(model)?;
     let vocabulary = read_config(model)?.vocab_size;
     let mut lines = Lines::open(input, vocabulary)?;
     let mut tokenizer = LazyTokenizer::new(model);
@@ -144,6 +145,7 @@ fn generate_lines(args: &GenerateArgs, out: &mut impl Write) -> anyhow::Result<(
         input,
         device,
     } = &args.source;
+    let folder = &hub::resolve(folder)?;
     // Everything that can be wrong with the input is found before the long work begins.
     let known = read_config(folder)?;
     let mut lines = Lines::open(input, known.vocab_size)?;

@@ -1,5 +1,6 @@
 //! The `curec` command: one file per subcommand.
 
+mod bench;
 mod data;
 mod doctor;
 mod explain;
@@ -47,6 +48,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show what this machine and this build can do
     Doctor(doctor::DoctorArgs),
+    /// Measure what training costs on this machine
+    Bench(bench::BenchArgs),
 }
 
 /// Runs a parsed command line.
@@ -67,6 +70,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Llm(args) => llm::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Bench(args) => bench::run(args),
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::device::{DeviceChoice, open};
+use crate::llm::hub;
 use crate::run::{Progress, RunDirectory, Stage, on_interrupt, write_atomic, write_json};
 use crate::stages::{Context, ensure_inputs, execute};
 
@@ -26,8 +27,8 @@ struct SettingsArgs {
     /// Folder with interaction logs (default: the built-in world)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Hugging Face folder of a Qwen2.5 model (default: a nano model trained from scratch)
-    #[arg(long, value_name = "DIR")]
+    /// Hugging Face folder of a Qwen2.5 model, or hf:OWNER/NAME to fetch one (default: a nano model trained from scratch)
+    #[arg(long, value_name = "DIR|hf:NAME")]
     model: Option<PathBuf>,
     /// Seed of everything random
     #[arg(long, value_name = "N")]
@@ -201,7 +202,8 @@ fn resolve(settings: &SettingsArgs) -> Result<Config> {
 fn layer(preset: Option<&str>, file: Option<&Path>, sets: &[String]) -> Result<Config> {
     let mut config = Config::layered(preset, file, sets)?;
     let paths = [&mut config.data.path, &mut config.llm.model];
-    for path in paths.into_iter().flatten() {
+    let folders = paths.into_iter().flatten();
+    for path in folders.filter(|path| !hub::is_remote(path)) {
         *path = std::path::absolute(&path)?;
     }
     Ok(config)

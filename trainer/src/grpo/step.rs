@@ -1,6 +1,7 @@
 //! Optimiser steps on sampled groups: token ids in, token ids out, nothing is tokenised again.
 
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
@@ -91,6 +92,9 @@ pub struct StepReport {
     pub truncated: f64,
     /// Tokens that took part in the loss.
     pub tokens: usize,
+    /// Seconds of the forward passes, the backward passes and the optimiser.
+    #[serde(skip)]
+    pub seconds: [f64; 3],
     /// False when nothing was learnt: flat groups only, or a gradient that is not finite.
     pub stepped: bool,
 }
@@ -124,7 +128,7 @@ pub fn grpo_step(
     let iterations = config.iterations.max(1);
     report.stepped = true;
     for iteration in 0..iterations {
-        let (found, gradients) = batch.gradient(trainer, reference.as_deref());
+        let (found, gradients, [forward, backward]) = batch.gradient(trainer, reference.as_deref());
         let tokens = report.tokens as f64;
         let share = 1.0 / iterations as f64;
         if iteration == 0 {
@@ -135,7 +139,11 @@ pub fn grpo_step(
         report.loss += share * found.loss;
         report.clip_ratio_low += share * found.low / tokens;
         report.clip_ratio_high += share * found.high / tokens;
+        let start = Instant::now();
         let norm = trainer.apply(gradients, learning_rate);
+        report.seconds[0] += forward;
+        report.seconds[1] += backward;
+        report.seconds[2] += start.elapsed().as_secs_f64();
         report.grad_norm += share * norm;
         report.stepped &= norm.is_finite();
     }
@@ -208,10 +216,10 @@ impl<'r, 'a> Batch<'r, 'a> {
         &self,
         trainer: &Trainer,
         reference: Option<&[TokenScores]>,
-    ) -> (Found, GradientsParams) {
+    ) -> (Found, GradientsParams, [f64; 2]) {
         let found: Vec<OnceLock<Found>> = self.parts.iter().map(|_| OnceLock::new()).collect();
         let temperature = self.config.temperature;
-        let (_, gradients) = trainer.gradient(&self.sequences, temperature, |index, scores| {
+        let passes = trainer.gradient(&self.sequences, temperature, |index, scores| {
             let reference = reference.map(|all| all[index].log_probs.as_slice());
             let (one, slopes) = self.slopes(self.parts[index], scores, reference);
             // Each part is visited once.
@@ -227,7 +235,7 @@ impl<'r, 'a> Batch<'r, 'a> {
             sum.low += one.low;
             sum.high += one.high;
         }
-        (sum, gradients)
+        (sum, passes.gradients, passes.seconds)
     }
 
     /// Derivatives of the loss by the log-probabilities of one part.

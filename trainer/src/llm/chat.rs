@@ -1,4 +1,4 @@
-//! Tokenizer and chat format: `tokenizer.json` through Hugging Face's library, ChatML around the turns.
+//! Tokenizer and chat format: `tokenizer.json` through Hugging Face's library, the model's own template around the turns.
 
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer, TokenizerImpl};
 
+use super::template::{ChatTemplate, TemplateError};
 use crate::text::Turn;
 
 /// Why a tokenizer cannot be used.
@@ -21,6 +22,14 @@ pub enum TokenizerError {
         file: String,
         /// The library's words.
         problem: String,
+    },
+    /// The chat template is wrong.
+    #[error("{folder}: {source}")]
+    Template {
+        /// The model folder.
+        folder: String,
+        /// What is wrong.
+        source: TemplateError,
     },
     /// A token that the chat format needs is not in the vocabulary.
     #[error("the tokenizer has no token {0}; a Qwen2 chat tokenizer has it")]
@@ -40,29 +49,33 @@ const WORDS: &str =
 /// Tags of the output contract: one token each for a nano model, ordinary text for Qwen2.5.
 const TAGS: [&str; 4] = ["<think>", "</think>", "<answer>", "</answer>"];
 
-/// A tokenizer that knows ChatML.
+/// A tokenizer that knows its model's chat format.
 #[derive(Debug, Clone)]
 pub struct ChatTokenizer {
     tokenizer: Tokenizer,
+    template: ChatTemplate,
     turn_start: u32,
     turn_end: u32,
     end_of_text: u32,
 }
 
 impl ChatTokenizer {
-    /// Reads `tokenizer.json`.
+    /// Reads `tokenizer.json` and the chat template of a model folder.
     ///
     /// # Errors
     /// [`TokenizerError`] names the file or the missing token.
-    pub fn from_file(path: &Path) -> Result<Self, TokenizerError> {
-        let tokenizer = Tokenizer::from_file(path).map_err(|error| TokenizerError::Read {
+    pub fn from_folder(folder: &Path) -> Result<Self, TokenizerError> {
+        let path = folder.join("tokenizer.json");
+        let tokenizer = Tokenizer::from_file(&path).map_err(|error| TokenizerError::Read {
             file: path.display().to_string(),
             problem: error.to_string(),
         })?;
-        Self::new(tokenizer)
+        let template = ChatTemplate::of_folder(folder);
+        let template = template.map_err(|source| template_error(folder, source))?;
+        Self::new(tokenizer, template)
     }
 
-    fn new(tokenizer: Tokenizer) -> Result<Self, TokenizerError> {
+    fn new(tokenizer: Tokenizer, template: ChatTemplate) -> Result<Self, TokenizerError> {
         let id = |token: &'static str| {
             tokenizer
                 .token_to_id(token)
@@ -73,6 +86,7 @@ impl ChatTokenizer {
             turn_end: id(TURN_END)?,
             end_of_text: id(END_OF_TEXT)?,
             tokenizer,
+            template,
         })
     }
 
@@ -86,23 +100,20 @@ impl ChatTokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// Ids of a chat up to and including the header of the assistant's answer.
+    /// Ids of a chat by the model's template, up to and including the header of the assistant's answer.
     ///
     /// Spelled-out control tokens inside a turn are broken up: a title can never open a turn of its own.
     ///
     /// # Errors
-    /// [`TokenizerError::Library`].
+    /// [`TokenizerError`].
     pub fn prompt(&self, turns: &[Turn]) -> Result<Vec<u32>, TokenizerError> {
-        let mut text = String::new();
-        for turn in turns {
-            let content = turn.content.replace("<|", "< |");
-            text.push_str(&format!(
-                "{TURN_START}{}\n{content}{TURN_END}\n",
-                turn.role.name()
-            ));
-        }
-        text.push_str(&format!("{TURN_START}assistant\n"));
-        self.encode(&text)
+        let safe = |turn: &Turn| Turn {
+            role: turn.role,
+            content: turn.content.replace("<|", "< |"),
+        };
+        let turns: Vec<Turn> = turns.iter().map(safe).collect();
+        let text = self.template.render(&turns, true);
+        self.encode(&text.map_err(|source| template_error(Path::new("chat"), source))?)
     }
 
     /// Ids of an assistant's answer with the token that ends its turn.
@@ -149,13 +160,16 @@ impl ChatTokenizer {
         json.map_err(|error| TokenizerError::Library(error.to_string()))
     }
 
-    /// `tokenizer_config.json` as transformers reads it: special tokens and the ChatML template.
-    pub fn config_json() -> serde_json::Value {
-        serde_json::json!({
-            "tokenizer_class": "Qwen2Tokenizer",
-            "eos_token": TURN_END, "pad_token": END_OF_TEXT, "model_max_length": 32768,
-            "chat_template": "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
-        })
+    /// `tokenizer_config.json` as transformers reads it: special tokens and the chat template.
+    pub fn config_json(&self) -> serde_json::Value {
+        self.template.config_json()
+    }
+}
+
+fn template_error(folder: &Path, source: TemplateError) -> TokenizerError {
+    TokenizerError::Template {
+        folder: folder.display().to_string(),
+        source,
     }
 }
 
@@ -214,5 +228,6 @@ pub fn train_tokenizer(
         .collect();
     tokenizer.add_tokens(&tags);
     let json = tokenizer.to_string(false).map_err(library)?;
-    ChatTokenizer::new(Tokenizer::from_bytes(json).map_err(library)?)
+    let tokenizer = Tokenizer::from_bytes(json).map_err(library)?;
+    ChatTokenizer::new(tokenizer, ChatTemplate::chatml())
 }

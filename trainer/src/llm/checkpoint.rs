@@ -84,7 +84,7 @@ impl LanguageModel {
         device: &Device,
     ) -> Result<Self, CheckpointError> {
         let model = load_model(folder, adapter, device)?;
-        let tokenizer = ChatTokenizer::from_file(&folder.join("tokenizer.json"))?;
+        let tokenizer = ChatTokenizer::from_folder(folder)?;
         let (tokens, vocab) = (tokenizer.vocab_size(), model.config().vocab_size);
         if tokens > vocab {
             let path = folder.to_owned();
@@ -120,7 +120,7 @@ impl LanguageModel {
             &folder.join("tokenizer.json"),
             self.tokenizer.to_json()?.as_bytes(),
         )?;
-        let tokenizer_config = format!("{:#}", ChatTokenizer::config_json());
+        let tokenizer_config = format!("{:#}", self.tokenizer.config_json());
         write(
             &folder.join("tokenizer_config.json"),
             tokenizer_config.as_bytes(),

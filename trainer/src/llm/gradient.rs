@@ -18,6 +18,16 @@ pub struct GradientSettings {
     pub recompute: bool,
 }
 
+/// What [`gradient()`] finds.
+pub struct Found {
+    /// Of the wanted tokens of every sequence.
+    pub scores: Vec<TokenScores>,
+    /// Of all trainable parameters.
+    pub gradients: GradientsParams,
+    /// Seconds of the forward and of the backward pass; where several threads share the work, the mean of theirs.
+    pub seconds: [f64; 2],
+}
+
 /// Scores of the wanted tokens of every sequence at `temperature`, and the gradient of `Σ slope(i, scores_i) · log_probs_i`
 /// in all trainable parameters of `model` (gradients on).
 ///
@@ -30,11 +40,15 @@ pub fn gradient(
     temperature: f64,
     settings: GradientSettings,
     slope: impl Fn(usize, &TokenScores) -> Vec<f32> + Sync,
-) -> (Vec<TokenScores>, GradientsParams) {
+) -> Found {
     if settings.cpu_kernels {
         let network = Network::new(Weights::of(model));
-        let (scores, weights) = network.gradient(sequences, temperature as f32, slope);
-        return (scores, weights.into_gradients(model));
+        let (scores, weights, seconds) = network.gradient(sequences, temperature as f32, slope);
+        return Found {
+            scores,
+            gradients: weights.into_gradients(model),
+            seconds,
+        };
     }
     tensors::gradient(model, sequences, temperature, settings.recompute, slope)
 }

@@ -122,11 +122,10 @@ fn compare(model: &Qwen2, ways: &[(&str, GradientSettings)], parameters: usize) 
     }
     let known = GradientsParams::from_grads(loss.backward(), model);
     for (what, settings) in ways {
-        let (scores, found) =
-            gradient(model, &sequences, TEMPERATURE, *settings, |index, found| {
-                slopes(index, found.log_probs.len())
-            });
-        for (found, (log_probs, entropies)) in scores.iter().zip(&known_scores) {
+        let found = gradient(model, &sequences, TEMPERATURE, *settings, |index, found| {
+            slopes(index, found.log_probs.len())
+        });
+        for (found, (log_probs, entropies)) in found.scores.iter().zip(&known_scores) {
             assert_eq!(found.log_probs.len(), log_probs.len());
             for (found, known) in found.log_probs.iter().zip(log_probs) {
                 assert!((found - known).abs() < 1e-5, "{what}: {found} {known}");
@@ -137,7 +136,7 @@ fn compare(model: &Qwen2, ways: &[(&str, GradientSettings)], parameters: usize) 
         }
         let mut compare = Compare {
             known: &known,
-            found: &found,
+            found: &found.gradients,
             what,
             seen: 0,
         };

@@ -6,11 +6,13 @@ pub mod cpu;
 mod gradient;
 #[cfg(test)]
 mod gradient_tests;
+pub mod hub;
 mod nano;
 mod sample;
 mod score;
 mod sequence;
 mod supervised;
+mod template;
 mod tensors;
 mod trainer;
 
@@ -18,10 +20,11 @@ pub use chat::{ChatTokenizer, TokenizerError, train_tokenizer};
 pub use checkpoint::{
     CheckpointError, LanguageModel, load_model, read_config, read_eos, shard_names,
 };
-pub use gradient::{GradientSettings, gradient, token_scores};
+pub use gradient::{Found, GradientSettings, gradient, token_scores};
 pub use nano::nano;
 pub use sample::{Completion, SamplingConfig, sample};
 pub use score::{Scored, mean_hidden, score};
 pub use sequence::{Sequence, TokenScores};
 pub use supervised::{Example, SupervisedConfig, supervised_loss, supervised_step};
+pub use template::{ChatTemplate, TemplateError};
 pub use trainer::{Trainer, TrainerSettings, learning_rate};

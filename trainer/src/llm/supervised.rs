@@ -75,12 +75,12 @@ pub fn supervised_step(trainer: &mut Trainer, batch: &[Vec<Example>], rate: f64)
     let sequences: Vec<Sequence> = batch.iter().map(|family| branching(family)).collect();
     let tokens: usize = sequences.iter().map(|one| one.positions.len()).sum();
     let share = -1.0 / tokens.max(1) as f32;
-    let (scores, gradients) = trainer.gradient(&sequences, 1.0, |_, scores| {
+    let found = trainer.gradient(&sequences, 1.0, |_, scores| {
         vec![share; scores.log_probs.len()]
     });
-    let values = scores.iter().flat_map(|scores| &scores.log_probs);
+    let values = found.scores.iter().flat_map(|scores| &scores.log_probs);
     let total: f64 = values.map(|value| f64::from(*value)).sum();
-    let norm = trainer.apply(gradients, rate);
+    let norm = trainer.apply(found.gradients, rate);
     (-total / tokens.max(1) as f64, norm)
 }
 

@@ -7,11 +7,14 @@
 //! - **The prompt is read once for all of its branches** ([`Branching`]).
 //! - **Blocks can be recomputed** (Chen et al. 2016, arXiv 1604.06174): then the tape holds one block at a time.
 
+use std::time::Instant;
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use curec_shared_model::qwen2::{Branching, Pass, Qwen2};
 
+use super::gradient::Found;
 use super::sequence::{Sequence, TokenScores};
 
 /// Logits that exist at the same time: as many positions as fit into this many numbers (64 MiB of float32).
@@ -27,11 +30,13 @@ pub(super) fn gradient(
     temperature: f64,
     recompute: bool,
     slope: impl Fn(usize, &TokenScores) -> Vec<f32>,
-) -> (Vec<TokenScores>, GradientsParams) {
+) -> Found {
     let frozen = model.valid();
     let mut total = Total::default();
     let mut scores = Vec::with_capacity(sequences.len());
+    let mut seconds = [0.0; 2];
     for (index, sequence) in sequences.iter().enumerate() {
+        let start = Instant::now();
         let plan = Plan::new(sequence, &frozen.device());
         let tape = if recompute {
             Tape::blocks(&frozen, &plan)
@@ -41,6 +46,8 @@ pub(super) fn gradient(
         let states = plan.states(tape.hidden());
         let head = Head::new(&frozen, states, &plan.targets, temperature);
         let found = head.scores();
+        seconds[0] += start.elapsed().as_secs_f64();
+        let start = Instant::now();
         let slopes = slope(index, &found);
         scores.push(found);
         if slopes.iter().all(|slope| *slope == 0.0) {
@@ -53,8 +60,13 @@ pub(super) fn gradient(
             total.add_one(head_param, dweight);
         }
         tape.backward(model, &plan, plan.spread(dstates), &mut total);
+        seconds[1] += start.elapsed().as_secs_f64();
     }
-    (scores, total.gradients)
+    Found {
+        scores,
+        gradients: total.gradients,
+        seconds,
+    }
 }
 
 /// [`super::token_scores`] of one sequence; `model` without gradients.

@@ -12,7 +12,7 @@ use curec_shared_model::qwen2::Qwen2;
 use serde::{Deserialize, Serialize};
 
 use super::cpu;
-use super::gradient::{GradientSettings, gradient};
+use super::gradient::{Found, GradientSettings, gradient};
 use super::sequence::{Sequence, TokenScores};
 
 /// How a model is trained, whatever the loss.
@@ -30,6 +30,8 @@ pub struct TrainerSettings {
     /// Compute each block's activations again in the backward pass instead of keeping them: the same gradients in a
     /// fraction of the memory, for about a third more time. The CPU kernels have no use for it.
     pub recompute: bool,
+    /// Steps in a row whose gradient is not finite (each is left out and counted) after which GRPO stops.
+    pub max_skipped: usize,
 }
 
 impl Default for TrainerSettings {
@@ -40,6 +42,7 @@ impl Default for TrainerSettings {
             muon: false,
             cpu_kernels: true,
             recompute: false,
+            max_skipped: 5,
         }
     }
 }
@@ -98,7 +101,7 @@ impl Trainer {
         sequences: &[Sequence],
         temperature: f64,
         slope: impl Fn(usize, &TokenScores) -> Vec<f32> + Sync,
-    ) -> (Vec<TokenScores>, GradientsParams) {
+    ) -> Found {
         gradient(self.model(), sequences, temperature, self.gradients, slope)
     }
 

@@ -6,6 +6,7 @@
 mod checkpoint;
 mod files;
 mod progress;
+mod tensorboard;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 pub use checkpoint::Checkpoints;
 pub use files::{JsonLines, read_json, read_lines, write_atomic, write_json};
 pub use progress::{Bar, Progress, interrupted, on_interrupt, stop_flag};
+pub use tensorboard::EventFile;
 
 /// The stages in the order of METHOD.
 #[derive(

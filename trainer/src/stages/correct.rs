@@ -5,6 +5,7 @@
 mod rewrite;
 
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::Result;
 use curec_shared_model::reward::RewardModel;
@@ -17,17 +18,19 @@ use serde_json::json;
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
 use super::generate::{encode, reason_turns, tidy};
+use super::journal::{Entry, Journal, Pages};
 use super::language::{attach_lora, ensure_finite, save_policy};
 use super::reward::{MODEL, fit, read_model};
 use super::standing::{resume, save};
-use super::watch::{Seen, Watch};
+use super::watch::{Advice, Seen, Watch};
 use super::{Context, LlmPointer, load_language_model};
 use crate::data::Dataset;
 use crate::grpo::{Group, grpo_step};
-use crate::llm::{Completion, LanguageModel, SamplingConfig, Trainer, learning_rate, sample};
+use crate::llm::{Completion, LanguageModel, SamplingConfig, Trainer, learning_rate};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::reward::{Features, Scorer};
+use crate::rollout::{LocalEngine, RolloutEngine, RolloutRequest, roll_out};
 use crate::run::{JsonLines, Stage, write_json};
 use crate::text::RationaleWriter;
 
@@ -116,7 +119,7 @@ struct Standing {
     rehearsal: Option<ChaCha8Rng>,
     seen: Seen,
     events: u64,
-    metrics: u64,
+    pages: Pages,
 }
 
 struct Corrector<'a> {
@@ -125,6 +128,14 @@ struct Corrector<'a> {
     timeline: Timeline<'a>,
     encoder: LanguageModel,
     reward: RewardModel,
+}
+
+/// Interactions whose reasons are sampled together.
+struct Window<'a> {
+    /// Of the policy that samples.
+    version: u64,
+    step: usize,
+    interactions: &'a [(usize, usize)],
 }
 
 /// An interaction with its sampled group.
@@ -163,16 +174,17 @@ impl Corrector<'_> {
         let windows = self.windows(&order);
         let mut watch = Watch::new(
             self.context.progress,
-            "correct",
-            "correct.grpo.group_size or correct.grpo.temperature",
+            Advice {
+                stage: "correct",
+                flat: "correct.grpo.group_size or correct.grpo.temperature",
+                max_skipped: settings.trainer.max_skipped,
+            },
         );
         let mut checkpoints = self.context.checkpoints(out)?;
         let (mut trainer, standing) = resume::<Standing>(&checkpoints, trainer)?;
-        let lengths = standing.as_ref().map(|one| [one.events, one.metrics]);
-        let log = |name: &str, index: usize| {
-            JsonLines::at(&out.join(name), lengths.map(|lengths| lengths[index]))
-        };
-        let (mut events, mut metrics) = (log("events.jsonl", 0)?, log("metrics.jsonl", 1)?);
+        let length = standing.as_ref().map(|standing| standing.events);
+        let mut events = JsonLines::at(&out.join("events.jsonl"), length)?;
+        let pages = standing.as_ref().map(|standing| standing.pages);
         let mut first = 0;
         if let (Some(standing), Some(folder)) = (standing, checkpoints.latest()) {
             first = standing.step;
@@ -183,12 +195,23 @@ impl Corrector<'_> {
             patterns = PatternStore::load(&folder, &self.timeline)?;
             reasons = ReasonStore::load(&folder, &self.timeline)?;
         }
+        let mut journal = Journal::open(out, first, pages)?;
+        let mut engine = LocalEngine::default();
         let mut bar = self.context.progress.bar("correct", order.len() as u64);
         let mut done: usize = windows[..first].iter().map(|window| window.len()).sum();
         for (step, window) in windows.iter().enumerate().skip(first) {
             self.context.check()?;
+            let start = Instant::now();
             let policy = self.policy(&trainer);
-            let sampled = self.sample_window(&policy, window, step, &patterns, &reasons)?;
+            let sampled_by = pointer.policy_version + step as u64;
+            let request = Window {
+                version: sampled_by,
+                step,
+                interactions: window,
+            };
+            let sampled =
+                self.sample_window(&mut engine, &policy, &request, &patterns, &reasons)?;
+            let sampling = start.elapsed().as_secs_f64();
             let groups: Vec<Group> = sampled
                 .iter()
                 .map(|one| Group {
@@ -202,9 +225,16 @@ impl Corrector<'_> {
             if let Some(rehearsal) = &mut rehearsal {
                 rehearsal.step(&mut trainer, rate)?;
             }
-            metrics.push(&json!({"step": step, "learning_rate": rate, "report": report}))?;
-            watch.see(&report);
-            let sampled_by = pointer.policy_version + step as u64;
+            let rewards = groups.iter().flat_map(|group| &group.rewards).copied();
+            journal.step(&Entry {
+                step,
+                learning_rate: rate,
+                report: &report,
+                groups: &groups,
+                rewards: &[("score", rewards.collect())],
+                seconds: [start.elapsed().as_secs_f64(), sampling],
+            })?;
+            watch.see(&report, None)?;
             let policy = self.policy(&trainer);
             let rewritten =
                 self.rewrite(&policy, sampled, sampled_by, &mut patterns, &mut reasons)?;
@@ -220,7 +250,7 @@ impl Corrector<'_> {
                     rehearsal: rehearsal.as_ref().map(|rehearsal| rehearsal.rng().clone()),
                     seen: watch.seen(),
                     events: events.length(),
-                    metrics: metrics.length(),
+                    pages: journal.pages(),
                 };
                 save(&mut checkpoints, &trainer, &standing, |folder| {
                     patterns.save(folder)?;
@@ -293,9 +323,9 @@ impl Corrector<'_> {
     /// Samples G reasons for each interaction of a window and lets the reward model score them.
     fn sample_window(
         &self,
+        engine: &mut dyn RolloutEngine,
         policy: &LanguageModel,
-        window: &[(usize, usize)],
-        step: usize,
+        window: &Window,
         patterns: &PatternStore,
         reasons: &ReasonStore,
     ) -> Result<Vec<Sampled>> {
@@ -305,26 +335,30 @@ impl Corrector<'_> {
             max_new_tokens: grpo.max_new_tokens,
             temperature: grpo.temperature,
             stop: policy.tokenizer.stop_ids(),
-            seed: config.seed ^ 0x63_6f_72_72 ^ ((step as u64 + 1) << 24),
+            seed: config.seed ^ 0x63_6f_72_72 ^ ((window.step as u64 + 1) << 24),
             rows: config.llm.rows.max(grpo.group_size),
             ..SamplingConfig::default()
         };
         let prompts = window
+            .interactions
             .iter()
             .map(|(user, position)| self.reason_prompt(policy, *user, *position, patterns))
             .collect::<Result<Vec<_>>>()?;
-        let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-        let completions = sample(&policy.model, &rows, grpo.group_size, &sampling, |_| true);
+        let request = RolloutRequest {
+            prompts: &prompts,
+            copies: grpo.group_size,
+            sampling: &sampling,
+        };
+        let completions = roll_out(engine, &policy.model, window.version, request)?;
         let features = Features {
             timeline: self.timeline,
             patterns,
             reasons,
         };
         let scorer = Scorer::new(self.reward.clone(), features, self.context.device)?;
-        let mut sampled = Vec::with_capacity(window.len());
-        for (((user, position), prompt), completions) in window.iter().zip(prompts).zip(completions)
-        {
-            let completions = completions.unwrap_or_default();
+        let mut sampled = Vec::with_capacity(prompts.len());
+        let asked = window.interactions.iter().zip(prompts);
+        for (((user, position), prompt), completions) in asked.zip(completions) {
             let texts: Vec<String> = completions
                 .iter()
                 .map(|one| tidy(&policy.tokenizer.decode(&one.ids)))

@@ -7,6 +7,7 @@ mod evaluate;
 mod exercises;
 mod export;
 mod generate;
+mod journal;
 mod language;
 mod pretrain;
 mod reward;

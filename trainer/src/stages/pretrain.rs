@@ -3,8 +3,10 @@
 mod exam;
 
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use curec_shared_model::qwen2::Qwen2;
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -13,15 +15,19 @@ use serde_json::json;
 
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
+use super::journal::{Entry, Journal, Pages};
 use super::language::{attach_lora, ensure_finite, save_policy};
 use super::standing::{resume, save};
-use super::watch::{Seen, Watch};
+use super::watch::{Advice, Seen, Watch};
 use super::{Context, load_language_model};
 use crate::config::Config;
 use crate::data::Dataset;
-use crate::grpo::{Group, StepReport, grpo_step};
-use crate::llm::{ChatTokenizer, LanguageModel, SamplingConfig, Trainer, learning_rate, sample};
-use crate::run::{JsonLines, Stage, write_json};
+use crate::grpo::{Group, grpo_step};
+use crate::llm::{
+    ChatTokenizer, Completion, LanguageModel, SamplingConfig, Trainer, learning_rate,
+};
+use crate::rollout::{LocalEngine, RolloutEngine, RolloutRequest, roll_out};
+use crate::run::{Stage, write_json};
 use crate::tasks::{Question, divide_users, random_position};
 use crate::text::{RationaleWriter, Rewards, rewards};
 
@@ -63,7 +69,8 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let language = attach_lora(language, config);
     let tokenizer = language.tokenizer.clone();
     let trainer = Trainer::new(language.model, &settings.trainer);
-    let trainer = train(context, out, &dataset, &tokenizer, trainer, rng)?;
+    let version = pointer.policy_version;
+    let trainer = train(context, out, &dataset, &tokenizer, trainer, version, rng)?;
     let language = LanguageModel {
         model: trainer.policy(),
         tokenizer,
@@ -79,7 +86,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let answers = out.join("answers.jsonl");
     write_answers(&answers, &before, &after, &dataset, &exam, config)?;
     context.checkpoints(out)?.remove()?;
-    let version = pointer.policy_version + settings.steps as u64;
+    let version = version + settings.steps as u64;
     save_policy(&language, Stage::Pretrain, out, &pointer, version, config)
 }
 
@@ -92,8 +99,7 @@ struct Standing {
     /// Of the rehearsal.
     rehearsal: Option<ChaCha8Rng>,
     seen: Seen,
-    metrics: u64,
-    samples: u64,
+    pages: Pages,
 }
 
 /// All GRPO steps, or those that an interrupted attempt left.
@@ -103,6 +109,7 @@ fn train(
     dataset: &Dataset,
     tokenizer: &ChatTokenizer,
     trainer: Trainer,
+    version: u64,
     mut rng: ChaCha8Rng,
 ) -> Result<Trainer> {
     let config = context.config;
@@ -116,17 +123,16 @@ fn train(
     let mut rehearsal = Rehearsal::new(dataset, &writer, tokenizer, config, 1);
     let mut watch = Watch::new(
         context.progress,
-        "pretrain",
-        "warmup.steps, pretrain.grpo.group_size or pretrain.grpo.temperature",
+        Advice {
+            stage: "pretrain",
+            flat: "warmup.steps, pretrain.grpo.group_size or pretrain.grpo.temperature",
+            max_skipped: settings.trainer.max_skipped,
+        },
     );
     let mut checkpoints = context.checkpoints(out)?;
     let (mut trainer, standing) = resume::<Standing>(&checkpoints, trainer)?;
-    let lengths = standing.as_ref().map(|one| [one.metrics, one.samples]);
-    let log = |name: &str, index: usize| {
-        JsonLines::at(&out.join(name), lengths.map(|lengths| lengths[index]))
-    };
-    let (mut metrics, mut samples) = (log("metrics.jsonl", 0)?, log("samples.jsonl", 1)?);
     let mut first = 0;
+    let pages = standing.as_ref().map(|standing| standing.pages);
     if let Some(standing) = standing {
         (first, rng) = (standing.step, standing.rng);
         if let (Some(rehearsal), Some(rng)) = (&mut rehearsal, standing.rehearsal) {
@@ -134,30 +140,48 @@ fn train(
         }
         watch.resume(standing.seen);
     }
+    let mut journal = Journal::open(out, first, pages)?;
+    let mut examiner = Examiner {
+        dataset,
+        tokenizer,
+        config,
+        engine: Box::new(LocalEngine::default()),
+    };
     let mut bar = context.progress.bar("GRPO", settings.steps as u64);
     for step in first..settings.steps {
         context.check()?;
         let asked = questions(dataset, &users, settings.prompts_per_step, config, &mut rng);
-        let policy = LanguageModel {
-            model: trainer.policy(),
-            tokenizer: tokenizer.clone(),
-        };
-        let (groups, judged) = roll_out(&policy, dataset, &asked, config, step as u64)?;
+        let start = Instant::now();
+        let policy = trainer.policy();
+        let (groups, judged) =
+            examiner.sample(&policy, version + step as u64, &asked, step as u64)?;
+        let sampling = start.elapsed().as_secs_f64();
         let rate = learning_rate(settings.learning_rate, step, settings.steps, 0.1);
         let report = grpo_step(&mut trainer, &groups, &settings.grpo, rate);
         if let Some(rehearsal) = &mut rehearsal {
             rehearsal.step(&mut trainer, rate)?;
         }
-        metrics.push(&step_metrics(step, rate, &report, &judged))?;
-        let texts = groups[0].completions.iter().zip(&groups[0].rewards);
-        for (completion, reward) in texts {
-            let text = tokenizer.decode(&completion.ids);
-            samples.push(&json!({
-                "step": step, "prompt": tokenizer.decode(&groups[0].prompt), "completion": text,
-                "truth": asked[0].titles(dataset, &config.prompts.render).1, "reward": reward,
-            }))?;
-        }
-        watch.see(&report);
+        let rewards = Rewards::PARTS.map(|(name, part)| {
+            let values = judged.iter().map(|found| f64::from(part(found)));
+            (name, values.collect())
+        });
+        let entry = Entry {
+            step,
+            learning_rate: rate,
+            report: &report,
+            groups: &groups,
+            rewards: &rewards,
+            seconds: [start.elapsed().as_secs_f64(), sampling],
+        };
+        journal.step(&entry)?;
+        let truth = json!({"truth": asked[0].titles(dataset, &config.prompts.render).1});
+        let text = |ids: &[u32]| tokenizer.decode(ids);
+        journal.sample(&entry, 0, &settings.grpo, text, &truth)?;
+        let legal = judged
+            .iter()
+            .map(|found| f64::from(found.legal))
+            .sum::<f64>();
+        watch.see(&report, Some(legal / judged.len().max(1) as f64))?;
         bar.set(step as u64 + 1, format!("reward {:.3}", report.reward));
         // After the last step too: what follows is long.
         if checkpoints.due() || step + 1 == settings.steps {
@@ -166,8 +190,7 @@ fn train(
                 rng: rng.clone(),
                 rehearsal: rehearsal.as_ref().map(|rehearsal| rehearsal.rng().clone()),
                 seen: watch.seen(),
-                metrics: metrics.length(),
-                samples: samples.length(),
+                pages: journal.pages(),
             };
             save(&mut checkpoints, &trainer, &standing, |_| Ok(()))?;
         }
@@ -206,89 +229,69 @@ fn questions(
     asked
 }
 
-/// Samples a group for every question and rewards it.
-fn roll_out(
-    policy: &LanguageModel,
-    dataset: &Dataset,
-    asked: &[Question],
-    config: &Config,
-    step: u64,
-) -> Result<(Vec<Group>, Vec<Rewards>)> {
-    let settings = &config.pretrain;
-    let sampling = SamplingConfig {
-        max_new_tokens: settings.grpo.max_new_tokens,
-        temperature: settings.grpo.temperature,
-        stop: policy.tokenizer.stop_ids(),
-        seed: config.seed.wrapping_add(1 + step),
-        rows: config.llm.rows.max(settings.grpo.group_size),
-        ..SamplingConfig::default()
-    };
-    let prompts = prompts(policy, dataset, asked, config)?;
-    let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-    let sampled = sample(
-        &policy.model,
-        &rows,
-        settings.grpo.group_size,
-        &sampling,
-        |_| true,
-    );
-    let mut judged = Vec::new();
-    let mut groups = Vec::with_capacity(asked.len());
-    for ((question, prompt), completions) in asked.iter().zip(&prompts).zip(sampled) {
-        let completions = completions.unwrap_or_default();
-        let (candidates, truth) = question.titles(dataset, &config.prompts.render);
-        let found: Vec<Rewards> = completions
-            .iter()
-            .map(|completion| {
-                rewards(
-                    &policy.tokenizer.decode(&completion.ids),
-                    &candidates,
-                    &truth,
-                )
-            })
-            .collect();
-        groups.push(Group {
-            prompt: prompt.clone(),
-            completions,
-            rewards: found
-                .iter()
-                .map(|found| f64::from(settings.rewards.total(found)))
-                .collect(),
-        });
-        judged.extend(found);
+/// Asks questions and rewards the answers.
+struct Examiner<'a> {
+    dataset: &'a Dataset,
+    tokenizer: &'a ChatTokenizer,
+    config: &'a Config,
+    engine: Box<dyn RolloutEngine>,
+}
+
+impl Examiner<'_> {
+    /// Samples a group for every question and rewards it.
+    fn sample(
+        &mut self,
+        policy: &Qwen2,
+        version: u64,
+        asked: &[Question],
+        step: u64,
+    ) -> Result<(Vec<Group>, Vec<Rewards>)> {
+        let (settings, render) = (&self.config.pretrain, &self.config.prompts.render);
+        let sampling = SamplingConfig {
+            max_new_tokens: settings.grpo.max_new_tokens,
+            temperature: settings.grpo.temperature,
+            stop: self.tokenizer.stop_ids(),
+            seed: self.config.seed.wrapping_add(1 + step),
+            rows: self.config.llm.rows.max(settings.grpo.group_size),
+            ..SamplingConfig::default()
+        };
+        let prompts = prompts(self.tokenizer, self.dataset, asked, self.config)?;
+        let request = RolloutRequest {
+            prompts: &prompts,
+            copies: settings.grpo.group_size,
+            sampling: &sampling,
+        };
+        let sampled = roll_out(self.engine.as_mut(), policy, version, request)?;
+        let mut judged = Vec::new();
+        let mut groups = Vec::with_capacity(asked.len());
+        for ((question, prompt), completions) in asked.iter().zip(prompts).zip(sampled) {
+            let (candidates, truth) = question.titles(self.dataset, render);
+            let judge = |completion: &Completion| {
+                let text = self.tokenizer.decode(&completion.ids);
+                rewards(&text, &candidates, &truth)
+            };
+            let found: Vec<Rewards> = completions.iter().map(judge).collect();
+            let total = |found| f64::from(settings.rewards.total(found));
+            groups.push(Group {
+                prompt,
+                completions,
+                rewards: found.iter().map(total).collect(),
+            });
+            judged.extend(found);
+        }
+        Ok((groups, judged))
     }
-    Ok((groups, judged))
 }
 
 fn prompts(
-    policy: &LanguageModel,
+    tokenizer: &ChatTokenizer,
     dataset: &Dataset,
     asked: &[Question],
     config: &Config,
 ) -> Result<Vec<Vec<u32>>> {
     let prompt = |question: &Question| {
         let turns = question.turns(dataset, &config.prompts.render);
-        Ok(policy.tokenizer.prompt(&turns)?)
+        Ok(tokenizer.prompt(&turns)?)
     };
     asked.iter().map(prompt).collect()
-}
-
-fn step_metrics(
-    step: usize,
-    rate: f64,
-    report: &StepReport,
-    judged: &[Rewards],
-) -> serde_json::Value {
-    let mean = |part: fn(&Rewards) -> f32| {
-        judged
-            .iter()
-            .map(|found| f64::from(part(found)))
-            .sum::<f64>()
-            / judged.len().max(1) as f64
-    };
-    json!({
-        "step": step, "learning_rate": rate, "report": report,
-        "rewards/format": mean(|found| found.format), "rewards/legal": mean(|found| found.legal),
-        "rewards/correct": mean(|found| found.correct),
-    })
 }

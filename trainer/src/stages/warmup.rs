@@ -18,7 +18,7 @@ use super::{Context, LlmPointer};
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::llm::{
-    ChatTokenizer, LanguageModel, Trainer, learning_rate, nano, read_config, shard_names,
+    ChatTokenizer, LanguageModel, Trainer, hub, learning_rate, nano, read_config, shard_names,
     supervised_step, train_tokenizer,
 };
 use crate::run::{JsonLines, write_json};
@@ -27,7 +27,7 @@ use crate::text::{RationaleWriter, corpus};
 pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let config = context.config;
     if let Some(model) = &config.llm.model {
-        let model = std::path::absolute(model)?;
+        let model = std::path::absolute(hub::resolve(model)?)?;
         // A folder that cannot be loaded is better refused here than after this stage.
         read_config(&model)?;
         shard_names(&model)?;

@@ -106,6 +106,15 @@ pub struct Rewards {
     pub correct: f32,
 }
 
+impl Rewards {
+    /// The parts by name.
+    pub const PARTS: [(&'static str, fn(&Rewards) -> f32); 3] = [
+        ("format", |found| found.format),
+        ("legal", |found| found.legal),
+        ("correct", |found| found.correct),
+    ];
+}
+
 /// All three parts for the text of a completion. An answer that is not legal is not correct either.
 pub fn rewards<S: AsRef<str>>(text: &str, candidates: &[S], truth: &str) -> Rewards {
     let completion = parse_completion(text);

@@ -13,7 +13,7 @@ use safetensors::tensor::Metadata;
 use serde::Serialize;
 
 use crate::config::LlmConfig;
-use crate::llm::{read_config, read_eos, shard_names};
+use crate::llm::{hub, read_config, read_eos, shard_names};
 
 /// Bytes of a float32, in which everything is computed and trained.
 const FLOAT: u64 = 4;
@@ -73,7 +73,7 @@ struct Memory {
 }
 
 pub(super) fn print(args: &InfoArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    let info = Info::of(&args.model, args.lora_rank)?;
+    let info = Info::of(&hub::resolve(&args.model)?, args.lora_rank)?;
     let text = if args.json {
         serde_json::to_string_pretty(&info)? + "\n"
     } else {

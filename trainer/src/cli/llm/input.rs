@@ -11,28 +11,28 @@ use crate::llm::ChatTokenizer;
 
 /// A folder's tokenizer, read when the first text needs it.
 pub(super) struct LazyTokenizer {
-    path: PathBuf,
+    folder: PathBuf,
     loaded: Option<ChatTokenizer>,
 }
 
 impl LazyTokenizer {
     pub(super) fn new(folder: &Path) -> Self {
         Self {
-            path: folder.join("tokenizer.json"),
+            folder: folder.to_owned(),
             loaded: None,
         }
     }
 
     /// `None` where the folder has no tokenizer.
     pub(super) fn if_there(&mut self) -> anyhow::Result<Option<&ChatTokenizer>> {
-        if self.loaded.is_none() && self.path.exists() {
-            self.loaded = Some(ChatTokenizer::from_file(&self.path)?);
+        if self.loaded.is_none() && self.folder.join("tokenizer.json").exists() {
+            self.loaded = Some(ChatTokenizer::from_folder(&self.folder)?);
         }
         Ok(self.loaded.as_ref())
     }
 
     fn encode(&mut self, text: &str) -> anyhow::Result<Vec<u32>> {
-        let path = self.path.clone();
+        let path = self.folder.join("tokenizer.json");
         match self.if_there()? {
             Some(tokenizer) => Ok(tokenizer.encode(text)?),
             None => bail!(

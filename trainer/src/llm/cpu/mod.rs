@@ -11,7 +11,7 @@ mod kernels;
 mod layout;
 mod network;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 mod weights;
 
 pub use decode::Decoder;

@@ -1,5 +1,7 @@
 //! Forward with a tape, backward from per-token gradients, over many sequences on threads.
 
+use std::time::Instant;
+
 use rayon::prelude::*;
 
 use super::attention::{Angles, Heads, attend, attend_backward};
@@ -41,8 +43,8 @@ pub struct Tape {
     probabilities: Vec<f32>,
 }
 
-/// What one thread hands back: scores by sequence, and its share of the gradient.
-type Part = (Vec<(usize, TokenScores)>, Weights);
+/// What one thread hands back: scores by sequence, its share of the gradient, and its seconds forward and backward.
+type Part = (Vec<(usize, TokenScores)>, Weights, [f64; 2]);
 
 /// A model ready to be differentiated.
 pub struct Network {
@@ -58,13 +60,14 @@ impl Network {
     /// Scores of the wanted tokens of each sequence at `temperature`, and in the same sweep the gradient of
     /// `Σ d(sequence, scores) · log_probs`, where `d` turns a sequence's scores into the derivatives of its log-probabilities.
     ///
-    /// Every sequence is forgotten after its backward pass, so memory grows with one sequence a thread.
+    /// Every sequence is forgotten after its backward pass, so memory grows with one sequence a thread. The seconds are the
+    /// threads' mean.
     pub fn gradient(
         &self,
         sequences: &[Sequence],
         temperature: f32,
         d: impl Fn(usize, &TokenScores) -> Vec<f32> + Sync,
-    ) -> (Vec<TokenScores>, Weights) {
+    ) -> (Vec<TokenScores>, Weights, [f64; 2]) {
         let threads = rayon::current_num_threads().min(sequences.len()).max(1);
         let parts = deal(sequences, threads);
         let done: Vec<Part> = parts
@@ -72,20 +75,28 @@ impl Network {
             .map(|part| {
                 let mut gradient = self.weights.zeros_like();
                 let mut values = Vec::with_capacity(part.len());
+                let mut seconds = [0.0; 2];
                 for index in part {
+                    let start = Instant::now();
                     let (scores, tape) = self.forward(&sequences[index], temperature);
+                    seconds[0] += start.elapsed().as_secs_f64();
+                    let start = Instant::now();
                     let outer = d(index, &scores);
                     if outer.iter().any(|value| *value != 0.0) {
                         self.backward(&sequences[index], tape, &outer, temperature, &mut gradient);
                     }
+                    seconds[1] += start.elapsed().as_secs_f64();
                     values.push((index, scores));
                 }
-                (values, gradient)
+                (values, gradient, seconds)
             })
             .collect();
         let mut scores = vec![TokenScores::default(); sequences.len()];
         let mut total: Option<Weights> = None;
-        for (values, gradient) in done {
+        let mut mean = [0.0; 2];
+        for (values, gradient, seconds) in done {
+            mean[0] += seconds[0] / threads as f64;
+            mean[1] += seconds[1] / threads as f64;
             values
                 .into_iter()
                 .for_each(|(index, values)| scores[index] = values);
@@ -94,7 +105,8 @@ impl Network {
                 None => total = Some(gradient),
             }
         }
-        (scores, total.unwrap_or_else(|| self.weights.zeros_like()))
+        let total = total.unwrap_or_else(|| self.weights.zeros_like());
+        (scores, total, mean)
     }
 
     /// Scores only.

@@ -9,7 +9,7 @@ use super::{Network, Weights};
 use crate::llm::Sequence;
 
 /// A tiny model on the CPU, gradients on, every parameter random.
-pub(in crate::llm) fn model(tied: bool) -> Qwen2 {
+pub(crate) fn model(tied: bool) -> Qwen2 {
     let config = Qwen2Config {
         vocab_size: 23,
         hidden_size: 24,
@@ -78,7 +78,7 @@ fn values_and_every_gradient_equal_burn_s_autodiff() {
         ];
         let temperature = 0.8;
         let network = Network::new(Weights::of(&model));
-        let (values, gradient) =
+        let (values, gradient, _) =
             network.gradient(&sequences, temperature, |index, _| outer[index].clone());
         let mut loss: Option<Tensor<1>> = None;
         for ((sequence, outer), values) in sequences.iter().zip(&outer).zip(&values) {
@@ -130,13 +130,13 @@ fn a_branching_sequence_is_its_branches_read_alone() {
         Sequence::plain(ids, (70..70 + branch.len()).collect())
     });
     let outer = [0.3f32, -1.0, 0.5, 2.0, -0.1, 1.5, -0.7, 0.9, 0.2];
-    let (found, gradient) = network.gradient(&together, 0.9, |_, _| outer.to_vec());
+    let (found, gradient, _) = network.gradient(&together, 0.9, |_, _| outer.to_vec());
     let mut start = 0;
     let starts = branches.map(|branch| {
         start += branch.len();
         start - branch.len()
     });
-    let (known, expected) = network.gradient(&alone, 0.9, |index, values| {
+    let (known, expected, _) = network.gradient(&alone, 0.9, |index, values| {
         outer[starts[index]..starts[index] + values.log_probs.len()].to_vec()
     });
     let known = known.iter().flat_map(|known| &known.log_probs);

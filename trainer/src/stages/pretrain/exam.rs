@@ -67,7 +67,7 @@ pub(super) fn examine(
     asked: &[Question],
     config: &Config,
 ) -> Result<Exam> {
-    let prompts = prompts(language, dataset, asked, config)?;
+    let prompts = prompts(&language.tokenizer, dataset, asked, config)?;
     let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
     let answers = |temperature: f64, samples: usize| -> Vec<Vec<Answer>> {
         let sampling = SamplingConfig {

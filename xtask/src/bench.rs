@@ -1,0 +1,256 @@
+//! `cargo xtask bench grpo`: a GRPO step of curec on this machine, beside its peers where they are installed.
+//!
+//! Programs take turns, round by round, so that a slow minute of the machine hits all of them; what is shown and recorded are
+//! medians over the rounds, and ratios of them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::step;
+use crate::workspace::{Workspace, command};
+
+/// What to measure.
+pub struct Options {
+    /// A Python that has the peers, if they are to be measured too.
+    pub peer: Option<PathBuf>,
+    /// How often each program runs.
+    pub rounds: usize,
+    /// Whether to write `benches/results/bench/grpo.json`.
+    pub record: bool,
+}
+
+/// A program and the arguments that make it print one JSON object.
+struct Program {
+    name: &'static str,
+    command: Box<dyn Fn() -> Command>,
+    found: Vec<Value>,
+}
+
+/// Measures, prints a table, and records it if asked to.
+pub fn grpo(workspace: &Workspace, options: &Options) -> Result<()> {
+    step::run(
+        "build the trainer",
+        workspace
+            .cargo()
+            .args(["build", "--release", "--package", "curec", "--bin", "curec"]),
+    )?;
+    let mut programs = programs(workspace, options.peer.as_deref());
+    for round in 1..=options.rounds.max(1) {
+        for program in &mut programs {
+            step::announce(&format!("{}, round {round}", program.name));
+            program.found.push(measure(&(program.command)())?);
+        }
+    }
+    let result = summary(&programs);
+    println!("\n{}", table(&result));
+    if options.record {
+        let folder = workspace.root.join("benches/results/bench");
+        std::fs::create_dir_all(&folder)?;
+        let file = folder.join("grpo.json");
+        let mut text = serde_json::to_string_pretty(&result)?;
+        text.push('\n');
+        std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        println!("wrote {}", workspace.show(&file));
+    }
+    Ok(())
+}
+
+fn programs(workspace: &Workspace, peer: Option<&Path>) -> Vec<Program> {
+    let curec = workspace.curec();
+    let own = |arguments: &'static [&'static str]| {
+        let curec = curec.clone();
+        move || {
+            let mut run = command(&curec);
+            run.args(["bench", "grpo", "--json"]).args(arguments);
+            run
+        }
+    };
+    let mut programs = vec![
+        Program {
+            name: "curec, 4 prompts of 8 completions",
+            command: Box::new(own(&[])),
+            found: Vec::new(),
+        },
+        Program {
+            name: "curec, 32 prompts of one",
+            command: Box::new(own(&["--prompts", "32", "--completions", "1"])),
+            found: Vec::new(),
+        },
+    ];
+    if let Some(python) = peer {
+        let script = |name: &str| {
+            let (python, path) = (
+                python.to_owned(),
+                workspace.root.join("benches/peers").join(name),
+            );
+            move || {
+                let mut run = command(&python);
+                run.arg(&path);
+                run
+            }
+        };
+        programs.push(Program {
+            name: "TRL, 4 prompts of 8 completions",
+            command: Box::new(script("trl_grpo.py")),
+            found: Vec::new(),
+        });
+        programs.push(Program {
+            name: "PyTorch, 32 sequences",
+            command: Box::new(script("torch_train.py")),
+            found: Vec::new(),
+        });
+    }
+    programs
+}
+
+/// Runs a program; the last line it prints that is a JSON object is its result.
+fn measure(command: &Command) -> Result<Value> {
+    let mut run = std::process::Command::new(command.get_program());
+    run.args(command.get_args());
+    let output = run
+        .output()
+        .with_context(|| format!("cannot start {}", step::shown(command)))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let found = text.lines().rev().find_map(|line| {
+        serde_json::from_str::<Value>(line)
+            .ok()
+            .filter(Value::is_object)
+    });
+    match found {
+        Some(found) if output.status.success() => Ok(found),
+        _ => bail!(
+            "{} failed ({}):\n{}",
+            step::shown(command),
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        ),
+    }
+}
+
+/// The median of a number over the rounds of a program.
+fn median(found: &[Value], field: &str) -> Option<f64> {
+    let mut values: Vec<f64> = found.iter().filter_map(|one| one[field].as_f64()).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+fn summary(programs: &[Program]) -> Value {
+    let of = |index: usize, field: &str| {
+        let program = programs.get(index)?;
+        median(&program.found, field)
+    };
+    let ratio = |above: Option<f64>, below: Option<f64>| Some(above? / below?);
+    let memory = "peak_memory_mib";
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name"));
+    let cpu = cpu.map(|name| name.trim_start_matches([' ', '\t', ':']).to_owned());
+    json!({
+        "machine": {
+            "processor": cpu,
+            "threads": std::thread::available_parallelism().map_or(1, usize::from),
+        },
+        "medians": {
+            "curec": {
+                "step": of(0, "step"), "sampling": of(0, "sampling"), "forward": of(0, "forward"),
+                "backward": of(0, "backward"), "optimizer": of(0, "optimizer"), memory: of(0, memory),
+            },
+            "curec_unshared": {"trained_per_second": of(1, "trained_per_second"), memory: of(1, memory)},
+            "trl": {"step": of(2, "step"), memory: of(2, memory)},
+            "pytorch": {"trained_per_second": of(3, "trained_per_second"), memory: of(3, memory)},
+        },
+        "ratios": {
+            "step_trl_over_curec": ratio(of(2, "step"), of(0, "step")),
+            "memory_curec_over_trl": ratio(of(0, memory), of(2, memory)),
+            "unshared_training_curec_over_pytorch": ratio(of(1, "trained_per_second"), of(3, "trained_per_second")),
+        },
+        "rounds": programs.iter().map(|program| json!({"program": program.name, "found": program.found})).collect::<Vec<_>>(),
+    })
+}
+
+fn table(result: &Value) -> String {
+    let number = |value: &Value, digits: usize| match value.as_f64() {
+        Some(value) => format!("{value:.digits$}"),
+        None => "–".to_owned(),
+    };
+    let (medians, ratios) = (&result["medians"], &result["ratios"]);
+    let own = &medians["curec"];
+    let parts: Vec<String> = ["sampling", "forward", "backward", "optimizer"]
+        .iter()
+        .map(|part| format!("{part} {}", number(&own[*part], 3)))
+        .collect();
+    format!(
+        "GRPO step, 4 prompts × 8 completions, 256 + 64 tokens (seconds; MiB)\n\
+         \x20 curec    {} s   {} MiB   ({})\n\
+         \x20 TRL      {} s   {} MiB\n\
+         \x20 TRL's time / curec's {}; curec's memory / TRL's {}\n\
+         Training without sharing, completion tokens a second\n\
+         \x20 curec    {}\n\
+         \x20 PyTorch  {}\n\
+         \x20 curec / PyTorch {}",
+        number(&own["step"], 3),
+        number(&own["peak_memory_mib"], 0),
+        parts.join(", "),
+        number(&medians["trl"]["step"], 3),
+        number(&medians["trl"]["peak_memory_mib"], 0),
+        number(&ratios["step_trl_over_curec"], 2),
+        number(&ratios["memory_curec_over_trl"], 3),
+        number(&medians["curec_unshared"]["trained_per_second"], 0),
+        number(&medians["pytorch"]["trained_per_second"], 0),
+        number(&ratios["unshared_training_curec_over_pytorch"], 2),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program(found: Vec<Value>) -> Program {
+        Program {
+            name: "test",
+            command: Box::new(|| Command::new("true")),
+            found,
+        }
+    }
+
+    #[test]
+    fn ratios_are_of_medians_and_missing_peers_are_missing() {
+        let step = |seconds: f64| json!({"step": seconds, "peak_memory_mib": 100});
+        let own = program(vec![step(3.0), step(1.0), step(2.0)]);
+        let alone = summary(&[own]);
+        assert_eq!(alone["medians"]["curec"]["step"], 2.0);
+        assert!(alone["ratios"]["step_trl_over_curec"].is_null());
+        assert!(
+            table(&alone).contains("curec    2.000 s   100 MiB"),
+            "{}",
+            table(&alone)
+        );
+        let trained = |speed: f64| json!({"trained_per_second": speed, "peak_memory_mib": 1});
+        let programs = [
+            program(vec![step(2.0)]),
+            program(vec![trained(300.0)]),
+            program(vec![step(5.0)]),
+            program(vec![trained(200.0)]),
+        ];
+        let all = summary(&programs);
+        assert_eq!(all["ratios"]["step_trl_over_curec"], 2.5);
+        assert_eq!(all["ratios"]["memory_curec_over_trl"], 1.0);
+        assert_eq!(all["ratios"]["unshared_training_curec_over_pytorch"], 1.5);
+    }
+
+    #[test]
+    fn the_last_json_line_counts_and_a_failure_shows_what_was_said() {
+        let mut say = Command::new("sh");
+        say.args([
+            "-c",
+            "echo '{\"step\": 1}'; echo noise; echo '{\"step\": 2}'; echo done",
+        ]);
+        assert_eq!(measure(&say).expect("it runs")["step"], 2);
+        let mut fail = Command::new("sh");
+        fail.args(["-c", "echo '{\"step\": 1}'; echo no torch here >&2; exit 1"]);
+        let error = measure(&fail).expect_err("it fails").to_string();
+        assert!(error.contains("no torch here"), "{error}");
+    }
+}
