@@ -5,6 +5,7 @@ mod check;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
+use curec_shared_model::qwen2::PROJECTIONS;
 use serde::{Deserialize, Serialize};
 
 use crate::data::DataConfig;
@@ -86,6 +87,10 @@ pub struct LlmConfig {
     pub lora_rank: usize,
     /// LoRA's alpha.
     pub lora_alpha: f64,
+    /// Divide alpha by the root of the rank instead of the rank (rsLoRA, arXiv 2312.03732).
+    pub lora_rslora: bool,
+    /// The linear layers that get adapters, by their Hugging Face names; all seven of a block by default.
+    pub lora_targets: Vec<String>,
     /// Rows decoded together.
     pub rows: usize,
     /// Nano: supervised prompts after each GRPO step, patterns, reasons, look-ups and first sentences of thoughts, so that
@@ -105,6 +110,8 @@ impl Default for LlmConfig {
             kv_heads: 2,
             lora_rank: 16,
             lora_alpha: 32.0,
+            lora_rslora: false,
+            lora_targets: PROJECTIONS.map(str::to_owned).to_vec(),
             rows: 64,
             rehearsal: 8,
         }

@@ -72,10 +72,27 @@ fn readme(root: &Path) -> Result<(PathBuf, String, String)> {
     let path = root.join("README.md");
     let old = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;
-    let runs = read_all(&results_folder(root))?;
-    let new = replace_block(&old, &render::block(&runs))
-        .with_context(|| format!("in {}", path.display()))?;
+    let folder = results_folder(root);
+    let mut block = render::block(&read_all(&folder)?);
+    if let Some(bench) = read_bench(&folder)? {
+        block += &render::speed(&bench);
+    }
+    let new = replace_block(&old, &block).with_context(|| format!("in {}", path.display()))?;
     Ok((path, old, new))
+}
+
+/// What `cargo xtask bench grpo --record` measured, if it was recorded.
+fn read_bench(folder: &Path) -> Result<Option<serde_json::Value>> {
+    let file = folder.join("bench/grpo.json");
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+    };
+    let value = serde_json::from_str(&text);
+    Ok(Some(value.with_context(|| {
+        format!("{} is damaged", file.display())
+    })?))
 }
 
 /// Every result file, [`FIRST`] first, the others by name. A folder that is not there holds none.

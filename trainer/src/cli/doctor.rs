@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor};
 use clap::Args;
 
 use crate::device::{self, DeviceChoice};
+use crate::machine;
 
 /// How long a GPU may take to multiply two small matrices, shader compilation included.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -45,9 +46,13 @@ fn report() -> String {
     } else {
         features.join(", ")
     };
-    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let memory = match memory(&meminfo) {
-        Some((total, free)) => format!("{total:.1} GiB, {free:.1} GiB of it free"),
+    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+    let memory = match machine::memory() {
+        Some(memory) => format!(
+            "{:.1} GiB, {:.1} GiB of it free",
+            gib(memory.total),
+            gib(memory.available)
+        ),
         None => "unknown on this system".to_owned(),
     };
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
@@ -173,16 +178,6 @@ fn cpu_features() -> Vec<&'static str> {
     Vec::new()
 }
 
-/// (total, available) in GiB, from Linux's `/proc/meminfo`.
-fn memory(meminfo: &str) -> Option<(f64, f64)> {
-    let field = |name: &str| {
-        let line = meminfo.lines().find(|line| line.starts_with(name))?;
-        let kibibytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-        Some(kibibytes / f64::from(1 << 20))
-    };
-    Some((field("MemTotal:")?, field("MemAvailable:")?))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
@@ -200,15 +195,6 @@ mod tests {
         Wrapper::command().debug_assert();
         let parsed = Wrapper::try_parse_from(["doctor", "--probe", "flex"]).unwrap();
         assert_eq!(parsed.doctor.probe, Some(DeviceChoice::Flex));
-    }
-
-    #[test]
-    fn memory_is_read_in_gibibytes() {
-        let text =
-            "MemTotal:       4194304 kB\nMemFree:         100000 kB\nMemAvailable:   1048576 kB\n";
-        assert_eq!(memory(text), Some((4.0, 1.0)));
-        assert_eq!(memory(""), None);
-        assert_eq!(memory("MemTotal: much\n"), None);
     }
 
     #[test]

@@ -3,8 +3,11 @@
 mod bench;
 mod data;
 mod doctor;
+mod dry_run;
 mod explain;
 mod llm;
+mod measure;
+mod report;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -29,7 +32,7 @@ enum Command {
     /// Stage: train a nano LLM from scratch on metadata-derived rationales
     Warmup(run::StageArgs),
     /// Stage: align the LLM by GRPO with rule rewards
-    Pretrain(run::StageArgs),
+    Pretrain(run::PretrainArgs),
     /// Stage: write user patterns and item reasons
     Generate(run::StageArgs),
     /// Stage: train the reward model on them
@@ -46,6 +49,8 @@ enum Command {
     Llm(llm::LlmArgs),
     /// Print explained recommendations for one user
     Explain(explain::ExplainArgs),
+    /// Write a run as one HTML file: stages, curves of every training, samples with their rewards
+    Report(report::ReportArgs),
     /// Show what this machine and this build can do
     Doctor(doctor::DoctorArgs),
     /// Measure what training costs on this machine
@@ -60,7 +65,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Run(args) => run::run(args),
         Command::Warmup(args) => run::stage(Stage::Warmup, args),
-        Command::Pretrain(args) => run::stage(Stage::Pretrain, args),
+        Command::Pretrain(args) => run::pretrain(args),
         Command::Generate(args) => run::stage(Stage::Generate, args),
         Command::Reward(args) => run::stage(Stage::Reward, args),
         Command::Correct(args) => run::stage(Stage::Correct, args),
@@ -69,6 +74,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Data(args) => data::run(args),
         Command::Llm(args) => llm::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Report(args) => report::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args),
     }

@@ -141,6 +141,17 @@ pub struct StageArgs {
     run: PathBuf,
 }
 
+/// Arguments of `curec pretrain`.
+#[derive(Debug, Args)]
+pub struct PretrainArgs {
+    #[command(flatten)]
+    stage: StageArgs,
+    /// Train nothing: say what memory the stage needs and how long it will take, measured on this machine with a few blocks of
+    /// the model's shape
+    #[arg(long)]
+    dry_run: bool,
+}
+
 /// All stages.
 ///
 /// # Errors
@@ -176,6 +187,25 @@ pub fn run(args: RunArgs) -> Result<()> {
 /// # Errors
 /// A stage it needs has not run; bad settings; its own failure.
 pub fn stage(stage: Stage, args: StageArgs) -> Result<()> {
+    let (run, config) = open_run(&args)?;
+    go(&run, &config, &args.settings, &[stage])
+}
+
+/// The stage `pretrain`, or what it would take.
+///
+/// # Errors
+/// Those of [`stage`].
+pub fn pretrain(args: PretrainArgs) -> Result<()> {
+    if !args.dry_run {
+        return stage(Stage::Pretrain, args.stage);
+    }
+    let (run, config) = open_run(&args.stage)?;
+    config.validate()?;
+    let device = open(args.stage.settings.device)?;
+    super::dry_run::pretrain(&run, &config, &device)
+}
+
+fn open_run(args: &StageArgs) -> Result<(RunDirectory, Config)> {
     let run = RunDirectory::open(&args.run)?;
     let stored = run.root().join("run.toml");
     let config = if args.settings.restarts() {
@@ -184,7 +214,7 @@ pub fn stage(stage: Stage, args: StageArgs) -> Result<()> {
         layer(None, Some(&stored), &args.settings.overrides())?
     };
     keep_data(&run, &config)?;
-    go(&run, &config, &args.settings, &[stage])
+    Ok((run, config))
 }
 
 fn resolve(settings: &SettingsArgs) -> Result<Config> {

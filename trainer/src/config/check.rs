@@ -1,6 +1,7 @@
 //! Settings that cannot work are refused before any stage runs, by name and with what to do.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use curec_shared_model::qwen2::PROJECTIONS;
 
 use super::Config;
 use crate::grpo::GrpoConfig;
@@ -28,6 +29,18 @@ impl Config {
             (0.0..1.0).contains(&held_out),
             "`prompts.held_out_users` is {held_out}; it must lie in [0, 1)"
         );
+        let (targets, known) = (&self.llm.lora_targets, PROJECTIONS);
+        ensure!(
+            self.llm.lora_rank == 0 || !targets.is_empty(),
+            "`llm.lora_targets` is empty; name some of {}, or set llm.lora_rank = 0",
+            known.join(", ")
+        );
+        if let Some(unknown) = targets.iter().find(|name| !known.contains(&name.as_str())) {
+            bail!(
+                "`llm.lora_targets` names {unknown}, which a Qwen2 block does not have; it has {}",
+                known.join(", ")
+            );
+        }
         let seconds = self.run.checkpoint_seconds;
         ensure!(
             (0.0..1e9).contains(&seconds),
@@ -227,6 +240,8 @@ mod tests {
             "llm.rows=0",
             "llm.vocabulary=10",
             "run.checkpoint_seconds=-1.0",
+            "llm.lora_targets=[]",
+            "llm.lora_targets=[\"c_attn\"]",
             "pretrain.grpo.iterations=0",
             "correct.grpo.tokens_at_once=0",
             "pretrain.grpo.loss.epsilon_low=1.5",

@@ -1,9 +1,12 @@
 //! Hugging Face model folders: `config.json`, `*.safetensors` (one file or sharded), `tokenizer.json`, PEFT adapters.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use curec_shared_model::qwen2::{ConfigError, PeftConfig, Qwen2, Qwen2Config, Shards, WeightError};
+use safetensors::tensor::Metadata;
 
 use super::chat::{ChatTokenizer, TokenizerError};
 
@@ -230,6 +233,57 @@ pub fn read_eos(folder: &Path) -> Result<Vec<u32>, CheckpointError> {
         path,
         source: source.into(),
     })
+}
+
+/// The longest header that the safetensors library accepts, in bytes.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Why a file is no whole safetensors file.
+#[derive(Debug, thiserror::Error)]
+pub enum HeaderError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// It is something else.
+    #[error("not a safetensors file: {0}")]
+    Format(String),
+    /// It ends before its data does.
+    #[error("has {bytes} bytes, its header describes {expected}: the download may be incomplete")]
+    Length {
+        /// Bytes of the file.
+        bytes: u64,
+        /// Bytes by its header.
+        expected: u64,
+    },
+}
+
+/// (size of the file, its header), from the header alone.
+///
+/// # Errors
+/// [`HeaderError`], also where the file is shorter or longer than its header says.
+pub fn read_header(path: &Path) -> Result<(u64, Metadata), HeaderError> {
+    let bad = |problem: &str| HeaderError::Format(problem.to_owned());
+    let mut file = File::open(path)?;
+    let bytes = file.metadata()?.len();
+    let mut length = [0; 8];
+    file.read_exact(&mut length)
+        .map_err(|_| bad("it is too short"))?;
+    let length = u64::from_le_bytes(length);
+    if length > LONGEST_HEADER || length > bytes {
+        return Err(bad(&format!("its header claims {length} bytes")));
+    }
+    let mut header = vec![0; length as usize];
+    file.read_exact(&mut header)
+        .map_err(|_| bad("its header is cut short"))?;
+    let header = serde_json::from_slice::<Metadata>(&header);
+    let header = header.map_err(|error| HeaderError::Format(error.to_string()))?;
+    let data = header.tensors();
+    let data = data.values().map(|info| info.data_offsets.1 as u64).max();
+    let expected = 8 + length + data.unwrap_or(0);
+    if expected != bytes {
+        return Err(HeaderError::Length { bytes, expected });
+    }
+    Ok((bytes, header))
 }
 
 fn read_shards(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, CheckpointError> {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 
+use super::checkpoint::{HeaderError, read_header};
+
 const PREFIX: &str = "hf:";
 const INDEX: &str = "model.safetensors.index.json";
 /// What a model folder of the hub may hold beside its weights, and whether curec can do without it. (Never
@@ -23,10 +25,14 @@ const FILES: [(&str, bool); 4] = [
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     /// Not a name of the hub.
-    #[error("`{0}` is no model of the hub; write hf:OWNER/NAME or hf:OWNER/NAME@REVISION, such as hf:Qwen/Qwen2.5-0.5B-Instruct")]
+    #[error(
+        "`{0}` is no model of the hub; write hf:OWNER/NAME or hf:OWNER/NAME@REVISION, such as hf:Qwen/Qwen2.5-0.5B-Instruct"
+    )]
     Name(String),
     /// The hub does not know it, or does not show it to everybody.
-    #[error("the hub has no {file} in {name}: check the name; a private or gated model needs a token in HF_TOKEN")]
+    #[error(
+        "the hub has no {file} in {name}: check the name; a private or gated model needs a token in HF_TOKEN"
+    )]
     NotThere {
         /// The model.
         name: String,
@@ -103,11 +109,14 @@ impl Fetch {
         }
         let repo = Repo::with_revision(model.to_owned(), RepoType::Model, revision.to_owned());
         let cache = Cache::from_env();
-        let offline = std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| !value.is_empty() && value != "0");
+        let offline =
+            std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| !value.is_empty() && value != "0");
         let remote = if offline {
             None
         } else {
-            let token = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty());
+            let token = std::env::var("HF_TOKEN")
+                .ok()
+                .filter(|token| !token.is_empty());
             let mut builder = ApiBuilder::from_env().with_progress(true);
             if token.is_some() {
                 builder = builder.with_token(token);
@@ -164,7 +173,9 @@ impl Fetch {
             serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
         let map = index["weight_map"].as_object();
         let map = map.ok_or_else(|| bad("no weight_map".to_owned()))?;
-        let files = map.values().filter_map(|file| file.as_str().map(str::to_owned));
+        let files = map
+            .values()
+            .filter_map(|file| file.as_str().map(str::to_owned));
         let mut files: Vec<String> = files.collect();
         files.sort();
         files.dedup();
@@ -174,16 +185,16 @@ impl Fetch {
         Ok(files)
     }
 
-    fn file(&self, file: &str) -> Result<PathBuf, HubError> {
-        if let Some(path) = self.cached.get(file) {
+    fn file(&self, file_name: &str) -> Result<PathBuf, HubError> {
+        if let Some(path) = self.cached.get(file_name) {
             return Ok(path);
         }
-        let (name, file) = (self.name.clone(), file.to_owned());
+        let (name, file) = (self.name.clone(), file_name.to_owned());
         let Some(remote) = &self.remote else {
             let cache = self.cache.path().to_owned();
             return Err(HubError::Offline { name, file, cache });
         };
-        remote.download(&file).map_err(|error| match error {
+        let found = remote.download(&file).map_err(|error| match error {
             ApiError::RequestError(error) => match *error {
                 ureq2::Error::Status(401 | 403 | 404, _) => HubError::NotThere { name, file },
                 error => HubError::Unreachable {
@@ -197,6 +208,31 @@ impl Fetch {
                 file,
                 problem: error.to_string(),
             },
+        })?;
+        self.whole(found, file_name)
+    }
+
+    /// The library takes a connection that ended early for the end of the file. Weights know their length: what is cut goes
+    /// back to where the library resumes from, and is never read as whole.
+    fn whole(&self, path: PathBuf, file: &str) -> Result<PathBuf, HubError> {
+        if path
+            .extension()
+            .is_none_or(|ending| ending != "safetensors")
+        {
+            return Ok(path);
+        }
+        let Err(HeaderError::Length { bytes, expected }) = read_header(&path) else {
+            return Ok(path);
+        };
+        if let Ok(blob) = path.canonicalize() {
+            // What cannot be put back is fetched again from the start.
+            let _ = std::fs::rename(&blob, blob.with_extension("part"));
+        }
+        let _ = std::fs::remove_file(&path);
+        Err(HubError::Unreachable {
+            name: self.name.clone(),
+            file: file.to_owned(),
+            problem: format!("the connection ended after {bytes} of {expected} bytes"),
         })
     }
 }
@@ -208,7 +244,10 @@ mod tests {
     #[test]
     fn folders_stay_folders_and_names_are_looked_at() {
         assert!(!is_remote(Path::new("models/qwen")) && is_remote(Path::new("hf:a/b")));
-        assert_eq!(resolve(Path::new("models/qwen")).unwrap(), Path::new("models/qwen"));
+        assert_eq!(
+            resolve(Path::new("models/qwen")).unwrap(),
+            Path::new("models/qwen")
+        );
         for name in ["qwen", "a/b/c", "/b", "a/", "a/b@", "a/../b", "a b/c"] {
             let error = resolve(Path::new(&format!("hf:{name}"))).unwrap_err();
             assert!(matches!(error, HubError::Name(_)), "{name}: {error}");

@@ -18,7 +18,8 @@ mod trainer;
 
 pub use chat::{ChatTokenizer, TokenizerError, train_tokenizer};
 pub use checkpoint::{
-    CheckpointError, LanguageModel, load_model, read_config, read_eos, shard_names,
+    CheckpointError, HeaderError, LanguageModel, load_model, read_config, read_eos, read_header,
+    shard_names,
 };
 pub use gradient::{Found, GradientSettings, gradient, token_scores};
 pub use nano::nano;

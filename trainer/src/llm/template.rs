@@ -77,7 +77,8 @@ impl ChatTemplate {
             path: folder.join(CONFIG_FILE),
             problem,
         };
-        let config: Value = serde_json::from_str(&config).map_err(|error| bad(error.to_string()))?;
+        let config: Value =
+            serde_json::from_str(&config).map_err(|error| bad(error.to_string()))?;
         let source = match read(&folder.join(TEMPLATE_FILE))? {
             Some(source) => source,
             None => match &config["chat_template"] {
@@ -104,7 +105,8 @@ impl ChatTemplate {
         let mut environment = Environment::new();
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", |message: String| -> Result<(), Error> {
             Err(Error::new(ErrorKind::InvalidOperation, message))
         });
@@ -200,11 +202,15 @@ mod tests {
             let template = ChatTemplate::of_folder(folder.path())?;
             template.render(&[turn(Role::User, "x")], false)
         };
-        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         assert!(found().unwrap().starts_with("<|im_start|>user"));
         write(CONFIG_FILE, r#"{"eos_token": "</s>"}"#);
         assert!(found().unwrap().starts_with("<|im_start|>user"));
-        write(CONFIG_FILE, r#"{"eos_token": "</s>", "chat_template": "one{{ eos_token }}"}"#);
+        write(
+            CONFIG_FILE,
+            r#"{"eos_token": "</s>", "chat_template": "one{{ eos_token }}"}"#,
+        );
         assert_eq!(found().unwrap(), "one</s>");
         write(
             CONFIG_FILE,
@@ -236,7 +242,10 @@ mod tests {
         let source = "{{ raise_exception('roles must alternate') }}";
         let template = ChatTemplate::parse(source, json!({})).unwrap();
         let refused = template.render(&[], true).unwrap_err();
-        assert!(refused.to_string().contains("roles must alternate"), "{refused}");
+        assert!(
+            refused.to_string().contains("roles must alternate"),
+            "{refused}"
+        );
         assert!(matches!(refused, TemplateError::Render(_)));
     }
 }

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::machine::peak_memory_mib;
+
 pub use checkpoint::Checkpoints;
 pub use files::{JsonLines, read_json, read_lines, write_atomic, write_json};
 pub use progress::{Bar, Progress, interrupted, on_interrupt, stop_flag};
@@ -236,14 +238,6 @@ impl RunDirectory {
         let digest = Sha256::digest(whole.to_string().as_bytes());
         Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
-}
-
-/// Largest resident set of this process so far, where the system tells.
-pub fn peak_memory_mib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib / 1024)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use burn::tensor::Device;
-use curec_shared_model::qwen2::{PROJECTIONS, PeftConfig};
+use curec_shared_model::qwen2::PeftConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -25,8 +25,17 @@ pub struct LlmPointer {
 }
 
 impl LlmPointer {
-    pub(super) fn read(run: &RunDirectory, stage: Stage) -> Result<Self> {
+    /// What `stage` left.
+    ///
+    /// # Errors
+    /// The stage has not run.
+    pub fn read(run: &RunDirectory, stage: Stage) -> Result<Self> {
         read_json(&run.stage(stage).join(FILE))
+    }
+
+    /// The model folder.
+    pub fn folder(&self, run: &RunDirectory) -> PathBuf {
+        run.root().join(&self.model)
     }
 
     pub(super) fn write(&self, out: &Path) -> Result<()> {
@@ -69,8 +78,8 @@ fn lora(config: &Config) -> Option<PeftConfig> {
     (config.llm.model.is_some() && config.llm.lora_rank > 0).then(|| PeftConfig {
         r: config.llm.lora_rank,
         lora_alpha: config.llm.lora_alpha,
-        use_rslora: false,
-        target_modules: PROJECTIONS.map(str::to_owned).to_vec(),
+        use_rslora: config.llm.lora_rslora,
+        target_modules: config.llm.lora_targets.clone(),
     })
 }
 

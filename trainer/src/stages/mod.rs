@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 pub use context::{Context, Interrupted};
 pub use data::load_dataset;
 pub use language::{LlmPointer, load_language_model};
-pub use pretrain::AlignmentReport;
+pub use pretrain::{AlignmentReport, typical_prompts};
 
 use crate::config::Config;
 use crate::run::Stage;

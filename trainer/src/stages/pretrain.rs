@@ -29,7 +29,7 @@ use crate::llm::{
 use crate::rollout::{LocalEngine, RolloutEngine, RolloutRequest, roll_out};
 use crate::run::{Stage, write_json};
 use crate::tasks::{Question, divide_users, random_position};
-use crate::text::{RationaleWriter, Rewards, rewards};
+use crate::text::{RationaleWriter, Rewards, Turn, rewards};
 
 pub use exam::AlignmentReport;
 use exam::{compare, examine, write_answers};
@@ -227,6 +227,19 @@ fn questions(
         }
     }
     asked
+}
+
+/// Some of the prompts that the alignment will train on, to know their lengths.
+pub fn typical_prompts(dataset: &Dataset, config: &Config, count: usize) -> Vec<Vec<Turn>> {
+    let (users, _) = divide_users(
+        dataset.users.len(),
+        config.prompts.held_out_users,
+        config.seed,
+    );
+    let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
+    let asked = questions(dataset, &users, count, config, &mut rng);
+    let turns = |question: &Question| question.turns(dataset, &config.prompts.render);
+    asked.iter().map(turns).collect()
 }
 
 /// Asks questions and rewards the answers.

@@ -150,7 +150,10 @@ impl Watch {
 
     fn judge(&mut self) -> Vec<String> {
         let sums = std::mem::take(&mut self.seen.stretch);
-        let steps = sums.steps.max(1) as f64;
+        if sums.steps == 0 {
+            return Vec::new();
+        }
+        let steps = sums.steps as f64;
         let mean = |sum: f64| sum / steps;
         let percent = |share: f64| format!("{:.0} %", 100.0 * share);
         let Advice { stage, flat, .. } = self.settings;
@@ -166,7 +169,7 @@ impl Watch {
                     percent(mean(sums.truncated))
                 )
             }),
-            (sums.steps > 0 && mean(sums.legal) < 0.02).then(|| {
+            (mean(sums.legal) < 0.02).then(|| {
                 format!(
                     "{stage}: {} of answers name a candidate, so there is hardly a reward to learn from; raise warmup.steps, or \
                      take a model that follows instructions",
@@ -187,7 +190,7 @@ impl Watch {
                     percent(mean(sums.clipped))
                 )
             }),
-            (sums.dead > 0 && sums.dead == sums.steps).then(|| {
+            (sums.dead == sums.steps).then(|| {
                 format!(
                     "{stage}: rewards differ and the gradient is zero; nothing is trainable (llm.lora_rank) or all is clipped \
                      ({stage}.grpo.loss.epsilon_high)"

@@ -106,9 +106,12 @@ pub struct Rewards {
     pub correct: f32,
 }
 
+/// Takes one part out of [`Rewards`].
+type Part = fn(&Rewards) -> f32;
+
 impl Rewards {
     /// The parts by name.
-    pub const PARTS: [(&'static str, fn(&Rewards) -> f32); 3] = [
+    pub const PARTS: [(&'static str, Part); 3] = [
         ("format", |found| found.format),
         ("legal", |found| found.legal),
         ("correct", |found| found.correct),

@@ -174,6 +174,49 @@ fn cost(run: &RunResult) -> String {
     )
 }
 
+/// What a GRPO step costs, beside its peers where they were measured.
+pub fn speed(bench: &serde_json::Value) -> String {
+    let number =
+        |path: &str, digits: usize| match bench.pointer(path).and_then(serde_json::Value::as_f64) {
+            Some(value) => format!("{value:.digits$}"),
+            None => "–".to_owned(),
+        };
+    let peer = |index: usize| {
+        let found = bench.pointer(&format!("/rounds/{index}/found/0/peer"));
+        found
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or("not measured")
+    };
+    let machine = &bench["machine"];
+    format!(
+        "\n### Speed of a GRPO step\n\n\
+         `cargo xtask bench grpo --peer PYTHON --record` on {} with {} threads: Qwen2 with vocabulary 2048, width 192, 4 blocks, 6/2 \
+         heads, feed-forward 512; 4 prompts × 8 completions, 256 + 64 tokens, one optimiser step on all weights, float32, two \
+         threads. Medians of programs run in turns.\n\n\
+         | | seconds a step | MiB at most |\n|---|---|---|\n\
+         | curec | {} | {} |\n| {} | {} | {} |\n\n\
+         Of curec's step sampling is {} s, the forward pass {} s, the backward pass {} s, the optimiser {} s. Without shared prompts (32 \
+         of one completion each) it trains {} completion tokens a second; {} {}.\n",
+        machine["processor"]
+            .as_str()
+            .unwrap_or("this processor")
+            .trim(),
+        number("/machine/threads", 0),
+        number("/medians/curec/step", 2),
+        number("/medians/curec/peak_memory_mib", 0),
+        peer(2),
+        number("/medians/trl/step", 2),
+        number("/medians/trl/peak_memory_mib", 0),
+        number("/medians/curec/sampling", 2),
+        number("/medians/curec/forward", 2),
+        number("/medians/curec/backward", 2),
+        number("/medians/curec/optimizer", 3),
+        number("/medians/curec_unshared/trained_per_second", 0),
+        peer(3),
+        number("/medians/pytorch/trained_per_second", 0),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::sample;

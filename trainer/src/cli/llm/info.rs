@@ -2,24 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use curec_shared_model::qwen2::Qwen2Config;
-use safetensors::tensor::Metadata;
 use serde::Serialize;
 
 use crate::config::LlmConfig;
-use crate::llm::{hub, read_config, read_eos, shard_names};
+use crate::llm::{hub, read_config, read_eos, read_header, shard_names};
+use crate::machine;
 
 /// Bytes of a float32, in which everything is computed and trained.
 const FLOAT: u64 = 4;
-/// The longest header that the safetensors library accepts, in bytes.
-const LONGEST_HEADER: u64 = 100_000_000;
-
 #[derive(Debug, Args)]
 pub(super) struct InfoArgs {
     /// Hugging Face folder: config.json and *.safetensors
@@ -70,6 +66,8 @@ struct Memory {
     lora: u64,
     /// Trainable numbers of those adapters.
     lora_parameters: u64,
+    /// Free on this machine now, where the system tells.
+    available: Option<u64>,
 }
 
 pub(super) fn print(args: &InfoArgs, out: &mut impl Write) -> anyhow::Result<()> {
@@ -138,6 +136,20 @@ impl Memory {
             lora_rank,
             lora: weights + 4 * adapters * FLOAT,
             lora_parameters: adapters,
+            available: machine::memory().map(|memory| memory.available),
+        }
+    }
+
+    /// What the free memory is enough for. Activations and caches come on top; so does what else runs here.
+    fn verdict(&self) -> &'static str {
+        match self.available {
+            None => "unknown on this system",
+            Some(free) if free < self.while_loading => "not enough to load it",
+            Some(free) if free < self.lora => "enough to load it, not to train adapters",
+            Some(free) if free < self.full_fine_tuning => {
+                "enough to load it and to train adapters, not for full fine-tuning"
+            }
+            Some(_) => "enough for all of these",
         }
     }
 }
@@ -232,6 +244,10 @@ impl fmt::Display for Info {
                 ),
             ),
         ]);
+        let free = m
+            .available
+            .map_or(String::new(), |free| format!("{}: ", bytes(free)));
+        rows.push(("free here now", free + m.verdict()));
         for (name, value) in rows {
             writeln!(f, "{}", format!("{name:<18}{value}").trim_end())?;
         }
@@ -240,33 +256,6 @@ impl fmt::Display for Info {
             None => Ok(()),
         }
     }
-}
-
-/// (size of the file, its header), from the header alone.
-fn read_header(path: &Path) -> anyhow::Result<(u64, Metadata)> {
-    let mut file = File::open(path)?;
-    let bytes = file.metadata()?.len();
-    let mut length = [0; 8];
-    file.read_exact(&mut length)
-        .context("too short for a safetensors file")?;
-    let length = u64::from_le_bytes(length);
-    if length > LONGEST_HEADER || length > bytes {
-        bail!("not a safetensors file: its header claims {length} bytes");
-    }
-    let mut header = vec![0; length as usize];
-    file.read_exact(&mut header)
-        .context("the header is cut short")?;
-    let header: Metadata = serde_json::from_slice(&header).context("not a safetensors header")?;
-    let data = header
-        .tensors()
-        .values()
-        .map(|info| info.data_offsets.1 as u64)
-        .max();
-    let expected = 8 + length + data.unwrap_or(0);
-    if expected != bytes {
-        bail!("has {bytes} bytes, its header describes {expected}: the download may be incomplete");
-    }
-    Ok((bytes, header))
 }
 
 /// No adapter has a larger rank than this: one of the embedding's width is as large as the weights themselves.
@@ -298,5 +287,30 @@ fn bytes(count: u64) -> String {
     match unit {
         Some((power, unit)) => format!("{:.1} {unit}", count / 2f64.powi(*power)),
         None => format!("{count} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_names_the_first_thing_that_does_not_fit() {
+        let memory = |available| Memory {
+            weights: 100,
+            kv_cache_per_1000_tokens: 1,
+            while_loading: 150,
+            full_fine_tuning: 400,
+            lora_rank: 8,
+            lora: 200,
+            lora_parameters: 1,
+            available,
+        };
+        let verdict = |available| memory(Some(available)).verdict();
+        assert_eq!(verdict(149), "not enough to load it");
+        assert!(verdict(150).contains("not to train adapters"));
+        assert!(verdict(399).contains("not for full fine-tuning"));
+        assert_eq!(verdict(400), "enough for all of these");
+        assert!(memory(None).verdict().contains("unknown"));
     }
 }

@@ -1,0 +1,61 @@
+//! What this machine has, as far as the system tells.
+
+/// Memory in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Built in.
+    pub total: u64,
+    /// Free, or freed at once when asked for.
+    pub available: u64,
+}
+
+/// Memory of this machine, where the system tells (Linux).
+pub fn memory() -> Option<Memory> {
+    parse(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn parse(meminfo: &str) -> Option<Memory> {
+    let field = |name: &str| {
+        let line = meminfo.lines().find(|line| line.starts_with(name))?;
+        let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(kibibytes * 1024)
+    };
+    Some(Memory {
+        total: field("MemTotal:")?,
+        available: field("MemAvailable:")?,
+    })
+}
+
+/// Largest resident set of this process so far in MiB, where the system tells.
+pub fn peak_memory_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib / 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_in_bytes() {
+        let text =
+            "MemTotal:       4194304 kB\nMemFree:         100000 kB\nMemAvailable:   1048576 kB\n";
+        let known = Memory {
+            total: 4 << 30,
+            available: 1 << 30,
+        };
+        assert_eq!(parse(text), Some(known));
+        assert_eq!(parse(""), None);
+        assert_eq!(parse("MemTotal: much\n"), None);
+    }
+
+    #[test]
+    fn this_process_has_used_some() {
+        if cfg!(target_os = "linux") {
+            assert!(peak_memory_mib().is_some_and(|mib| mib > 0));
+            assert!(memory().is_some_and(|memory| memory.available <= memory.total));
+        }
+    }
+}
