@@ -2,6 +2,7 @@
 
 mod info;
 mod input;
+mod merge;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,8 @@ enum LlmCommand {
     Generate(GenerateArgs),
     /// Architecture, parameters and memory needs, without loading the weights
     Info(InfoArgs),
+    /// Fold a LoRA adapter into its base: a folder in float32 that transformers and others load
+    Merge(merge::MergeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -97,6 +100,7 @@ pub fn run(args: LlmArgs) -> anyhow::Result<()> {
         LlmCommand::Score(args) => score_lines(&args, &mut out),
         LlmCommand::Generate(args) => generate_lines(&args, &mut out),
         LlmCommand::Info(args) => info::print(&args, &mut out),
+        LlmCommand::Merge(args) => merge::run(&args),
     };
     match outcome {
         Err(error) if is_broken_pipe(&error) => Ok(()), // … | head

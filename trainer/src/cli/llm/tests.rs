@@ -23,6 +23,7 @@ fn output(words: &[&str]) -> anyhow::Result<String> {
         LlmCommand::Score(args) => score_lines(&args, &mut out),
         LlmCommand::Generate(args) => generate_lines(&args, &mut out),
         LlmCommand::Info(args) => info::print(&args, &mut out),
+        LlmCommand::Merge(args) => merge::run(&args),
     }?;
     Ok(String::from_utf8(out).unwrap())
 }
@@ -365,4 +366,43 @@ fn a_cut_file_is_recognised_by_its_header() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn a_merged_folder_says_what_base_and_adapter_say() {
+    let Some(fixtures) = fixtures() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (base, adapter) = (fixtures.join("tied-f32"), fixtures.join("lora-on-tied-f32"));
+    let out = folder.path().join("merged");
+    let [base, adapter, out] = [&base, &adapter, &out].map(|path| path.to_str().unwrap());
+    output(&["merge", "--model", base, "--adapter", adapter, "--out", out]).unwrap();
+    let input = folder.path().join("in.jsonl");
+    std::fs::write(&input, "{\"ids\": [3, 1, 4, 1, 5, 9, 2, 6]}\n").unwrap();
+    let score = |more: &[&str]| {
+        let words = [&["score", "--input", input.to_str().unwrap()], more].concat();
+        json_lines(&output(&words).unwrap()).remove(0)
+    };
+    let merged = score(&["--model", out]);
+    let apart = score(&["--model", base, "--adapter", adapter]);
+    let plain = score(&["--model", base]);
+    let values = |line: &Value| -> Vec<f64> {
+        let values = line["logprobs"].as_array().unwrap();
+        values[1..]
+            .iter()
+            .map(|value| value.as_f64().unwrap())
+            .collect()
+    };
+    let gap = |one: &Value, other: &Value| {
+        let pairs = values(one).into_iter().zip(values(other));
+        pairs
+            .map(|(one, other)| (one - other).abs())
+            .fold(0.0, f64::max)
+    };
+    assert!(gap(&merged, &apart) < 1e-4, "{}", gap(&merged, &apart));
+    assert!(
+        gap(&plain, &apart) > 1e-2,
+        "the adapter of the fixture does something"
+    );
+    let again = output(&["merge", "--model", base, "--adapter", adapter, "--out", out]);
+    assert!(again.unwrap_err().to_string().contains("not empty"));
 }
