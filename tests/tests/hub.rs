@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
@@ -150,13 +150,19 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// A folder with a model and room for a cache.
+fn place() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, home) = (folder.path().join("model"), folder.path().join("home"));
+    model_folder(&model);
+    (folder, model, home)
+}
+
 const INFO: [&str; 4] = ["llm", "info", "--model", "hf:tests/tiny"];
 
 #[test]
 fn a_model_of_the_hub_is_fetched_once_and_then_needs_no_hub() {
-    let folder = tempfile::tempdir().unwrap();
-    let (model, home) = (folder.path().join("model"), folder.path().join("home"));
-    model_folder(&model);
+    let (_folder, model, home) = place();
     std::fs::write(model.join("generation_config.json"), r#"{"top_k": 1}"#).unwrap();
     let hub = Hub::start(&model, 0);
     let first = hub.curec(&home, &INFO);
@@ -187,9 +193,7 @@ fn a_model_of_the_hub_is_fetched_once_and_then_needs_no_hub() {
 
 #[test]
 fn a_broken_download_is_told_and_goes_on_where_it_stopped() {
-    let folder = tempfile::tempdir().unwrap();
-    let (model, home) = (folder.path().join("model"), folder.path().join("home"));
-    model_folder(&model);
+    let (_folder, model, home) = place();
     let hub = Hub::start(&model, 1);
     let broken = hub.curec(&home, &INFO);
     assert_eq!(broken.status.code(), Some(1), "{}", said(&broken));
@@ -214,9 +218,7 @@ fn a_broken_download_is_told_and_goes_on_where_it_stopped() {
 
 #[test]
 fn what_cannot_be_fetched_is_said_in_one_message() {
-    let folder = tempfile::tempdir().unwrap();
-    let (model, home) = (folder.path().join("model"), folder.path().join("home"));
-    model_folder(&model);
+    let (_folder, model, home) = place();
     let hub = Hub::start(&model, 0);
     let refused = |output: Output, words: &[&str]| {
         let text = said(&output);
@@ -239,9 +241,7 @@ fn what_cannot_be_fetched_is_said_in_one_message() {
 
 #[test]
 fn a_token_goes_to_the_hub() {
-    let folder = tempfile::tempdir().unwrap();
-    let (model, home) = (folder.path().join("model"), folder.path().join("home"));
-    model_folder(&model);
+    let (_folder, model, home) = place();
     let hub = Hub::start(&model, 0);
     let output = ask(&hub.address, &home, &INFO)
         .env("HF_TOKEN", "hf_secret")

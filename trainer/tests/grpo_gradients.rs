@@ -7,16 +7,6 @@ use burn::tensor::{Device, Tensor, TensorData};
 use curec::grpo::{KlPenalty, LossInputs, LossKind, LossSettings, grpo_loss};
 use proptest::prelude::*;
 
-const KINDS: [LossKind; 7] = [
-    LossKind::Grpo,
-    LossKind::Bnpo,
-    LossKind::Dapo,
-    LossKind::DrGrpo,
-    LossKind::Gspo,
-    LossKind::Cispo,
-    LossKind::Sapo,
-];
-
 const PENALTIES: [KlPenalty; 3] = [KlPenalty::K3, KlPenalty::K2, KlPenalty::WeightedK3];
 
 /// Longest completion, in the data and allowed.
@@ -174,7 +164,7 @@ fn settings() -> impl Strategy<Value = LossSettings> {
     );
     let delta = prop::sample::select(vec![None, Some(1.5)]);
     (
-        prop::sample::select(KINDS.to_vec()),
+        prop::sample::select(LossKind::ALL.to_vec()),
         penalty,
         delta,
         1.2..3.0f64,
@@ -254,7 +244,7 @@ proptest! {
         let token = [-1.0, -1.0 - gap, -1.0];
         let one = Completion { advantage, tokens: vec![token; 3] };
         let back = Completion { advantage: -advantage, tokens: vec![token; 3] };
-        for kind in KINDS {
+        for kind in LossKind::ALL {
             let settings = LossSettings { kind, ..LossSettings::default() };
             let batch = [one.clone(), back.clone()];
             let (_, gradient) = loss_of(&batch, &weights(&batch, &settings), WIDTH, &settings);

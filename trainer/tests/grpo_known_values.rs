@@ -6,16 +6,6 @@ use burn::tensor::{Device, Tensor, TensorData};
 use curec::grpo::{AdvantageScale, LossInputs, LossKind, LossSettings, advantages, grpo_loss, k3};
 use serde_json::Value;
 
-const KINDS: [LossKind; 7] = [
-    LossKind::Grpo,
-    LossKind::Bnpo,
-    LossKind::Dapo,
-    LossKind::DrGrpo,
-    LossKind::Gspo,
-    LossKind::Cispo,
-    LossKind::Sapo,
-];
-
 fn fixture() -> Option<Value> {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -141,7 +131,7 @@ fn every_loss_and_every_gradient_is_the_known_one() {
         }
         seen.push(settings.kind);
     }
-    for kind in KINDS {
+    for kind in LossKind::ALL {
         assert!(seen.contains(&kind), "no known value for {kind:?}");
     }
 }
@@ -163,7 +153,7 @@ fn advantages_are_the_known_ones() {
 /// two become three; where it averages over tokens nothing changes.
 #[test]
 fn a_fully_masked_completion_counts_as_a_sequence_and_not_as_tokens() {
-    for kind in KINDS {
+    for kind in LossKind::ALL {
         for beta in [0.0, 0.04] {
             let settings = settings(kind, beta);
             let (loss, gradient) = Batch::small().loss(&settings);
@@ -195,7 +185,7 @@ fn a_fully_masked_completion_counts_as_a_sequence_and_not_as_tokens() {
 
 #[test]
 fn padding_changes_nothing() {
-    for kind in KINDS {
+    for kind in LossKind::ALL {
         let settings = settings(kind, 0.04);
         let (loss, gradient) = Batch::small().loss(&settings);
         let mut wider = Batch::small();
@@ -223,7 +213,7 @@ fn padding_changes_nothing() {
 fn on_policy_the_gradient_is_the_plain_policy_gradient() {
     let mut batch = Batch::small();
     batch.behaviour = batch.log_probs.clone();
-    for kind in KINDS {
+    for kind in LossKind::ALL {
         let (_, gradient) = batch.loss(&settings(kind, 0.0));
         // Lengths 3 and 2; advantages 1 and −1; 5 tokens; 2 completions of at most 8 tokens.
         let (first, second) = match kind {

@@ -157,16 +157,7 @@ fn trainer(cpu_kernels: bool) -> Trainer {
 
 #[test]
 fn dropping_what_cannot_move_anything_changes_no_loss_and_no_gradient() {
-    let kinds = [
-        LossKind::Grpo,
-        LossKind::Bnpo,
-        LossKind::Dapo,
-        LossKind::DrGrpo,
-        LossKind::Gspo,
-        LossKind::Cispo,
-        LossKind::Sapo,
-    ];
-    for kind in kinds {
+    for kind in LossKind::ALL {
         for (mask_truncated, cpu_kernels) in
             [(false, true), (true, true), (false, false), (true, false)]
         {

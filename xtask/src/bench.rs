@@ -12,6 +12,24 @@ use serde_json::{Value, json};
 use crate::step;
 use crate::workspace::{Workspace, command};
 
+/// The yardstick's model and step: every program gets these, so that all do the same work.
+const SIZES: [(&str, u32); 10] = [
+    ("--vocabulary", 2048),
+    ("--hidden", 192),
+    ("--intermediate", 512),
+    ("--layers", 4),
+    ("--heads", 6),
+    ("--kv-heads", 2),
+    ("--prompt-tokens", 256),
+    ("--new-tokens", 64),
+    ("--steps", 7),
+    ("--threads", 2),
+];
+const PROMPTS: u32 = 4;
+const COMPLETIONS: u32 = 8;
+/// As many sequences that share nothing.
+const SEQUENCES: u32 = PROMPTS * COMPLETIONS;
+
 /// What to measure.
 pub struct Options {
     /// A Python that has the peers, if they are to be measured too.
@@ -41,7 +59,7 @@ pub fn grpo(workspace: &Workspace, options: &Options) -> Result<()> {
     for round in 1..=options.rounds.max(1) {
         for program in &mut programs {
             step::announce(&format!("{}, round {round}", program.name));
-            program.found.push(measure(&(program.command)())?);
+            program.found.push(measure(&mut (program.command)())?);
         }
     }
     let result = summary(&programs);
@@ -59,58 +77,48 @@ pub fn grpo(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 fn programs(workspace: &Workspace, peer: Option<&Path>) -> Vec<Program> {
-    let curec = workspace.curec();
-    let own = |arguments: &'static [&'static str]| {
-        let curec = curec.clone();
-        move || {
-            let mut run = command(&curec);
-            run.args(["bench", "grpo", "--json"]).args(arguments);
-            run
+    let program = |name, program: PathBuf, before: &[&str], more: &[(&str, u32)]| {
+        let mut arguments: Vec<String> = before.iter().map(|&one| one.to_owned()).collect();
+        for (flag, value) in SIZES.iter().chain(more) {
+            arguments.extend([(*flag).to_owned(), value.to_string()]);
+        }
+        Program {
+            name,
+            command: Box::new(move || {
+                let mut run = command(&program);
+                run.args(&arguments);
+                run
+            }),
+            found: Vec::new(),
         }
     };
+    let shared = [("--prompts", PROMPTS), ("--completions", COMPLETIONS)];
+    let alone = [("--prompts", SEQUENCES), ("--completions", 1)];
+    let own = ["bench", "grpo", "--json"];
     let mut programs = vec![
-        Program {
-            name: "curec, 4 prompts of 8 completions",
-            command: Box::new(own(&[])),
-            found: Vec::new(),
-        },
-        Program {
-            name: "curec, 32 prompts of one",
-            command: Box::new(own(&["--prompts", "32", "--completions", "1"])),
-            found: Vec::new(),
-        },
+        program("curec, groups", workspace.curec(), &own, &shared),
+        program("curec, nothing shared", workspace.curec(), &own, &alone),
     ];
     if let Some(python) = peer {
-        let script = |name: &str| {
-            let (python, path) = (
+        let peers = workspace.root.join("benches/peers");
+        let script = |name: &str| peers.join(name).display().to_string();
+        let (trl, torch) = (script("trl_grpo.py"), script("torch_train.py"));
+        programs.extend([
+            program("TRL, groups", python.to_owned(), &[&trl], &shared),
+            program(
+                "PyTorch, nothing shared",
                 python.to_owned(),
-                workspace.root.join("benches/peers").join(name),
-            );
-            move || {
-                let mut run = command(&python);
-                run.arg(&path);
-                run
-            }
-        };
-        programs.push(Program {
-            name: "TRL, 4 prompts of 8 completions",
-            command: Box::new(script("trl_grpo.py")),
-            found: Vec::new(),
-        });
-        programs.push(Program {
-            name: "PyTorch, 32 sequences",
-            command: Box::new(script("torch_train.py")),
-            found: Vec::new(),
-        });
+                &[&torch],
+                &[("--sequences", SEQUENCES)],
+            ),
+        ]);
     }
     programs
 }
 
 /// Runs a program; the last line it prints that is a JSON object is its result.
-fn measure(command: &Command) -> Result<Value> {
-    let mut run = std::process::Command::new(command.get_program());
-    run.args(command.get_args());
-    let output = run
+fn measure(command: &mut Command) -> Result<Value> {
+    let output = command
         .output()
         .with_context(|| format!("cannot start {}", step::shown(command)))?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -182,7 +190,7 @@ fn table(result: &Value) -> String {
         .map(|part| format!("{part} {}", number(&own[*part], 3)))
         .collect();
     format!(
-        "GRPO step, 4 prompts × 8 completions, 256 + 64 tokens (seconds; MiB)\n\
+        "GRPO step, {PROMPTS} prompts × {COMPLETIONS} completions (seconds; MiB)\n\
          \x20 curec    {} s   {} MiB   ({})\n\
          \x20 TRL      {} s   {} MiB\n\
          \x20 TRL's time / curec's {}; curec's memory / TRL's {}\n\
@@ -247,10 +255,10 @@ mod tests {
             "-c",
             "echo '{\"step\": 1}'; echo noise; echo '{\"step\": 2}'; echo done",
         ]);
-        assert_eq!(measure(&say).expect("it runs")["step"], 2);
+        assert_eq!(measure(&mut say).expect("it runs")["step"], 2);
         let mut fail = Command::new("sh");
         fail.args(["-c", "echo '{\"step\": 1}'; echo no torch here >&2; exit 1"]);
-        let error = measure(&fail).expect_err("it fails").to_string();
+        let error = measure(&mut fail).expect_err("it fails").to_string();
         assert!(error.contains("no torch here"), "{error}");
     }
 }

@@ -30,6 +30,11 @@ pub(super) fn pretrain(run: &RunDirectory, config: &Config, device: &Device) -> 
         settings.steps > 0,
         "pretrain.steps is 0: the stage is left out and needs nothing"
     );
+    ensure!(
+        run.record(Stage::Warmup).is_some(),
+        "{} has no finished `warmup` stage, which says which model is trained; run it first: curec run --out {0} --until warmup",
+        run.root().display()
+    );
     let dataset = load_dataset(run)?;
     let folder = LlmPointer::read(run, Stage::Warmup)?.folder(run);
     let shape = read_config(&folder)?;
@@ -93,7 +98,7 @@ impl Plan {
             [found[0].0, found[1].0],
             [found[0].1, found[1].1].map(|peak| peak.map(|mib| mib as f64 * MIB)),
         );
-        let grown = |one: f64, two: f64| (two + further * (two - one).max(0.0)).max(two.min(one));
+        let grown = |one: f64, two: f64| two + further * (two - one).max(0.0);
         let memory = before.zip(after).map(|(one, two)| {
             // Allocators hide small differences; a block's weights at least are added by each.
             let block = (two - one).max(block_bytes(shape, rank));

@@ -64,8 +64,8 @@ pub fn advantages(groups: &[&[f64]], scale: AdvantageScale, epsilon: f64) -> Vec
     groups.iter().map(one).collect()
 }
 
-/// Mean and sample deviation; equal values have a deviation of exactly zero.
-fn moments(values: &[f64]) -> (f64, f64) {
+/// Mean and sample deviation (n − 1); equal values have a deviation of exactly zero.
+pub fn moments(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count.max(1.0);
     if values.windows(2).all(|pair| pair[0] == pair[1]) {

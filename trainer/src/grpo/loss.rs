@@ -34,6 +34,19 @@ pub enum LossKind {
     Sapo,
 }
 
+impl LossKind {
+    /// Every kind.
+    pub const ALL: [LossKind; 7] = [
+        LossKind::Grpo,
+        LossKind::Bnpo,
+        LossKind::Dapo,
+        LossKind::DrGrpo,
+        LossKind::Gspo,
+        LossKind::Cispo,
+        LossKind::Sapo,
+    ];
+}
+
 /// Constants of the loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -7,7 +7,7 @@ mod kl;
 mod loss;
 mod step;
 
-pub use advantage::{AdvantageScale, Advantages, advantages};
+pub use advantage::{AdvantageScale, Advantages, advantages, moments};
 pub use batch::Group;
 pub use kl::{KlPenalty, k3};
 pub use loss::{LossInputs, LossKind, LossSettings, grpo_loss};

@@ -62,7 +62,7 @@ impl GrpoConfig {
 }
 
 /// What the steps on one batch did, under the field's names.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct StepReport {
     /// Value of the loss (near 0 on policy: normal), mean over iterations.
     pub loss: f64,
@@ -93,7 +93,6 @@ pub struct StepReport {
     /// Tokens that took part in the loss.
     pub tokens: usize,
     /// Seconds of the forward passes, the backward passes and the optimiser.
-    #[serde(skip)]
     pub seconds: [f64; 3],
     /// False when nothing was learnt: flat groups only, or a gradient that is not finite.
     pub stepped: bool,

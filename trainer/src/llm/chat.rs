@@ -23,14 +23,9 @@ pub enum TokenizerError {
         /// The library's words.
         problem: String,
     },
-    /// The chat template is wrong.
-    #[error("{folder}: {source}")]
-    Template {
-        /// The model folder.
-        folder: String,
-        /// What is wrong.
-        source: TemplateError,
-    },
+    /// The chat template is wrong, or refuses a chat.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// A token that the chat format needs is not in the vocabulary.
     #[error("the tokenizer has no token {0}; a Qwen2 chat tokenizer has it")]
     MissingToken(&'static str),
@@ -70,9 +65,7 @@ impl ChatTokenizer {
             file: path.display().to_string(),
             problem: error.to_string(),
         })?;
-        let template = ChatTemplate::of_folder(folder);
-        let template = template.map_err(|source| template_error(folder, source))?;
-        Self::new(tokenizer, template)
+        Self::new(tokenizer, ChatTemplate::of_folder(folder)?)
     }
 
     fn new(tokenizer: Tokenizer, template: ChatTemplate) -> Result<Self, TokenizerError> {
@@ -112,8 +105,7 @@ impl ChatTokenizer {
             content: turn.content.replace("<|", "< |"),
         };
         let turns: Vec<Turn> = turns.iter().map(safe).collect();
-        let text = self.template.render(&turns, true);
-        self.encode(&text.map_err(|source| template_error(Path::new("chat"), source))?)
+        self.encode(&self.template.render(&turns, true)?)
     }
 
     /// Ids of an assistant's answer with the token that ends its turn.
@@ -163,13 +155,6 @@ impl ChatTokenizer {
     /// `tokenizer_config.json` as transformers reads it: special tokens and the chat template.
     pub fn config_json(&self) -> serde_json::Value {
         self.template.config_json()
-    }
-}
-
-fn template_error(folder: &Path, source: TemplateError) -> TokenizerError {
-    TokenizerError::Template {
-        folder: folder.display().to_string(),
-        source,
     }
 }
 

@@ -19,7 +19,7 @@ pub struct GradientSettings {
 }
 
 /// What [`gradient()`] finds.
-pub struct Found {
+pub struct Gradient {
     /// Of the wanted tokens of every sequence.
     pub scores: Vec<TokenScores>,
     /// Of all trainable parameters.
@@ -40,11 +40,11 @@ pub fn gradient(
     temperature: f64,
     settings: GradientSettings,
     slope: impl Fn(usize, &TokenScores) -> Vec<f32> + Sync,
-) -> Found {
+) -> Gradient {
     if settings.cpu_kernels {
         let network = Network::new(Weights::of(model));
         let (scores, weights, seconds) = network.gradient(sequences, temperature as f32, slope);
-        return Found {
+        return Gradient {
             scores,
             gradients: weights.into_gradients(model),
             seconds,

@@ -12,14 +12,10 @@ use super::checkpoint::{HeaderError, read_header};
 
 const PREFIX: &str = "hf:";
 const INDEX: &str = "model.safetensors.index.json";
-/// What a model folder of the hub may hold beside its weights, and whether curec can do without it. (Never
+/// What stands beside configuration and weights: what curec needs, and what it can do without. (Never
 /// `generation_config.json`: what it says about sampling is not for training.)
-const FILES: [(&str, bool); 4] = [
-    ("config.json", false),
-    ("tokenizer.json", false),
-    ("tokenizer_config.json", true),
-    ("chat_template.jinja", true),
-];
+const NEEDED: &str = "tokenizer.json";
+const WELCOME: [&str; 2] = ["tokenizer_config.json", "chat_template.jinja"];
 
 /// Why a model of the hub is not there.
 #[derive(Debug, thiserror::Error)]
@@ -138,21 +134,18 @@ impl Fetch {
     }
 
     fn folder(&self) -> Result<PathBuf, HubError> {
-        let mut folder = PathBuf::new();
-        for (file, optional) in FILES {
+        let config = self.file("config.json")?;
+        self.file(NEEDED)?;
+        for file in WELCOME {
             match self.file(file) {
-                Ok(path) if file == FILES[0].0 => {
-                    folder = path.parent().unwrap_or(Path::new("")).to_owned();
-                }
-                Err(HubError::NotThere { .. } | HubError::Offline { .. }) if optional => (),
+                Err(HubError::NotThere { .. } | HubError::Offline { .. }) | Ok(_) => (),
                 Err(error) => return Err(error),
-                Ok(_) => (),
             }
         }
         for shard in self.shards()? {
             self.file(&shard)?;
         }
-        Ok(folder)
+        Ok(config.parent().unwrap_or(Path::new("")).to_owned())
     }
 
     /// Names of the weight files: those of the index, or the single one.

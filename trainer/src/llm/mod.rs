@@ -21,7 +21,7 @@ pub use checkpoint::{
     CheckpointError, HeaderError, LanguageModel, load_model, read_config, read_eos, read_header,
     shard_names,
 };
-pub use gradient::{Found, GradientSettings, gradient, token_scores};
+pub use gradient::{Gradient, GradientSettings, gradient, token_scores};
 pub use nano::nano;
 pub use sample::{Completion, SamplingConfig, sample};
 pub use score::{Scored, mean_hidden, score};

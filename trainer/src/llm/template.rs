@@ -79,22 +79,14 @@ impl ChatTemplate {
         };
         let config: Value =
             serde_json::from_str(&config).map_err(|error| bad(error.to_string()))?;
-        let source = match read(&folder.join(TEMPLATE_FILE))? {
-            Some(source) => source,
-            None => match &config["chat_template"] {
-                Value::Null => CHATML.to_owned(),
-                Value::String(source) => source.clone(),
-                // Several templates by name; the one for plain chats is called "default".
-                Value::Array(named) => named
-                    .iter()
-                    .find(|one| one["name"] == "default")
-                    .and_then(|one| one["template"].as_str())
-                    .ok_or_else(|| bad("chat_template has none named \"default\"".to_owned()))?
-                    .to_owned(),
-                _ => return Err(bad("chat_template is neither text nor a list".to_owned())),
-            },
+        let (file, source) = match read(&folder.join(TEMPLATE_FILE))? {
+            Some(source) => (TEMPLATE_FILE, source),
+            None => (CONFIG_FILE, plain_template(&config).map_err(bad)?),
         };
-        Self::parse(&source, config)
+        Self::parse(&source, config).map_err(|error| TemplateError::Format {
+            path: folder.join(file),
+            problem: error.to_string(),
+        })
     }
 
     /// Parses a template; `config` is what stands in `tokenizer_config.json` beside it.
@@ -149,6 +141,22 @@ impl ChatTemplate {
             config["chat_template"] = json!(template.source());
         }
         config
+    }
+}
+
+/// The template for plain chats in `tokenizer_config.json`, or what is wrong with it.
+fn plain_template(config: &Value) -> Result<String, String> {
+    match &config["chat_template"] {
+        Value::Null => Ok(CHATML.to_owned()),
+        Value::String(source) => Ok(source.clone()),
+        // Several by name.
+        Value::Array(named) => named
+            .iter()
+            .find(|one| one["name"] == "default")
+            .and_then(|one| one["template"].as_str())
+            .map(str::to_owned)
+            .ok_or_else(|| "chat_template has none named \"default\"".to_owned()),
+        _ => Err("chat_template is neither text nor a list".to_owned()),
     }
 }
 
@@ -233,6 +241,10 @@ mod tests {
         assert!(found(CONFIG_FILE, "{").contains(CONFIG_FILE));
         assert!(found(CONFIG_FILE, r#"{"chat_template": []}"#).contains("default"));
         assert!(found(CONFIG_FILE, r#"{"chat_template": 3}"#).contains("neither"));
+        let broken = r#"{"chat_template": "{% if %}"}"#;
+        assert!(found(CONFIG_FILE, broken).contains(CONFIG_FILE));
+        std::fs::write(folder.path().join(CONFIG_FILE), "{}").unwrap();
+        assert!(found(TEMPLATE_FILE, "{% if %}").contains(TEMPLATE_FILE));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use curec_shared_model::qwen2::{Branching, Pass, Qwen2};
 
-use super::gradient::Found;
+use super::gradient::Gradient;
 use super::sequence::{Sequence, TokenScores};
 
 /// Logits that exist at the same time: as many positions as fit into this many numbers (64 MiB of float32).
@@ -30,7 +30,7 @@ pub(super) fn gradient(
     temperature: f64,
     recompute: bool,
     slope: impl Fn(usize, &TokenScores) -> Vec<f32>,
-) -> Found {
+) -> Gradient {
     let frozen = model.valid();
     let mut total = Total::default();
     let mut scores = Vec::with_capacity(sequences.len());
@@ -62,7 +62,7 @@ pub(super) fn gradient(
         tape.backward(model, &plan, plan.spread(dstates), &mut total);
         seconds[1] += start.elapsed().as_secs_f64();
     }
-    Found {
+    Gradient {
         scores,
         gradients: total.gradients,
         seconds,

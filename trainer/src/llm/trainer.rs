@@ -12,7 +12,7 @@ use curec_shared_model::qwen2::Qwen2;
 use serde::{Deserialize, Serialize};
 
 use super::cpu;
-use super::gradient::{Found, GradientSettings, gradient};
+use super::gradient::{Gradient, GradientSettings, gradient};
 use super::sequence::{Sequence, TokenScores};
 
 /// How a model is trained, whatever the loss.
@@ -27,8 +27,8 @@ pub struct TrainerSettings {
     pub muon: bool,
     /// Hand-written CPU kernels where they serve the model (`llm::cpu`); burn's autodiff otherwise.
     pub cpu_kernels: bool,
-    /// Compute each block's activations again in the backward pass instead of keeping them: the same gradients in a
-    /// fraction of the memory, for about a third more time. The CPU kernels have no use for it.
+    /// Compute each block's activations again in the backward pass instead of keeping them: the same gradients in less memory,
+    /// for one more forward pass. The CPU kernels have no use for it.
     pub recompute: bool,
     /// Steps in a row whose gradient is not finite (each is left out and counted) after which GRPO stops.
     pub max_skipped: usize,
@@ -101,7 +101,7 @@ impl Trainer {
         sequences: &[Sequence],
         temperature: f64,
         slope: impl Fn(usize, &TokenScores) -> Vec<f32> + Sync,
-    ) -> Found {
+    ) -> Gradient {
         gradient(self.model(), sequences, temperature, self.gradients, slope)
     }
 
@@ -147,14 +147,8 @@ impl Trainer {
         let weights = self.model().clone().into_record_group(group);
         weights.save(folder.join(WEIGHTS))?;
         self.optimizer.to_record().save(folder.join(MOMENTS))?;
-        let counts = [self.taken, self.skipped];
-        let write = |bytes: Vec<u8>| std::fs::write(folder.join(COUNTS), bytes);
-        let written = serde_json::to_vec(&counts).map(write);
-        match written {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(RecordError::Io(error.to_string())),
-            Err(error) => Err(RecordError::Io(error.to_string())),
-        }
+        let counts = serde_json::to_vec(&[self.taken, self.skipped]).map_err(io)?;
+        std::fs::write(folder.join(COUNTS), counts).map_err(io)
     }
 
     /// Goes on where [`Trainer::save`] was called, given the same model and settings as then.
@@ -169,11 +163,8 @@ impl Trainer {
         self.model = Some(model.try_load_record(weights)?);
         let moments = OptimizerRecord::load(folder.join(MOMENTS))?;
         self.optimizer = self.optimizer.load_record(moments);
-        let io = |error: String| RecordError::Io(error);
-        let counts = std::fs::read(folder.join(COUNTS)).map_err(|error| io(error.to_string()))?;
-        let counts: [usize; 2] =
-            serde_json::from_slice(&counts).map_err(|error| io(error.to_string()))?;
-        [self.taken, self.skipped] = counts;
+        let counts = std::fs::read(folder.join(COUNTS)).map_err(io)?;
+        [self.taken, self.skipped] = serde_json::from_slice(&counts).map_err(io)?;
         Ok(self)
     }
 
@@ -204,6 +195,10 @@ impl Trainer {
         self.model = Some(self.optimizer.step(learning_rate, model, gradients));
         norm
     }
+}
+
+fn io(error: impl std::fmt::Display) -> RecordError {
+    RecordError::Io(error.to_string())
 }
 
 struct SquaredNorm<'a> {

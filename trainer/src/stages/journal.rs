@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::grpo::{Group, GrpoConfig, StepReport};
+use crate::grpo::{Group, GrpoConfig, StepReport, moments};
 use crate::run::{EventFile, JsonLines};
 
 /// The open files of a stage.
@@ -176,7 +176,7 @@ fn metrics(entry: &Entry, tokens: u64) -> Map<String, Value> {
     put("completions/max_length", json!(lengths().max()));
     put(
         "completions/mean_terminated_length",
-        json!(moments(&ended).0),
+        json!((!ended.is_empty()).then(|| moments(&ended).0)),
     );
     put("completions/clipped_ratio", json!(truncated));
     put("num_tokens", json!(tokens));
@@ -199,18 +199,6 @@ fn timing(entry: &Entry) -> Map<String, Value> {
     put("profiling/optimizer", json!(optimizer));
     put("tokens_per_second", json!(new as f64 / step.max(1e-9)));
     found
-}
-
-/// Mean and sample deviation; of nothing, nothing.
-fn moments(values: &[f64]) -> (Option<f64>, Option<f64>) {
-    let count = values.len() as f64;
-    if values.is_empty() {
-        return (None, None);
-    }
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let std = (squares / (count - 1.0).max(1.0)).sqrt();
-    (Some(mean), Some(std))
 }
 
 #[cfg(test)]

@@ -187,21 +187,31 @@ pub fn speed(bench: &serde_json::Value) -> String {
             .and_then(serde_json::Value::as_str)
             .unwrap_or("not measured")
     };
-    let machine = &bench["machine"];
+    let size =
+        |run: usize, name: &str| number(&format!("/rounds/{run}/found/0/arguments/{name}"), 0);
+    let processor = bench["machine"]["processor"].as_str();
     format!(
         "\n### Speed of a GRPO step\n\n\
-         `cargo xtask bench grpo --peer PYTHON --record` on {} with {} threads: Qwen2 with vocabulary 2048, width 192, 4 blocks, 6/2 \
-         heads, feed-forward 512; 4 prompts × 8 completions, 256 + 64 tokens, one optimiser step on all weights, float32, two \
-         threads. Medians of programs run in turns.\n\n\
+         `cargo xtask bench grpo --peer PYTHON --record` on {} with {} threads: Qwen2 with vocabulary {}, width {}, {} blocks, {}/{} heads, \
+         feed-forward {}; {} prompts × {} completions, {} + {} tokens, one optimiser step on all weights, float32, {} threads. Medians of \
+         programs run in turns.\n\n\
          | | seconds a step | MiB at most |\n|---|---|---|\n\
          | curec | {} | {} |\n| {} | {} | {} |\n\n\
-         Of curec's step sampling is {} s, the forward pass {} s, the backward pass {} s, the optimiser {} s. Without shared prompts (32 \
-         of one completion each) it trains {} completion tokens a second; {} {}.\n",
-        machine["processor"]
-            .as_str()
-            .unwrap_or("this processor")
-            .trim(),
+         Of curec's step sampling is {} s, the forward pass {} s, the backward pass {} s, the optimiser {} s. Without shared prompts ({} of \
+         one completion each) it trains {} completion tokens a second; {} {}.\n",
+        processor.unwrap_or("this processor").trim(),
         number("/machine/threads", 0),
+        size(0, "vocabulary"),
+        size(0, "hidden"),
+        size(0, "layers"),
+        size(0, "heads"),
+        size(0, "kv_heads"),
+        size(0, "intermediate"),
+        size(0, "prompts"),
+        size(0, "completions"),
+        size(0, "prompt_tokens"),
+        size(0, "new_tokens"),
+        size(0, "threads"),
         number("/medians/curec/step", 2),
         number("/medians/curec/peak_memory_mib", 0),
         peer(2),
@@ -211,6 +221,7 @@ pub fn speed(bench: &serde_json::Value) -> String {
         number("/medians/curec/forward", 2),
         number("/medians/curec/backward", 2),
         number("/medians/curec/optimizer", 3),
+        size(1, "prompts"),
         number("/medians/curec_unshared/trained_per_second", 0),
         peer(3),
         number("/medians/pytorch/trained_per_second", 0),
@@ -229,6 +240,41 @@ mod tests {
     #[test]
     fn a_run_reads_from_top_to_bottom() {
         assert_eq!(block(&[run()]), sample::BLOCK);
+    }
+
+    #[test]
+    fn the_speed_of_a_step_is_what_was_measured_at_the_sizes_it_was_measured_at() {
+        let own = |prompts: u32| {
+            let arguments = serde_json::json!({"prompts": prompts, "layers": 9, "threads": 3});
+            serde_json::json!({"found": [{"arguments": arguments}]})
+        };
+        let mut bench = serde_json::json!({
+            "machine": {"processor": " Z80 ", "threads": 1},
+            "medians": {"curec": {"step": 1.234, "peak_memory_mib": 77}},
+            "rounds": [own(5), own(40)],
+        });
+        let alone = speed(&bench);
+        for words in [
+            "Z80 with 1 threads",
+            "9 blocks",
+            "5 prompts",
+            "3 threads",
+            "(40 of one",
+        ] {
+            assert!(alone.contains(words), "{words}: {alone}");
+        }
+        assert!(
+            alone.contains("| curec | 1.23 | 77 |") && alone.contains("| not measured | – | – |")
+        );
+        bench["medians"]["trl"] = serde_json::json!({"step": 9.0, "peak_memory_mib": 500});
+        let peers =
+            serde_json::json!([{"found": [{"peer": "TRL 1"}]}, {"found": [{"peer": "PyTorch 2"}]}]);
+        bench["rounds"] = serde_json::json!([own(5), own(40), peers[0], peers[1]]);
+        let both = speed(&bench);
+        assert!(
+            both.contains("| TRL 1 | 9.00 | 500 |") && both.contains("PyTorch 2"),
+            "{both}"
+        );
     }
 
     #[test]

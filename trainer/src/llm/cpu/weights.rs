@@ -24,7 +24,7 @@ pub(super) struct LayerWeights {
 
 /// Whether a device computes in ordinary memory (the flex backend).
 pub fn is_cpu(device: &Device) -> bool {
-    format!("{device:?}").to_lowercase().contains("flex")
+    device.clone().inner() == Device::flex()
 }
 
 /// Whether these kernels serve this model: weights in ordinary memory, no adapters, and of a size at which whole sequences
