@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
-use curec_shared_model::qwen2::{PeftConfig, Qwen2, Qwen2Config, Shards, TokenBatch};
+use curec_shared_model::qwen2::{PeftConfig, Precision, Qwen2, Qwen2Config, Shards, TokenBatch};
 use serde_json::Value;
 
 fn fixtures() -> Option<PathBuf> {
@@ -33,7 +33,7 @@ fn load(folder: &Path) -> Qwen2 {
             .map(|(name, bytes)| (name.clone(), bytes.as_slice())),
     )
     .unwrap();
-    Qwen2::from_shards(&config, &shards, &Device::flex()).unwrap()
+    Qwen2::from_shards(&config, &shards, Precision::Float32, &Device::flex()).unwrap()
 }
 
 fn load_lora(fixtures: &Path) -> Qwen2 {
@@ -219,7 +219,7 @@ fn written_weights_and_adapters_read_back_equal() {
     let peft = PeftConfig::from_json(&json).unwrap();
     let again = PeftConfig::from_json(&peft.to_json("tied-f32").to_string()).unwrap();
     assert_eq!(peft, again);
-    let again = Qwen2::from_shards(model.config(), &base, &Device::flex())
+    let again = Qwen2::from_shards(model.config(), &base, Precision::Float32, &Device::flex())
         .unwrap()
         .with_peft_adapter(&again, &lora)
         .unwrap();

@@ -5,7 +5,7 @@ mod check;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use curec_shared_model::qwen2::PROJECTIONS;
+use curec_shared_model::qwen2::{PROJECTIONS, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::data::DataConfig;
@@ -83,6 +83,9 @@ pub struct LlmConfig {
     pub heads: usize,
     /// Nano: key/value heads.
     pub kv_heads: usize,
+    /// In what the frozen matrices of a given checkpoint are kept on a GPU: float32, bfloat16 or float16 (adapters, and what
+    /// log-probabilities are computed from, stay float32).
+    pub dtype: Precision,
     /// Rank of the LoRA adapters that GRPO trains on a given checkpoint; 0 trains all weights.
     pub lora_rank: usize,
     /// LoRA's alpha.
@@ -108,6 +111,7 @@ impl Default for LlmConfig {
             layers: 5,
             heads: 6,
             kv_heads: 2,
+            dtype: Precision::Float32,
             lora_rank: 16,
             lora_alpha: 32.0,
             lora_rslora: false,

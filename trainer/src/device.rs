@@ -3,13 +3,19 @@
 //! `flex` (pure Rust, CPU) is always there; GPUs come with the cargo features `wgpu`, `vulkan`, `metal` and `cuda`, and
 //! `ndarray` is an independent second CPU implementation for parity tests.
 
+mod failure;
+
 use std::fmt;
 
 use burn::tensor::Device;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use burn::tensor::DeviceType;
 use clap::ValueEnum;
+use curec_shared_model::qwen2::Precision;
 use serde::{Deserialize, Serialize};
+
+use crate::machine::peak_memory_mib;
+pub use failure::{guard, read};
 
 /// What `--device` accepts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
@@ -47,6 +53,26 @@ pub enum DeviceError {
          what there is"
     )]
     NoAdapter(DeviceChoice),
+    /// It does not compute in the dtype asked for.
+    #[error(
+        "{choice} computes in float32 only, not in {precision}: set llm.dtype (or --dtype) to float32"
+    )]
+    Cpu {
+        /// What was asked for, or what `auto` found.
+        choice: DeviceChoice,
+        /// The dtype.
+        precision: Precision,
+    },
+    /// A GPU without the dtype asked for.
+    #[error("{device} does not compute in {precision}: set llm.dtype (or --dtype) to {instead}")]
+    Precision {
+        /// The device in words.
+        device: String,
+        /// The dtype.
+        precision: Precision,
+        /// The ones it has.
+        instead: String,
+    },
     /// There is hardware, and it refused.
     #[error("{choice} found a device and could not open it: {problem}")]
     Open {
@@ -131,6 +157,48 @@ pub fn open(choice: DeviceChoice) -> Result<Device, DeviceError> {
         }
         gpu => open_gpu(gpu),
     }
+}
+
+/// [`open`], for a language model whose frozen matrices are kept in `precision`.
+///
+/// # Errors
+/// [`DeviceError`], also where the device does not compute in that precision.
+pub fn open_for(choice: DeviceChoice, precision: Precision) -> Result<Device, DeviceError> {
+    let device = open(choice)?;
+    if precision == Precision::Float32 {
+        return Ok(device);
+    }
+    if is_cpu(&device) {
+        return Err(DeviceError::Cpu { choice, precision });
+    }
+    if !precision.runs_on(&device) {
+        let others = Precision::ALL
+            .into_iter()
+            .filter(|one| one.runs_on(&device));
+        let others: Vec<&str> = others.map(Precision::name).collect();
+        return Err(DeviceError::Precision {
+            device: describe(&device),
+            precision,
+            instead: others.join(" or "),
+        });
+    }
+    Ok(device)
+}
+
+/// Memory held for computing, in MiB: of a GPU what its allocator has reserved, of the CPU the largest resident set of this
+/// process so far. `None` where nobody tells.
+pub fn memory_mib(device: &Device) -> Option<u64> {
+    let device = device.clone().inner();
+    if is_cpu(&device) {
+        return peak_memory_mib();
+    }
+    let usage = device.memory_pool_usage()?;
+    Some(usage.bytes_reserved >> 20)
+}
+
+/// Whether a device of this build is the CPU by name (software GPUs are GPUs here).
+pub fn is_cpu(device: &Device) -> bool {
+    *device == Device::flex() || ndarray().is_ok_and(|ndarray| ndarray == *device)
 }
 
 /// One line about a device: its backend and, for a GPU, its name.

@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     // `curec … | head` ends when head does, instead of with a panic.
     sigpipe::reset();
     let cli = curec::cli::Cli::parse();
-    match curec::cli::run(cli) {
+    match curec::device::guard(|| curec::cli::run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.downcast_ref::<Interrupted>().is_some() => {
             eprintln!("{error:#}");

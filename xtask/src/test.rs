@@ -15,37 +15,35 @@ use crate::summary::Runner;
 use crate::workspace::{Workspace, command};
 use crate::{dist, docs};
 
-/// The second CPU backend, which the parity tests compare with.
+/// With what the parity tests compare: the second CPU backend, and GPUs through wgpu.
 const NATIVE: [&str; 6] = [
     "--release",
     "--workspace",
     "--exclude",
     "curec-web",
     "--features",
-    "curec/ndarray",
+    "curec/ndarray,curec/wgpu",
 ];
 const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
+/// What stands in the names of tests that want a GPU (`trainer/tests/devices`).
+const GPU_TESTS: &str = "::gpu";
 
 /// Runs the tests; with `quick` only those that need neither a browser nor a second target. Returns whether all passed.
 pub fn test(workspace: &Workspace, quick: bool) -> bool {
     let mut checks = Checks::default();
     let native_builds = native(workspace, &mut checks);
     if native_builds && !quick {
+        gpu(workspace, &mut checks);
         browser(workspace, &mut checks);
         checks.one(
-            "compile curec for GPUs",
-            workspace.cargo().args([
-                "check",
-                "--release",
-                "--package",
-                "curec",
-                "--features",
-                "wgpu",
-            ]),
+            "compile curec without GPUs",
+            workspace
+                .cargo()
+                .args(["check", "--release", "--package", "curec"]),
         );
     }
     if quick {
-        println!("\n   (quick: without WebAssembly, browser and GPU build)");
+        println!("\n   (quick: without GPU, WebAssembly and browser)");
     }
     checks.finish()
 }
@@ -88,7 +86,10 @@ fn native(workspace: &Workspace, checks: &mut Checks) -> bool {
     checks.tests(
         "tests",
         runner,
-        tests.args(NATIVE).env("CUREC_BIN", workspace.curec()),
+        tests
+            .args(NATIVE)
+            .args(["--", "--skip", GPU_TESTS])
+            .env("CUREC_BIN", workspace.curec()),
     );
     checks.tests(
         "examples in the documentation",
@@ -112,6 +113,25 @@ fn test_runner(workspace: &Workspace) -> (Runner, Command) {
     } else {
         cargo.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
         (Runner::CargoTest, cargo)
+    }
+}
+
+/// The tests of devices on a GPU: the one that `CUREC_TEST_GPU` names, or else a software driver.
+fn gpu(workspace: &Workspace, checks: &mut Checks) {
+    let driver = checks.need("set up a GPU", || {
+        if std::env::var_os("CUREC_TEST_GPU").is_some_and(|name| !name.is_empty()) {
+            return Ok(Vec::new());
+        }
+        let browser = setup::browser::ensure(workspace)?;
+        setup::vulkan::software(&browser, &workspace.target.join("xtask"))
+    });
+    if let Some(driver) = driver {
+        let (runner, mut tests) = test_runner(workspace);
+        tests
+            .args(NATIVE)
+            .args(["--test", "devices", GPU_TESTS])
+            .envs(driver);
+        checks.tests("tests on a GPU", runner, &mut tests);
     }
 }
 

@@ -17,6 +17,7 @@ pub struct KvCache {
     layers: Vec<Option<LayerCache>>,
     capacity: usize,
     length: usize,
+    bucket: usize,
 }
 
 impl KvCache {
@@ -26,7 +27,21 @@ impl KvCache {
             layers: vec![None; layers],
             capacity,
             length: 0,
+            bucket: 1,
         }
+    }
+
+    /// The same, read in lengths that are multiples of `bucket`: devices that compile a kernel for each shape then meet few
+    /// shapes. Slots that are not yet written are masked.
+    pub fn with_bucket(mut self, bucket: usize) -> Self {
+        self.bucket = bucket.max(1);
+        self.capacity = self.capacity.next_multiple_of(self.bucket);
+        self
+    }
+
+    /// Slots that attention reads once `new` more tokens are written.
+    pub(super) fn span(&self, new: usize) -> usize {
+        (self.length + new).next_multiple_of(self.bucket)
     }
 
     /// Tokens written so far, padding included.
@@ -39,7 +54,7 @@ impl KvCache {
         self.length == 0
     }
 
-    /// Appends `keys`/`values` `[batch, kv_heads, time, head_dim]` of one layer; returns all written so far.
+    /// Appends `keys`/`values` `[batch, kv_heads, time, head_dim]` of one layer; returns the first [`KvCache::span`] slots.
     pub(super) fn append(
         &mut self,
         layer: usize,
@@ -47,7 +62,7 @@ impl KvCache {
         values: Tensor<4>,
     ) -> (Tensor<4>, Tensor<4>) {
         let [batch, heads, time, width] = keys.dims();
-        let end = self.length + time;
+        let (end, span) = (self.length + time, self.span(time));
         let LayerCache {
             keys: all_keys,
             values: all_values,
@@ -63,8 +78,8 @@ impl KvCache {
         let all_keys = all_keys.slice_assign(region.clone(), keys);
         let all_values = all_values.slice_assign(region, values);
         let written = (
-            all_keys.clone().narrow(2, 0, end),
-            all_values.clone().narrow(2, 0, end),
+            all_keys.clone().narrow(2, 0, span),
+            all_values.clone().narrow(2, 0, span),
         );
         self.layers[layer] = Some(LayerCache {
             keys: all_keys,

@@ -2,12 +2,13 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData};
 
 use super::block::{Block, Pass, RmsNorm, Sight};
 use super::branching::{Branches, Branching};
 use super::cache::KvCache;
 use super::config::Qwen2Config;
+use super::precision::Precision;
 use super::rope::Rotation;
 
 /// Added to scores that may not be seen; finite, so that a fully masked row stays finite too.
@@ -41,7 +42,13 @@ pub struct TokenBatch {
 impl TokenBatch {
     /// Pads on the left, so that all rows end together: for sampling.
     pub fn left_padded(sequences: &[&[u32]]) -> Self {
-        let width = sequences.iter().map(|row| row.len()).max().unwrap_or(0);
+        Self::left_padded_to(sequences, 1)
+    }
+
+    /// The same, to a multiple of `bucket` slots.
+    pub fn left_padded_to(sequences: &[&[u32]], bucket: usize) -> Self {
+        let longest = sequences.iter().map(|row| row.len()).max().unwrap_or(0);
+        let width = longest.next_multiple_of(bucket.max(1));
         let pads: Vec<usize> = sequences.iter().map(|row| width - row.len()).collect();
         let mut ids = Vec::with_capacity(width * sequences.len());
         for (row, pad) in sequences.iter().zip(&pads) {
@@ -182,9 +189,10 @@ impl Qwen2 {
         let device = self.device();
         let past = cache.as_ref().map_or(0, |cache| cache.len());
         let [rows, width] = batch.dims();
+        let span = cache.as_ref().map_or(width, |cache| cache.span(width));
         let pass = Pass {
             rotation: self.rotation(&positions(batch, past)),
-            sight: Sight::Rows(causal_mask(batch, past, &device)),
+            sight: Sight::Rows(causal_mask(batch, past, span, &device)),
             adapters,
         };
         let mut x = self.embed(&batch.ids, [rows, width]);
@@ -289,6 +297,27 @@ impl Qwen2 {
         model
     }
 
+    /// The same model with the matrices of its blocks kept in `precision`, for good; they are frozen then, or must be before
+    /// anything trains.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        for block in &mut self.layers {
+            for (_, projection) in block.projections_mut() {
+                *projection = projection.clone().with_precision(precision);
+            }
+        }
+        self
+    }
+
+    /// In what the matrices of the blocks are kept.
+    pub fn precision(&self) -> Precision {
+        let first = self
+            .layers
+            .first()
+            .map(|block| block.mlp.up_proj.weight.val().dtype());
+        let same = |one: &Precision| Some(DType::from(one.dtype())) == first;
+        Precision::ALL.into_iter().find(same).unwrap_or_default()
+    }
+
     /// Whether any adapter is attached.
     pub fn has_lora(&self) -> bool {
         self.layers
@@ -367,10 +396,9 @@ fn positions(batch: &TokenBatch, past: usize) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// Causal mask that also hides left padding; one shared plane when no row is padded.
-fn causal_mask(batch: &TokenBatch, past: usize, device: &Device) -> Tensor<5> {
+/// Causal mask over `all` slots that also hides left padding; one shared plane when no row is padded.
+fn causal_mask(batch: &TokenBatch, past: usize, all: usize, device: &Device) -> Tensor<5> {
     let [_, width] = batch.dims();
-    let all = past + width;
     let shared = [0];
     let pads = if batch.pads.iter().all(|pad| *pad == 0) {
         &shared[..]
@@ -379,7 +407,7 @@ fn causal_mask(batch: &TokenBatch, past: usize, device: &Device) -> Tensor<5> {
     };
     let mut mask = Vec::with_capacity(pads.len() * width * all);
     for pad in pads {
-        for query in past..all {
+        for query in past..past + width {
             let open = |key: usize| key <= query && (key >= *pad || key == query);
             mask.extend((0..all).map(|key| if open(key) { 0.0 } else { MASKED }));
         }

@@ -2,7 +2,9 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::module::linear;
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Distribution, FloatDType, Tensor};
+
+use super::precision::Precision;
 
 /// Low-rank adapter of one projection (Hu et al. 2021; PEFT's `lora_A`, `lora_B`, transposed).
 #[derive(Module, Debug)]
@@ -31,7 +33,7 @@ impl Lora {
 /// `y = x·W + b`, plus the adapter's share where one is attached and switched on.
 #[derive(Module, Debug)]
 pub struct Projection {
-    /// `[in, out]` (Hugging Face stores the transpose).
+    /// `[in, out]` (Hugging Face stores the transpose); of a [`Precision`] of its own.
     pub weight: Param<Tensor<2>>,
     /// `[out]`.
     pub bias: Option<Param<Tensor<1>>>,
@@ -53,12 +55,32 @@ impl Projection {
     /// # Shapes
     /// - `x`: `[batch, time, in]` → `[batch, time, out]`
     pub fn forward(&self, x: Tensor<3>, adapters: bool) -> Tensor<3> {
-        let bias = self.bias.as_ref().map(Param::val);
         let Some(lora) = self.lora.as_ref().filter(|_| adapters) else {
-            return linear(x, self.weight.val(), bias);
+            return self.base(x);
         };
         let low = linear(x.clone(), lora.a.val(), None);
-        linear(x, self.weight.val(), bias) + linear(low, lora.b.val(), None).mul_scalar(lora.scale)
+        self.base(x) + linear(low, lora.b.val(), None).mul_scalar(lora.scale)
+    }
+
+    /// `x·W + b`, the product in the weight's precision, the result in that of `x`.
+    fn base(&self, x: Tensor<3>) -> Tensor<3> {
+        let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
+        let (outer, inner) = (x.dtype(), weight.dtype());
+        if outer == inner {
+            return linear(x, weight, bias);
+        }
+        let product = linear(x.cast(FloatDType::from(inner)), weight, None);
+        let product = product.cast(FloatDType::from(outer));
+        match bias {
+            Some(bias) => product + bias.unsqueeze(),
+            None => product,
+        }
+    }
+
+    /// The same map with a frozen weight kept in `precision`.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.weight = self.weight.map(|weight| weight.cast(precision.dtype()));
+        self
     }
 
     /// Attaches a fresh adapter; the base weight is frozen by [`super::Qwen2::with_lora`].
@@ -69,11 +91,11 @@ impl Projection {
         self
     }
 
-    /// `W + s·A·B` folded into one matrix, adapter removed: the merged export.
+    /// `W + s·A·B` folded into one float32 matrix, adapter removed: the merged export.
     pub fn merged(mut self) -> Self {
         if let Some(lora) = self.lora.take() {
             let delta = lora.a.val().matmul(lora.b.val()).mul_scalar(lora.scale);
-            self.weight = self.weight.map(|weight| weight + delta);
+            self.weight = self.weight.map(|weight| weight.cast(delta.dtype()) + delta);
         }
         self
     }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::block::{Block, RmsNorm};
 use super::config::Qwen2Config;
 use super::model::Qwen2;
+use super::precision::Precision;
 use super::projection::{Lora, Projection};
 
 /// Why weights cannot be used.
@@ -161,17 +162,19 @@ impl<'data> Shards<'data> {
         Ok(Param::from_tensor(Tensor::from_data(data, device)))
     }
 
-    /// A matrix stored `[out, in]`, wanted `[in, out]`.
+    /// A matrix stored `[out, in]`, wanted `[in, out]`; no device holds it in float32 on the way to a smaller precision.
     fn matrix(
         &self,
         name: &str,
         shape: [usize; 2],
+        precision: Precision,
         device: &Device,
     ) -> Result<Param<Tensor<2>>, WeightError> {
         let [input, output] = shape;
         let values = transposed(&self.read(name, &[output, input])?, output, input);
-        let data = TensorData::new(values, [input, output]);
-        Ok(Param::from_tensor(Tensor::from_data(data, device)))
+        let kind = DType::from(precision.dtype());
+        let data = TensorData::new(values, [input, output]).convert_dtype(kind);
+        Ok(Param::from_tensor(Tensor::from_data(data, (device, kind))))
     }
 }
 
@@ -204,13 +207,14 @@ fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 }
 
 impl Qwen2 {
-    /// Builds the model from a checkpoint's tensors, converted to float32.
+    /// Builds the model from a checkpoint's tensors, converted to float32, and to `precision` where it says so.
     ///
     /// # Errors
     /// [`WeightError`] names the tensor.
     pub fn from_shards(
         config: &Qwen2Config,
         shards: &Shards,
+        precision: Precision,
         device: &Device,
     ) -> Result<Self, WeightError> {
         let (d, f) = (config.hidden_size, config.intermediate_size);
@@ -237,7 +241,8 @@ impl Qwen2 {
                     _ => ("mlp", d, f, false),
                 };
                 let path = format!("{prefix}.{part}.{name}");
-                let weight = shards.matrix(&format!("{path}.weight"), [input, output], device)?;
+                let name = format!("{path}.weight");
+                let weight = shards.matrix(&name, [input, output], precision, device)?;
                 let bias = match bias {
                     true => Some(shards.vector(&format!("{path}.bias"), output, device)?),
                     false => None,
@@ -369,8 +374,8 @@ impl Qwen2 {
                 }
                 let [input, output] = projection.weight.val().dims();
                 projection.lora = Some(Lora {
-                    a: shards.matrix(&a_name, [input, config.r], &device)?,
-                    b: shards.matrix(&b_name, [config.r, output], &device)?,
+                    a: shards.matrix(&a_name, [input, config.r], Precision::Float32, &device)?,
+                    b: shards.matrix(&b_name, [config.r, output], Precision::Float32, &device)?,
                     scale: config.scale(),
                 });
                 unmatched.retain(|known| *known != a_name && *known != b_name);

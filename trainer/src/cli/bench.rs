@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use clap::{Args, Subcommand};
-use curec_shared_model::qwen2::{PROJECTIONS, Qwen2, Qwen2Config};
+use curec_shared_model::qwen2::{PROJECTIONS, Precision, Qwen2, Qwen2Config};
 use serde::Serialize;
 
 use super::measure::{Parts, Sizes, measure};
 use crate::device::{self, DeviceChoice};
 use crate::llm::{TrainerSettings, hub, load_model};
-use crate::machine::peak_memory_mib;
 
 /// Measure what training costs on this machine
 #[derive(Debug, Args)]
@@ -69,6 +68,9 @@ struct GrpoArgs {
     /// Rank of LoRA adapters on all linear layers; 0 trains all weights
     #[arg(long, default_value_t = 0)]
     lora_rank: usize,
+    /// In what the frozen matrices are kept: float32, or with adapters bfloat16 or float16
+    #[arg(long, value_name = "DTYPE", default_value_t)]
+    dtype: Precision,
     /// Compute block activations again in the backward pass
     #[arg(long)]
     recompute: bool,
@@ -165,7 +167,12 @@ fn grpo(args: GrpoArgs) -> Result<Measured> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads);
         pool.build_global()?;
     }
-    let device = device::open(args.device)?;
+    ensure!(
+        args.dtype == Precision::Float32 || args.lora_rank > 0,
+        "--dtype {} without --lora-rank: what trains must be float32",
+        args.dtype
+    );
+    let device = device::open_for(args.device, args.dtype)?;
     let model = model(&args, &device.clone().autodiff())?;
     let parameters = model.config().parameters();
     let settings = TrainerSettings {
@@ -185,12 +192,16 @@ fn grpo(args: GrpoArgs) -> Result<Measured> {
     let tokens = (args.prompts * args.completions * args.new_tokens) as f64;
     let training = seconds.forward + seconds.backward + seconds.optimizer;
     Ok(Measured {
-        device: args.device.to_string(),
+        device: if args.device.is_gpu() {
+            device::describe(&device)
+        } else {
+            args.device.to_string()
+        },
         parameters,
         sampled_per_second: tokens / seconds.sampling,
         trained_per_second: tokens / training,
         seconds,
-        peak_memory_mib: peak_memory_mib(),
+        peak_memory_mib: device::memory_mib(&device),
         arguments: args,
     })
 }
@@ -198,8 +209,8 @@ fn grpo(args: GrpoArgs) -> Result<Measured> {
 fn model(args: &GrpoArgs, device: &Device) -> Result<Qwen2> {
     device.seed(1);
     let model = match &args.model {
-        Some(model) => load_model(&hub::resolve(model)?, None, device)?,
-        None => Qwen2::init(&shape(args), device),
+        Some(model) => load_model(&hub::resolve(model)?, None, args.dtype, device)?,
+        None => Qwen2::init(&shape(args), device).with_precision(args.dtype),
     };
     if args.lora_rank == 0 {
         return Ok(model);

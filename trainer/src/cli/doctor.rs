@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use burn::tensor::{Device, Tensor};
 use clap::Args;
+use curec_shared_model::qwen2::Precision;
 
 use crate::device::{self, DeviceChoice};
 use crate::machine;
@@ -104,7 +105,15 @@ fn probe(choice: DeviceChoice) -> anyhow::Result<String> {
     if product != [19.0, 22.0, 43.0, 50.0] {
         bail!("it computes wrongly: a 2×2 product came out as {product:?}");
     }
-    Ok(device::describe(&device))
+    let mut text = device::describe(&device);
+    if choice.is_gpu() {
+        let halves = [Precision::BFloat16, Precision::Float16].map(|half| {
+            let no = if half.runs_on(&device) { "" } else { "no " };
+            format!("{no}{half}")
+        });
+        let _ = write!(text, "; {}", halves.join(", ")); // writing to a String cannot fail
+    }
+    Ok(text)
 }
 
 fn matmul(device: &Device) -> anyhow::Result<Vec<f32>> {

@@ -12,9 +12,9 @@ use curec_shared_model::qwen2::{Qwen2, Qwen2Config};
 use super::measure::{Parts, Sizes, measure};
 use crate::config::Config;
 use crate::llm::{ChatTokenizer, read_config};
-use crate::machine;
 use crate::run::{RunDirectory, Stage};
 use crate::stages::{LlmPointer, load_dataset, typical_prompts};
+use crate::{device, machine};
 
 /// Prompts whose length is looked at.
 const PROMPTS: usize = 64;
@@ -86,12 +86,17 @@ impl Plan {
         device: &Device,
         sizes: Sizes,
     ) -> Result<Self> {
-        let available = machine::memory().map(|memory| memory.available);
+        // What is free on a GPU nobody tells.
+        let available = if device::is_cpu(device) {
+            machine::memory().map(|memory| memory.available)
+        } else {
+            None
+        };
         let mut found = Vec::new();
         for layers in [1, 2] {
             let model = random(shape, layers, rank, config, &device.clone().autodiff());
             let seconds = measure(model, &config.pretrain.trainer, sizes)?;
-            found.push((seconds, machine::peak_memory_mib()));
+            found.push((seconds, device::memory_mib(device)));
         }
         let further = shape.num_hidden_layers as f64 - 2.0;
         let ([one, two], [before, after]) = (
@@ -101,7 +106,7 @@ impl Plan {
         let grown = |one: f64, two: f64| two + further * (two - one).max(0.0);
         let memory = before.zip(after).map(|(one, two)| {
             // Allocators hide small differences; a block's weights at least are added by each.
-            let block = (two - one).max(block_bytes(shape, rank));
+            let block = (two - one).max(block_bytes(shape, rank, config));
             two + further * block
         });
         Ok(Self {
@@ -218,7 +223,7 @@ fn random(
         num_hidden_layers: layers,
         ..shape.clone()
     };
-    let model = Qwen2::init(&shape, device);
+    let model = Qwen2::init(&shape, device).with_precision(config.llm.dtype);
     if rank == 0 {
         return model;
     }
@@ -226,8 +231,8 @@ fn random(
     model.with_lora(rank, llm.lora_alpha, llm.lora_rslora, &llm.lora_targets)
 }
 
-/// Bytes of one block: float32 weights, and gradients and moments of what is trained.
-fn block_bytes(shape: &Qwen2Config, rank: usize) -> f64 {
+/// Bytes of one block: its weights, and gradients and moments of what is trained.
+fn block_bytes(shape: &Qwen2Config, rank: usize, config: &Config) -> f64 {
     let of = |layers: usize| {
         let shape = Qwen2Config {
             num_hidden_layers: layers,
@@ -237,5 +242,5 @@ fn block_bytes(shape: &Qwen2Config, rank: usize) -> f64 {
     };
     let weights = of(2) - of(1);
     let copies = if rank > 0 { 1.0 } else { 4.0 };
-    4.0 * copies * weights
+    config.llm.dtype.bytes() as f64 * copies * weights
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use curec_shared_model::qwen2::{Precision, Qwen2};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -52,6 +53,21 @@ struct ModelArgs {
     /// Where to compute
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+    /// In what the matrices of the blocks are kept: float32, or on a GPU bfloat16 or float16
+    #[arg(long, value_name = "DTYPE", default_value_t)]
+    dtype: Precision,
+}
+
+impl ModelArgs {
+    fn load(&self, folder: &Path) -> anyhow::Result<Qwen2> {
+        let device = device::open_for(self.device, self.dtype)?;
+        Ok(load_model(
+            folder,
+            self.adapter.as_deref(),
+            self.dtype,
+            &device,
+        )?)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -115,17 +131,11 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// One JSON object per input line, written as soon as it is known.
 fn score_lines(args: &ScoreArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    let ModelArgs {
-        model,
-        adapter,
-        input,
-        device,
-    } = &args.source;
-    let model = &hub::resolve(model)?;
-    let vocabulary = read_config(model)?.vocab_size;
-    let mut lines = Lines::open(input, vocabulary)?;
-    let mut tokenizer = LazyTokenizer::new(model);
-    let model = load_model(model, adapter.as_deref(), &device::open(*device)?)?;
+    let folder = &hub::resolve(&args.source.model)?;
+    let vocabulary = read_config(folder)?.vocab_size;
+    let mut lines = Lines::open(&args.source.input, vocabulary)?;
+    let mut tokenizer = LazyTokenizer::new(folder);
+    let model = args.source.load(folder)?;
     while let Some(ids) = lines.next(&mut tokenizer)? {
         write_line(out, &score(&model, &ids))?;
     }
@@ -143,16 +153,10 @@ struct Generated {
 
 /// One JSON object per input line, in the order of the input, once all are done.
 fn generate_lines(args: &GenerateArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    let ModelArgs {
-        model: folder,
-        adapter,
-        input,
-        device,
-    } = &args.source;
-    let folder = &hub::resolve(folder)?;
+    let folder = &hub::resolve(&args.source.model)?;
     // Everything that can be wrong with the input is found before the long work begins.
     let known = read_config(folder)?;
-    let mut lines = Lines::open(input, known.vocab_size)?;
+    let mut lines = Lines::open(&args.source.input, known.vocab_size)?;
     let mut tokenizer = LazyTokenizer::new(folder);
     let mut prompts = Vec::new();
     while let Some(ids) = lines.next(&mut tokenizer)? {
@@ -165,7 +169,7 @@ fn generate_lines(args: &GenerateArgs, out: &mut impl Write) -> anyhow::Result<(
         prompts.push(ids);
     }
     let stop = stop_tokens(folder, &mut tokenizer)?;
-    let model = load_model(folder, adapter.as_deref(), &device::open(*device)?)?;
+    let model = args.source.load(folder)?;
     let config = SamplingConfig {
         max_new_tokens: args.max_new_tokens,
         temperature: if args.greedy { 0.0 } else { args.temperature },

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::config::Config;
-use crate::device::{DeviceChoice, open};
+use crate::device::{DeviceChoice, open_for};
 use crate::llm::hub;
 use crate::run::{Progress, RunDirectory, Stage, on_interrupt, write_atomic, write_json};
 use crate::stages::{Context, ensure_inputs, execute};
@@ -201,7 +201,7 @@ pub fn pretrain(args: PretrainArgs) -> Result<()> {
     }
     let (run, config) = open_run(&args.stage)?;
     config.validate()?;
-    let device = open(args.stage.settings.device)?;
+    let device = open_for(args.stage.settings.device, config.llm.dtype)?;
     super::dry_run::pretrain(&run, &config, &device)
 }
 
@@ -274,7 +274,7 @@ fn go(
 ) -> Result<()> {
     config.validate()?;
     on_interrupt();
-    let device = open(settings.device)?;
+    let device = open_for(settings.device, config.llm.dtype)?;
     let progress = Progress {
         quiet: settings.quiet,
     };

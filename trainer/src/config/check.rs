@@ -1,7 +1,7 @@
 //! Settings that cannot work are refused before any stage runs, by name and with what to do.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use curec_shared_model::qwen2::PROJECTIONS;
+use curec_shared_model::qwen2::{PROJECTIONS, Precision};
 
 use super::Config;
 use crate::grpo::GrpoConfig;
@@ -34,6 +34,12 @@ impl Config {
             self.llm.lora_rank == 0 || !targets.is_empty(),
             "`llm.lora_targets` is empty; name some of {}, or set llm.lora_rank = 0",
             known.join(", ")
+        );
+        let dtype = self.llm.dtype;
+        ensure!(
+            dtype == Precision::Float32 || (self.llm.model.is_some() && self.llm.lora_rank > 0),
+            "`llm.dtype` is {dtype}, and all weights are to be trained: what trains must be float32. Give a checkpoint with --model \
+             and an adapter with llm.lora_rank, or set llm.dtype = \"float32\""
         );
         if let Some(unknown) = targets.iter().find(|name| !known.contains(&name.as_str())) {
             bail!(
@@ -228,6 +234,7 @@ mod tests {
             with(preset, &["pretrain.steps=0", "correct.interactions=0"]).unwrap();
             let checkpoint = ["llm.model=folder", "pretrain.grpo.loss.beta=0.04"];
             with(preset, &checkpoint).unwrap();
+            with(preset, &["llm.model=folder", "llm.dtype=bfloat16"]).unwrap();
         }
     }
 
@@ -241,6 +248,7 @@ mod tests {
             "llm.vocabulary=10",
             "run.checkpoint_seconds=-1.0",
             "llm.lora_targets=[]",
+            "llm.dtype=bfloat16",
             "llm.lora_targets=[\"c_attn\"]",
             "pretrain.grpo.iterations=0",
             "correct.grpo.tokens_at_once=0",

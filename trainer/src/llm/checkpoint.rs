@@ -5,7 +5,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use curec_shared_model::qwen2::{ConfigError, PeftConfig, Qwen2, Qwen2Config, Shards, WeightError};
+use curec_shared_model::qwen2::{
+    ConfigError, PeftConfig, Precision, Qwen2, Qwen2Config, Shards, WeightError,
+};
 use safetensors::tensor::Metadata;
 
 use super::chat::{ChatTokenizer, TokenizerError};
@@ -77,16 +79,17 @@ pub fn read_config(folder: &Path) -> Result<Qwen2Config, CheckpointError> {
 }
 
 impl LanguageModel {
-    /// Loads a folder, and an adapter folder on top of it where one is given.
+    /// Loads a folder, the matrices of its blocks kept in `precision`, and an adapter folder on top where one is given.
     ///
     /// # Errors
     /// [`CheckpointError`] names the file and what is wrong with it.
     pub fn load(
         folder: &Path,
         adapter: Option<&Path>,
+        precision: Precision,
         device: &Device,
     ) -> Result<Self, CheckpointError> {
-        let model = load_model(folder, adapter, device)?;
+        let model = load_model(folder, adapter, precision, device)?;
         let tokenizer = ChatTokenizer::from_folder(folder)?;
         let (tokens, vocab) = (tokenizer.vocab_size(), model.config().vocab_size);
         if tokens > vocab {
@@ -152,13 +155,15 @@ impl LanguageModel {
     }
 }
 
-/// Loads the network of a folder alone, without its tokenizer, and an adapter folder on top where one is given.
+/// Loads the network of a folder alone, without its tokenizer, the matrices of its blocks kept in `precision`, and an
+/// adapter folder on top where one is given.
 ///
 /// # Errors
 /// [`CheckpointError`] names the file and what is wrong with it.
 pub fn load_model(
     folder: &Path,
     adapter: Option<&Path>,
+    precision: Precision,
     device: &Device,
 ) -> Result<Qwen2, CheckpointError> {
     let config = read_config(folder)?;
@@ -173,7 +178,8 @@ pub fn load_model(
             .map(|(name, bytes)| (name.clone(), bytes.as_slice())),
     );
     let shards = shards.map_err(weights(folder))?;
-    let model = Qwen2::from_shards(&config, &shards, device).map_err(weights(folder))?;
+    let model = Qwen2::from_shards(&config, &shards, precision, device);
+    let model = model.map_err(weights(folder))?;
     let Some(adapter) = adapter else {
         return Ok(model);
     };

@@ -1,6 +1,6 @@
 //! Every way to a gradient against burn's autodiff on sequences read one by one, which shares nothing with them.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{LoraAdapter, Module, ModuleVisitor, Param, Reparameterizer};
 use burn::optim::GradientsParams;
 use burn::tensor::{Distribution, Tensor, TensorData};
 use curec_shared_model::qwen2::{PROJECTIONS, Qwen2, TokenBatch};
@@ -109,18 +109,28 @@ impl ModuleVisitor for Compare<'_> {
 }
 
 fn compare(model: &Qwen2, ways: &[(&str, GradientSettings)], parameters: usize) {
+    compare_with(model, model, ways, parameters);
+}
+
+/// `oracle` computes by burn's autodiff what `model` is to compute; its trainable parameters are the same.
+fn compare_with(
+    model: &Qwen2,
+    oracle: &Qwen2,
+    ways: &[(&str, GradientSettings)],
+    parameters: usize,
+) {
     let sequences = sequences();
     let mut loss = Tensor::<1>::zeros([1], &model.device());
     let mut known_scores = Vec::new();
     for (index, sequence) in sequences.iter().enumerate() {
-        let (log_probs, entropies) = alone(model, sequence, true);
+        let (log_probs, entropies) = alone(oracle, sequence, true);
         let values = log_probs.clone().try_into_vec_as::<f32>().unwrap();
         let slopes = slopes(index, values.len());
         let slopes = TensorData::new(slopes, [values.len()]);
         loss = loss + (log_probs * Tensor::from_data(slopes, &model.device())).sum();
         known_scores.push((values, entropies));
     }
-    let known = GradientsParams::from_grads(loss.backward(), model);
+    let known = GradientsParams::from_grads(loss.backward(), oracle);
     for (what, settings) in ways {
         let found = gradient(model, &sequences, TEMPERATURE, *settings, |index, found| {
             slopes(index, found.log_probs.len())
@@ -174,6 +184,52 @@ fn with_adapters(targets: &[&str]) -> Qwen2 {
 fn adapters_alone_have_gradients_wherever_they_sit() {
     compare(&with_adapters(&PROJECTIONS), &WAYS[1..], 2 * 2 * 7);
     compare(&with_adapters(&["q_proj", "v_proj"]), &WAYS[1..], 2 * 2 * 2);
+}
+
+/// Gives weights burn's own adapters, which add a dense `s·A·B` to `W`, with the factors of ours.
+struct BurnLora<'a>(&'a Qwen2);
+
+impl Reparameterizer for BurnLora<'_> {
+    type Reparam = LoraAdapter;
+
+    fn reparameterize<const D: usize>(
+        &mut self,
+        path: &str,
+        param: Param<Tensor<D>>,
+    ) -> (Param<Tensor<D>>, Option<LoraAdapter>) {
+        let blocks = self.0.layers.iter().enumerate();
+        let named = blocks.flat_map(|(index, block)| {
+            let projections = block.projections().into_iter();
+            projections.map(move |(name, one)| (format!("layers.{index}."), name, one))
+        });
+        let ours = named
+            .filter(|(block, name, _)| {
+                path.starts_with(block) && path.ends_with(&format!(".{name}.weight"))
+            })
+            .find_map(|(_, _, one)| one.lora.clone());
+        let adapter = ours.map(|lora| LoraAdapter {
+            a: lora.a,
+            b: lora.b,
+            scale: lora.scale,
+        });
+        (param.set_require_grad(false), adapter)
+    }
+}
+
+#[test]
+fn adapters_are_what_burns_own_are() {
+    for targets in [&PROJECTIONS[..], &["o_proj", "down_proj"]] {
+        let model = with_adapters(targets);
+        let mut oracle = model.clone();
+        for block in &mut oracle.layers {
+            for (_, projection) in block.projections_mut() {
+                projection.lora = None;
+            }
+        }
+        let oracle = oracle.apply_reparameterization(BurnLora(&model));
+        assert!(!oracle.has_lora());
+        compare_with(&model, &oracle, &WAYS[1..], 2 * 2 * targets.len());
+    }
 }
 
 #[test]

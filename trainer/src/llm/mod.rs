@@ -3,6 +3,7 @@
 mod chat;
 mod checkpoint;
 pub mod cpu;
+mod draw;
 mod gradient;
 #[cfg(test)]
 mod gradient_tests;

@@ -4,12 +4,15 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 use curec_shared_model::qwen2::{KvCache, Qwen2, TokenBatch};
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::cpu::{self, Decoder, Network, Weights};
+use super::draw::{self, Streams};
+use super::tensors::bucket;
+use crate::device::read;
 
 /// A sampled continuation of a prompt.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -53,6 +56,13 @@ impl Default for SamplingConfig {
             seed: 0,
             rows: 64,
         }
+    }
+}
+
+impl SamplingConfig {
+    /// Whether tokens are drawn from a part of the vocabulary only.
+    pub(super) fn truncates(&self, vocabulary: usize) -> bool {
+        self.temperature > 0.0 && ((self.top_k > 0 && self.top_k < vocabulary) || self.top_p < 1.0)
     }
 }
 
@@ -112,8 +122,8 @@ pub fn sample(
 
 /// Rows that grow by one token at a time.
 trait Decode {
-    /// `[rows, vocabulary]` of the next tokens.
-    fn logits(&self) -> Vec<f32>;
+    /// Draws the next token of each row that has a stream, with its log-probability; 0 for the other rows.
+    fn draw(&self, config: &SamplingConfig, streams: Streams) -> Vec<(u32, f32)>;
     /// Whether it pays to let finished rows leave when this many of `all` are still running.
     fn pays(&self, running: usize, all: usize) -> bool;
     /// Keeps the given rows, in ascending order.
@@ -123,8 +133,8 @@ trait Decode {
 }
 
 impl Decode for Decoder<'_> {
-    fn logits(&self) -> Vec<f32> {
-        self.logits()
+    fn draw(&self, config: &SamplingConfig, streams: Streams) -> Vec<(u32, f32)> {
+        draw::rows(&self.logits(), config, streams)
     }
 
     fn pays(&self, running: usize, all: usize) -> bool {
@@ -150,9 +160,10 @@ struct TensorDecoder<'a> {
 
 impl<'a> TensorDecoder<'a> {
     fn new(model: &'a Qwen2, prompts: &[&[u32]], copies: usize, max_new_tokens: usize) -> Self {
-        let tokens = TokenBatch::left_padded(prompts);
+        let bucket = bucket(&model.device());
+        let tokens = TokenBatch::left_padded_to(prompts, bucket);
         let [count, width] = tokens.dims();
-        let mut cache = model.cache(width + max_new_tokens);
+        let mut cache = model.cache(width + max_new_tokens).with_bucket(bucket);
         let hidden = model.hidden_cached(&tokens, true, &mut cache);
         let mut last: Tensor<2> = hidden.narrow(1, width - 1, 1).squeeze_dim(1);
         let fan_out: Vec<usize> = (0..count)
@@ -173,9 +184,13 @@ impl<'a> TensorDecoder<'a> {
 }
 
 impl Decode for TensorDecoder<'_> {
-    fn logits(&self) -> Vec<f32> {
+    fn draw(&self, config: &SamplingConfig, streams: Streams) -> Vec<(u32, f32)> {
         let logits = self.model.logits(self.last.clone());
-        logits.try_into_vec_as::<f32>().unwrap_or_default()
+        if cpu::is_cpu(&logits.device()) || config.truncates(logits.dims()[1]) {
+            draw::rows(&read(logits), config, streams)
+        } else {
+            draw::on_device(logits, config, streams)
+        }
     }
 
     /// Moving the cache costs about as much as a step: rows leave a quarter of the batch at a time.
@@ -220,26 +235,22 @@ fn sample_batch(
         .collect();
     let mut finished: Vec<Option<Completion>> = vec![None; live.len()];
     loop {
-        let logits = decoder.logits();
-        let vocab = logits.len() / live.len().max(1);
+        let streams = live
+            .iter_mut()
+            .map(|one| (!one.done).then_some(&mut one.rng));
+        let drawn = decoder.draw(config, streams.collect());
         let mut next = Vec::with_capacity(live.len());
-        for (row, stream) in live.iter_mut().enumerate() {
+        for (stream, (id, log_prob)) in live.iter_mut().zip(drawn) {
+            next.push(id);
             if stream.done {
-                next.push(0);
                 continue;
             }
-            let (id, log_prob) = draw(
-                &logits[row * vocab..(row + 1) * vocab],
-                config,
-                &mut stream.rng,
-            );
             stream.completion.ids.push(id);
             stream.completion.log_probs.push(log_prob);
             let stopped = config.stop.contains(&id);
             let full = stream.completion.ids.len() >= config.max_new_tokens;
             stream.completion.truncated = full && !stopped;
             stream.done = stopped || full;
-            next.push(id);
         }
         let running: Vec<usize> = (0..live.len()).filter(|row| !live[*row].done).collect();
         if running.is_empty() || decoder.pays(running.len(), live.len()) {
@@ -258,66 +269,6 @@ fn sample_batch(
         decoder.step(&next);
     }
     finished.into_iter().flatten().collect()
-}
-
-/// Draws one token and its log-probability under the full softmax at the sampling temperature.
-fn draw(logits: &[f32], config: &SamplingConfig, rng: &mut ChaCha8Rng) -> (u32, f32) {
-    let best = (0..logits.len()).fold(
-        0,
-        |best, id| if logits[id] > logits[best] { id } else { best },
-    );
-    let temperature = if config.temperature > 0.0 {
-        config.temperature as f32
-    } else {
-        1.0
-    };
-    let top = logits[best];
-    let weights: Vec<f32> = logits
-        .iter()
-        .map(|logit| ((logit - top) / temperature).exp())
-        .collect();
-    let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-    let log_prob = |id: usize| (logits[id] - top) / temperature - total.ln() as f32;
-    if config.temperature <= 0.0 {
-        return (best as u32, log_prob(best));
-    }
-    let truncate = (config.top_k > 0 && config.top_k < logits.len()) || config.top_p < 1.0;
-    let id = if truncate {
-        let mut order: Vec<usize> = (0..logits.len()).collect();
-        order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
-        if config.top_k > 0 {
-            order.truncate(config.top_k);
-        }
-        let kept: f64 = order.iter().map(|id| f64::from(weights[*id])).sum();
-        let mut mass = 0.0;
-        let cut = order.iter().position(|id| {
-            mass += f64::from(weights[*id]) / kept;
-            mass >= config.top_p
-        });
-        order.truncate(cut.map_or(order.len(), |cut| cut + 1));
-        let kept: f64 = order.iter().map(|id| f64::from(weights[*id])).sum();
-        pick(order.iter().copied(), &weights, kept, rng).unwrap_or(best)
-    } else {
-        pick(0..logits.len(), &weights, total, rng).unwrap_or(best)
-    };
-    (id as u32, log_prob(id))
-}
-
-/// Inverse-CDF draw; `None` only if rounding leaves a remainder after the last candidate.
-fn pick(
-    candidates: impl Iterator<Item = usize>,
-    weights: &[f32],
-    total: f64,
-    rng: &mut ChaCha8Rng,
-) -> Option<usize> {
-    let mut rest = rng.random::<f64>() * total;
-    for id in candidates {
-        rest -= f64::from(weights[id]);
-        if rest < 0.0 {
-            return Some(id);
-        }
-    }
-    None
 }
 
 /// The random stream of one completion.

@@ -79,7 +79,7 @@ pub fn mean_hidden(model: &Qwen2, texts: &[Vec<u32>], batch: usize) -> Vec<Vec<f
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.try_into_vec_as::<f32>().unwrap_or_default()
+    crate::device::read(tensor)
 }
 
 #[cfg(test)]

@@ -12,16 +12,19 @@ use std::time::Instant;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
-use curec_shared_model::qwen2::{Branching, Pass, Qwen2};
+use curec_shared_model::qwen2::{Branching, Pass, Precision, Qwen2};
 
 use super::gradient::Gradient;
 use super::sequence::{Sequence, TokenScores};
+use crate::device::read;
 
 /// Logits that exist at the same time: as many positions as fit into this many numbers (64 MiB of float32).
 const LOGITS: usize = 1 << 24;
 
-/// Slots are padded to multiples of this where each shape is a kernel to be compiled.
-const GPU_BUCKET: usize = 32;
+/// Slots are padded to multiples of this: 1 on the CPU, more where each shape is a kernel to be compiled and tuned.
+pub(super) fn bucket(device: &Device) -> usize {
+    if super::cpu::is_cpu(device) { 1 } else { 32 }
+}
 
 /// [`super::gradient()`] by burn.
 pub(super) fn gradient(
@@ -59,7 +62,17 @@ pub(super) fn gradient(
         if let Some(dweight) = dweight {
             total.add_one(head_param, dweight);
         }
-        tape.backward(model, &plan, plan.spread(dstates), &mut total);
+        let dhidden = plan.spread(dstates);
+        if model.precision() == Precision::Float16 {
+            // Gradients as small as these would be lost in float16: they pass through the blocks with 1 as the largest.
+            let size = dhidden.clone().abs().max().clamp_min(f32::MIN_POSITIVE);
+            let dhidden = dhidden / size.clone().unsqueeze();
+            let mut part = Total::default();
+            tape.backward(model, &plan, dhidden, &mut part);
+            total.add_scaled(part, &size, model);
+        } else {
+            tape.backward(model, &plan, dhidden, &mut total);
+        }
         seconds[1] += start.elapsed().as_secs_f64();
     }
     Gradient {
@@ -91,9 +104,7 @@ struct Plan {
 
 impl Plan {
     fn new(sequence: &Sequence, device: &Device) -> Self {
-        let on_cpu = super::cpu::is_cpu(device);
-        let bucket = if on_cpu { 1 } else { GPU_BUCKET };
-        let layout = Branching::new(sequence.prompt(), &sequence.branch_ids(), bucket);
+        let layout = Branching::new(sequence.prompt(), &sequence.branch_ids(), bucket(device));
         let slots = layout.slots();
         let picks: Vec<i64> = sequence
             .predecessors()
@@ -269,7 +280,7 @@ impl<'a> Head<'a> {
             let log_total = total.clone().log();
             let log_probs = shifted.clone().gather(1, targets) - log_total.clone();
             let entropies = log_total - (weights * shifted).sum_dim(1) / total;
-            let both = floats(Tensor::cat(vec![log_probs, entropies], 1));
+            let both = read(Tensor::cat(vec![log_probs, entropies], 1));
             let pairs = both.chunks_exact(2);
             for pair in pairs {
                 scores.log_probs.push(pair[0]);
@@ -332,6 +343,28 @@ impl Total {
         module.visit(&mut Add { total: self, part });
     }
 
+    /// Adds another sum times `size`, `[1]`.
+    fn add_scaled<M: Module>(&mut self, part: Self, size: &Tensor<1>, module: &M) {
+        struct Add<'a> {
+            total: &'a mut Total,
+            part: GradientsParams,
+            size: &'a Tensor<1>,
+        }
+        impl ModuleVisitor for Add<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if let Some(gradient) = self.part.remove::<D>(param.id) {
+                    let size = self.size.clone().reshape([1; D]);
+                    self.total.add_one(param, gradient * size);
+                }
+            }
+        }
+        module.visit(&mut Add {
+            total: self,
+            part: part.gradients,
+            size,
+        });
+    }
+
     fn add_one<const D: usize>(&mut self, param: &Param<Tensor<D>>, gradient: Tensor<D>) {
         let sum = match self.gradients.remove::<D>(param.id) {
             Some(sum) => sum + gradient,
@@ -339,8 +372,4 @@ impl Total {
         };
         self.gradients.register(param.id, sum);
     }
-}
-
-fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.try_into_vec_as::<f32>().unwrap_or_default()
 }

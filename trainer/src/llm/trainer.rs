@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::cpu;
 use super::gradient::{Gradient, GradientSettings, gradient};
 use super::sequence::{Sequence, TokenScores};
+use crate::device::read;
 
 /// How a model is trained, whatever the loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -173,12 +174,12 @@ impl Trainer {
     /// A gradient that is not finite changes nothing and is counted.
     pub fn apply(&mut self, mut gradients: GradientsParams, learning_rate: f64) -> f64 {
         self.taken += 1;
-        let mut norm = SquaredNorm {
+        let mut squares = Squares {
             gradients: &gradients,
-            sum: 0.0,
+            sums: Vec::new(),
         };
-        self.model().visit(&mut norm);
-        let norm = norm.sum.sqrt();
+        self.model().visit(&mut squares);
+        let norm = squares.norm();
         if !norm.is_finite() {
             self.skipped += 1;
             return norm;
@@ -201,15 +202,27 @@ fn io(error: impl std::fmt::Display) -> RecordError {
     RecordError::Io(error.to_string())
 }
 
-struct SquaredNorm<'a> {
+/// Σ x² of each gradient, left on the device: one number is fetched a step, not one a parameter.
+struct Squares<'a> {
     gradients: &'a GradientsParams,
-    sum: f64,
+    sums: Vec<Tensor<1>>,
 }
 
-impl ModuleVisitor for SquaredNorm<'_> {
+impl Squares<'_> {
+    /// The global norm.
+    fn norm(self) -> f64 {
+        if self.sums.is_empty() {
+            return 0.0;
+        }
+        let sums = read(Tensor::cat(self.sums, 0));
+        sums.into_iter().map(f64::from).sum::<f64>().sqrt()
+    }
+}
+
+impl ModuleVisitor for Squares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            self.sum += f64::from(gradient.square().sum().into_scalar::<f32>());
+            self.sums.push(gradient.square().sum());
         }
     }
 }

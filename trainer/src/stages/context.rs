@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use burn::tensor::Device;
 
+use super::language::{LlmPointer, load_language_model};
 use crate::config::Config;
-use crate::run::{Checkpoints, Progress, RunDirectory, interrupted};
+use crate::llm::LanguageModel;
+use crate::run::{Checkpoints, Progress, RunDirectory, Stage, interrupted};
 
 /// A run, its settings, a device, and a way to show progress.
 pub struct Context<'a> {
@@ -33,6 +35,14 @@ impl Context<'_> {
     pub fn checkpoints(&self, working: &Path) -> anyhow::Result<Checkpoints> {
         let every = Duration::from_secs_f64(self.config.run.checkpoint_seconds);
         Checkpoints::open(working, every)
+    }
+
+    /// The language model as `stage` left it, in the precision of the settings.
+    ///
+    /// # Errors
+    /// The stage has not run, or a file is damaged.
+    pub fn language_model(&self, stage: Stage) -> anyhow::Result<(LanguageModel, LlmPointer)> {
+        load_language_model(self.run, stage, self.config.llm.dtype, self.device)
     }
 
     /// Returns an error once Ctrl-C was pressed.

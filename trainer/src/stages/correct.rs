@@ -23,8 +23,9 @@ use super::language::{attach_lora, ensure_finite, save_policy};
 use super::reward::{MODEL, fit, read_model};
 use super::standing::{resume, save};
 use super::watch::{Advice, Seen, Watch};
-use super::{Context, LlmPointer, load_language_model};
+use super::{Context, LlmPointer};
 use crate::data::Dataset;
+use crate::device::memory_mib;
 use crate::grpo::{Group, grpo_step};
 use crate::llm::{Completion, LanguageModel, SamplingConfig, Trainer, learning_rate};
 use crate::past::Timeline;
@@ -75,7 +76,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let patterns = PatternStore::load(&generated, &timeline)?;
     let reasons = ReasonStore::load(&generated, &timeline)?;
     let settings = &context.config.correct;
-    let (encoder, pointer) = load_language_model(context.run, Stage::Pretrain, context.device)?;
+    let (encoder, pointer) = context.language_model(Stage::Pretrain)?;
     if settings.interactions == 0 {
         context
             .progress
@@ -178,6 +179,7 @@ impl Corrector<'_> {
                 stage: "correct",
                 flat: "correct.grpo.group_size or correct.grpo.temperature",
                 max_skipped: settings.trainer.max_skipped,
+                precision: self.context.config.llm.dtype,
             },
         );
         let mut checkpoints = self.context.checkpoints(out)?;
@@ -233,6 +235,7 @@ impl Corrector<'_> {
                 groups: &groups,
                 rewards: &[("score", rewards.collect())],
                 seconds: [start.elapsed().as_secs_f64(), sampling],
+                memory: memory_mib(self.context.device),
             })?;
             watch.see(&report, None)?;
             let policy = self.policy(&trainer);

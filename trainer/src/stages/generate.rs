@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::data::load_dataset;
-use super::{Context, Interrupted, LlmPointer, load_language_model};
+use super::{Context, Interrupted, LlmPointer};
 use crate::config::Config;
 use crate::data::{Dataset, Event, Item};
 use crate::llm::{LanguageModel, SamplingConfig, mean_hidden, sample};
@@ -27,7 +27,7 @@ const BLOCK: usize = 2048;
 pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let dataset = load_dataset(context.run)?;
     let timeline = Timeline::new(&dataset);
-    let (language, pointer) = load_language_model(context.run, Stage::Pretrain, context.device)?;
+    let (language, pointer) = context.language_model(Stage::Pretrain)?;
     let writer = Author {
         context,
         language: &language,

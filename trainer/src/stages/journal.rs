@@ -39,6 +39,8 @@ pub(super) struct Entry<'a> {
     pub(super) rewards: &'a [(&'a str, Vec<f64>)],
     /// Seconds of the whole step and of its sampling.
     pub(super) seconds: [f64; 2],
+    /// Memory in MiB that the device holds ([`crate::device::memory_mib`]).
+    pub(super) memory: Option<u64>,
 }
 
 impl Journal {
@@ -198,6 +200,7 @@ fn timing(entry: &Entry) -> Map<String, Value> {
     put("profiling/backward", json!(backward));
     put("profiling/optimizer", json!(optimizer));
     put("tokens_per_second", json!(new as f64 / step.max(1e-9)));
+    put("memory_mib", json!(entry.memory));
     found
 }
 
@@ -238,6 +241,7 @@ mod tests {
             groups: &groups,
             rewards: &rewards,
             seconds: [2.0, 1.0],
+            memory: Some(99),
         };
         let text = |ids: &[u32]| format!("{} tokens", ids.len());
         let mut journal = Journal::open(folder.path(), 0, None).unwrap();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use burn::tensor::Device;
-use curec_shared_model::qwen2::PeftConfig;
+use curec_shared_model::qwen2::{PeftConfig, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -42,10 +42,16 @@ impl LlmPointer {
         write_json(&out.join(FILE), self)
     }
 
-    pub(super) fn load(&self, run: &RunDirectory, device: &Device) -> Result<LanguageModel> {
+    pub(super) fn load(
+        &self,
+        run: &RunDirectory,
+        precision: Precision,
+        device: &Device,
+    ) -> Result<LanguageModel> {
         let place = |path: &PathBuf| run.root().join(path);
         let adapter = self.adapter.as_ref().map(place);
-        let model = LanguageModel::load(&place(&self.model), adapter.as_deref(), device);
+        let folder = place(&self.model);
+        let model = LanguageModel::load(&folder, adapter.as_deref(), precision, device);
         model.with_context(|| format!("cannot load the language model {}", self.model.display()))
     }
 }
@@ -57,10 +63,11 @@ impl LlmPointer {
 pub fn load_language_model(
     run: &RunDirectory,
     stage: Stage,
+    precision: Precision,
     device: &Device,
 ) -> Result<(LanguageModel, LlmPointer)> {
     let pointer = LlmPointer::read(run, stage)?;
-    Ok((pointer.load(run, device)?, pointer))
+    Ok((pointer.load(run, precision, device)?, pointer))
 }
 
 /// Fails when more than a tenth of a stage's optimiser steps had to be left out; `setting` is what to lower.

@@ -13,15 +13,16 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::Context;
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
 use super::journal::{Entry, Journal, Pages};
 use super::language::{attach_lora, ensure_finite, save_policy};
 use super::standing::{resume, save};
 use super::watch::{Advice, Seen, Watch};
-use super::{Context, load_language_model};
 use crate::config::Config;
 use crate::data::Dataset;
+use crate::device::memory_mib;
 use crate::grpo::{Group, grpo_step};
 use crate::llm::{
     ChatTokenizer, Completion, LanguageModel, SamplingConfig, Trainer, learning_rate,
@@ -37,7 +38,7 @@ use exam::{compare, examine, write_answers};
 pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let config = context.config;
     let settings = &config.pretrain;
-    let (language, pointer) = load_language_model(context.run, Stage::Warmup, context.device)?;
+    let (language, pointer) = context.language_model(Stage::Warmup)?;
     if settings.steps == 0 {
         context
             .progress
@@ -127,6 +128,7 @@ fn train(
             stage: "pretrain",
             flat: "warmup.steps, pretrain.grpo.group_size or pretrain.grpo.temperature",
             max_skipped: settings.trainer.max_skipped,
+            precision: config.llm.dtype,
         },
     );
     let mut checkpoints = context.checkpoints(out)?;
@@ -172,6 +174,7 @@ fn train(
             groups: &groups,
             rewards: &rewards,
             seconds: [start.elapsed().as_secs_f64(), sampling],
+            memory: memory_mib(context.device),
         };
         journal.step(&entry)?;
         let truth = json!({"truth": asked[0].titles(dataset, &config.prompts.render).1});

@@ -50,7 +50,7 @@ pub(super) fn fit(
         return Ok(());
     }
     let mut metrics = JsonLines::create(&path.with_extension("jsonl"))?;
-    let mut bar = None;
+    let (mut bar, mut all_epochs) = (None, 0);
     let mut written = Ok(());
     let mut best = 0.0f64;
     let (model, report) = train(
@@ -63,9 +63,7 @@ pub(super) fn fit(
                 written = metrics.push(event);
             }
             match event {
-                TrainingEvent::Start { epochs, .. } => {
-                    bar = Some(context.progress.bar(title, *epochs as u64 * 1000))
-                }
+                TrainingEvent::Start { epochs, .. } => all_epochs = *epochs,
                 TrainingEvent::Step {
                     epoch,
                     step,
@@ -73,13 +71,12 @@ pub(super) fn fit(
                     loss,
                     ..
                 } => {
-                    if let Some(bar) = &mut bar {
-                        let position = (epoch - 1) * 1000 + step * 1000 / (*steps).max(1);
-                        bar.set(
-                            position as u64,
-                            format!("loss {loss:.4}, validation NDCG@10 {best:.4}"),
-                        );
-                    }
+                    let all = (all_epochs * steps) as u64;
+                    let bar = bar.get_or_insert_with(|| context.progress.bar(title, all));
+                    bar.set(
+                        ((epoch - 1) * steps + step) as u64,
+                        format!("loss {loss:.4}, validation NDCG@10 {best:.4}"),
+                    );
                 }
                 TrainingEvent::Epoch(epoch) => best = best.max(epoch.validation_ndcg_10),
             }

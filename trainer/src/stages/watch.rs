@@ -4,6 +4,7 @@
 //! The first stretch of steps is the preflight; the watch goes on to the end.
 
 use anyhow::{Result, bail};
+use curec_shared_model::qwen2::Precision;
 use serde::{Deserialize, Serialize};
 
 use crate::grpo::StepReport;
@@ -11,8 +12,15 @@ use crate::run::Progress;
 
 /// Steps over which shares are averaged before they are judged.
 const STRETCH: usize = 4;
-/// |ρ − 1| on fresh samples beyond which sampler and trainer compute different things; rounding stays far below in float32.
-const RATIO_GAP: f64 = 0.02;
+/// |ρ − 1| on fresh samples beyond which sampler and trainer compute different things; rounding stays far below.
+fn widest_gap(precision: Precision) -> f64 {
+    match precision {
+        Precision::Float32 => 0.02,
+        // Twenty-odd blocks of products with three digits, and with two to three.
+        Precision::Float16 => 0.1,
+        Precision::BFloat16 => 0.5,
+    }
+}
 
 /// Watches the steps of one stage; each warning is given once.
 pub(super) struct Watch {
@@ -30,6 +38,8 @@ pub(super) struct Advice {
     pub(super) flat: &'static str,
     /// Steps in a row without a finite gradient after which the stage stops.
     pub(super) max_skipped: usize,
+    /// Of the frozen weights.
+    pub(super) precision: Precision,
 }
 
 /// What a watch has seen, to be saved with the stage.
@@ -109,7 +119,7 @@ impl Watch {
         let (stage, seen) = (self.settings.stage, &mut self.seen);
         seen.steps += 1;
         // The first steps are on policy whatever the settings; written so that what is not a number counts as too far.
-        let agrees = report.max_ratio_gap <= RATIO_GAP;
+        let agrees = report.max_ratio_gap <= widest_gap(self.settings.precision);
         if seen.steps <= STRETCH && !agrees {
             bail!(
                 "{stage}: sampling and training disagree about probabilities that should be equal: step {} has a ratio that is off by \
@@ -231,6 +241,7 @@ mod tests {
             stage: "correct",
             flat: "correct.grpo.group_size",
             max_skipped: 3,
+            precision: Precision::Float32,
         };
         Watch::new(Progress { quiet: true }, settings)
     }

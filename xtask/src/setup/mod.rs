@@ -4,6 +4,7 @@ pub mod apt;
 pub mod browser;
 pub mod lockfile;
 pub mod tools;
+pub mod vulkan;
 pub mod wasm;
 
 use anyhow::Result;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use curec_shared_model::qwen2::Qwen2Config;
+use curec_shared_model::qwen2::{Precision, Qwen2Config};
 use serde::Serialize;
 
 use crate::config::LlmConfig;
@@ -64,6 +64,8 @@ struct Memory {
     lora_rank: usize,
     /// Frozen weights, and adapters of that rank on every projection with their gradients and moments.
     lora: u64,
+    /// The same with the frozen matrices of the blocks in bfloat16 or float16 (`llm.dtype`, on a GPU).
+    lora_half: u64,
     /// Trainable numbers of those adapters.
     lora_parameters: u64,
     /// Free on this machine now, where the system tells.
@@ -128,13 +130,16 @@ impl Memory {
         // A: [in, r], B: [r, out] for q, k, v, o, gate, up, down.
         let sides = (d + d) + 2 * (d + kv) + (d + d) + 2 * (d + f) + (f + d);
         let adapters = layers * (lora_rank * sides) as u64;
+        let matrices = layers * (2 * d * d + 2 * d * kv + 3 * d * f) as u64;
+        let lora = weights + 4 * adapters * FLOAT;
         Self {
             weights,
             kv_cache_per_1000_tokens: 1000 * layers * 2 * kv as u64 * FLOAT,
             while_loading: weights + stored,
             full_fine_tuning: 4 * weights,
             lora_rank,
-            lora: weights + 4 * adapters * FLOAT,
+            lora,
+            lora_half: lora - matrices * (FLOAT - Precision::BFloat16.bytes()),
             lora_parameters: adapters,
             available: machine::memory().map(|memory| memory.available),
         }
@@ -243,6 +248,10 @@ impl fmt::Display for Info {
                     grouped(m.lora_parameters)
                 ),
             ),
+            (
+                "  in bfloat16",
+                format!("{} (llm.dtype, on a GPU)", bytes(m.lora_half)),
+            ),
         ]);
         let free = m
             .available
@@ -303,6 +312,7 @@ mod tests {
             full_fine_tuning: 400,
             lora_rank: 8,
             lora: 200,
+            lora_half: 120,
             lora_parameters: 1,
             available,
         };

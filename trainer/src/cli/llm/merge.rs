@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use curec_shared_model::qwen2::Precision;
 
 use crate::device::{self, DeviceChoice};
 use crate::llm::{hub, load_model};
@@ -31,7 +32,12 @@ pub(super) fn run(args: &MergeArgs) -> anyhow::Result<()> {
         );
     }
     let folder = hub::resolve(&args.model)?;
-    let model = load_model(&folder, Some(adapter), &device::open(DeviceChoice::Cpu)?)?;
+    let model = load_model(
+        &folder,
+        Some(adapter),
+        Precision::Float32,
+        &device::open(DeviceChoice::Cpu)?,
+    )?;
     let weights = model.merged().to_safetensors()?;
     let write = |name: &str, bytes: &[u8]| {
         let path = out.join(name);

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use curec_shared_model::qwen2::{Projection, Qwen2, Qwen2Config};
+use curec_shared_model::qwen2::{Precision, Projection, Qwen2, Qwen2Config};
 
 /// One block's parameters; matrices are `[in, out]`, row-major.
 #[derive(Debug, Clone, Default)]
@@ -27,11 +27,12 @@ pub fn is_cpu(device: &Device) -> bool {
     device.clone().inner() == Device::flex()
 }
 
-/// Whether these kernels serve this model: weights in ordinary memory, no adapters, and of a size at which whole sequences
-/// on single threads pay.
+/// Whether these kernels serve this model: float32 weights in ordinary memory, no adapters, and of a size at which whole
+/// sequences on single threads pay.
 pub fn serves(model: &Qwen2) -> bool {
     is_cpu(&model.device())
         && !model.has_lora()
+        && model.precision() == Precision::Float32
         && model.config().vocab_size <= 1 << 15
         && model.config().hidden_size <= 1024
 }
