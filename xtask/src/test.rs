@@ -126,12 +126,14 @@ fn gpu(workspace: &Workspace, checks: &mut Checks) {
         setup::vulkan::software(&browser, &workspace.target.join("xtask"))
     });
     if let Some(driver) = driver {
-        let (runner, mut tests) = test_runner(workspace);
+        // In one process, so that they share compiled kernels: compiling is most of their time.
+        let mut tests = workspace.cargo();
         tests
+            .args(["test", "--no-fail-fast", "--test", "devices"])
             .args(NATIVE)
-            .args(["--test", "devices", GPU_TESTS])
+            .args(["--", GPU_TESTS])
             .envs(driver);
-        checks.tests("tests on a GPU", runner, &mut tests);
+        checks.tests("tests on a GPU", Runner::CargoTest, &mut tests);
     }
 }
 

@@ -68,7 +68,7 @@ pub fn guard<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Err(error)) if is_full(&format!("{error:#}")) => Err(error.context(ADVICE)),
         Ok(outcome) => outcome,
-        Err(panic) => match full() {
+        Err(panic) => match FULL.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(cause) => Err(anyhow::anyhow!(cause).context(ADVICE)),
             None => resume_unwind(panic),
         },
