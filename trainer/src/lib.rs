@@ -16,6 +16,7 @@ pub mod explain;
 pub mod export;
 pub mod grpo;
 pub mod llm;
+pub mod logbook;
 pub mod machine;
 pub mod past;
 pub mod report;
