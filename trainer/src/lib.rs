@@ -15,6 +15,7 @@ pub mod evaluation;
 pub mod explain;
 pub mod export;
 pub mod grpo;
+pub mod live;
 pub mod llm;
 pub mod logbook;
 pub mod machine;
