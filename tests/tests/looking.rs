@@ -59,3 +59,35 @@ fn a_report_of_a_run_stands_in_its_folder() {
         &["run.json"],
     );
 }
+
+#[test]
+fn a_run_is_watched_without_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    tiny(&out, &["--until", "pretrain"]);
+    let path = out.to_str().unwrap();
+    let before = contents(&out);
+    let said = run_well(&["watch", "--run", path]);
+    // The preset's numbers of steps.
+    for words in [
+        "  data      done in",
+        "12 steps",
+        "  pretrain  done in",
+        "2 steps",
+        "  generate  waiting",
+        "rewards/legal/mean",
+        "tokens_per_second",
+        "The loss of GRPO is near 0",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(!said.contains('\u{1b}'), "{said}");
+    assert!(run_well(&["watch", "--once", "--run", path]).contains("12 steps"));
+    assert_eq!(contents(&out), before);
+    let none = folder.path().to_str().unwrap();
+    refused(
+        &["watch", "--run", none],
+        1,
+        &["is not a run directory (no run.json)", "curec run --out"],
+    );
+}

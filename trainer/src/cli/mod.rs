@@ -9,6 +9,7 @@ mod llm;
 mod measure;
 mod report;
 mod run;
+mod watch;
 
 use clap::{Parser, Subcommand};
 
@@ -18,7 +19,7 @@ use crate::run::Stage;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Start here:\n  curec run --preset world --out runs/world      the whole method on the built-in world, no download\n  curec explain --run runs/world --user v0007    explained recommendations in the terminal\n  curec run --data FOLDER --preset small --out runs/mine    your own logs (`curec data stats FOLDER` first)"
+    after_help = "Start here:\n  curec run --preset world --out runs/world      the whole method on the built-in world, no download\n  curec watch --run runs/world                   its curves while it runs, in another terminal\n  curec explain --run runs/world --user v0007    explained recommendations in the terminal\n  curec run --data FOLDER --preset small --out runs/mine    your own logs (`curec data stats FOLDER` first)"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -51,6 +52,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Write a run as one HTML file: stages, curves of every training, samples with their rewards
     Report(report::ReportArgs),
+    /// Follow a run in the terminal: stages, live curves, newest samples
+    Watch(watch::WatchArgs),
     /// Show what this machine and this build can do
     Doctor(doctor::DoctorArgs),
     /// Measure what training costs on this machine
@@ -75,6 +78,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Llm(args) => llm::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Report(args) => report::run(args),
+        Command::Watch(args) => watch::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args),
     }

@@ -12,3 +12,7 @@ pub use batch::Group;
 pub use kl::{KlPenalty, k3};
 pub use loss::{LossInputs, LossKind, LossSettings, grpo_loss};
 pub use step::{GrpoConfig, StepReport, grpo_step};
+
+/// What people who look at the loss of GRPO should know.
+pub const LOSS_NEAR_ZERO: &str =
+    "The loss of GRPO is near 0 while samples are fresh, by construction: look at the reward.";

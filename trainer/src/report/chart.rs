@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::logbook::{number, thinned};
+
 const WIDTH: f64 = 320.0;
 const HEIGHT: f64 = 120.0;
 /// Points of a curve at most; longer ones are averaged over equal stretches.
@@ -10,7 +12,7 @@ const POINTS: usize = 160;
 /// One curve with its largest and smallest value; `None` where there is nothing to draw.
 pub(super) fn chart(title: &str, values: &[(f64, f64)]) -> Option<String> {
     let (first, last) = (values.first()?, values.last()?);
-    let shown = thinned(values);
+    let shown = thinned(values, POINTS);
     let low = shown.iter().map(|(_, y)| *y).fold(f64::INFINITY, f64::min);
     let high = shown
         .iter()
@@ -49,32 +51,6 @@ pub(super) fn chart(title: &str, values: &[(f64, f64)]) -> Option<String> {
     ))
 }
 
-fn thinned(values: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let stretch = values.len().div_ceil(POINTS).max(1);
-    let mean = |part: &[(f64, f64)]| {
-        let count = part.len() as f64;
-        let sum = part
-            .iter()
-            .fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        (sum.0 / count, sum.1 / count)
-    };
-    values.chunks(stretch).map(mean).collect()
-}
-
-/// A number with as many digits as one reads.
-pub(super) fn number(value: f64) -> String {
-    let size = value.abs();
-    if value == 0.0 {
-        "0".to_owned()
-    } else if !(1e-3..1e6).contains(&size) {
-        format!("{value:.2e}")
-    } else if size >= 100.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.3}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,26 +66,5 @@ mod tests {
         let flat = chart("kl", &[(0.0, 0.0), (1.0, 0.0)]).unwrap();
         assert!(flat.contains("0.0,60.0 320.0,60.0"), "{flat}");
         assert!(chart("none", &[]).is_none());
-    }
-
-    #[test]
-    fn long_curves_are_averaged() {
-        let values: Vec<(f64, f64)> = (0..1000)
-            .map(|x| (f64::from(x), f64::from(x % 2)))
-            .collect();
-        let shown = thinned(&values);
-        assert!(shown.len() <= POINTS && (shown[3].1 - 0.5).abs() < 0.1);
-    }
-
-    #[test]
-    fn numbers_read_well() {
-        for (value, text) in [
-            (0.0, "0"),
-            (0.12345, "0.123"),
-            (1234.5, "1234"),
-            (1e-5, "1.00e-5"),
-        ] {
-            assert_eq!(number(value), text);
-        }
     }
 }

@@ -5,40 +5,15 @@
 mod chart;
 mod page;
 
-use std::path::Path;
+use anyhow::Result;
 
-use anyhow::{Context as _, Result};
-use serde_json::{Map, Value};
-
-use crate::run::{RunDirectory, Stage, StageRecord};
+use crate::logbook::{Logbook, StageLog, State};
+use crate::run::{RunDirectory, StageRecord};
 
 /// What one run left to be looked at.
 pub struct Report {
-    title: String,
-    settings: String,
-    stages: Vec<StageRecord>,
-    training: Vec<Training>,
-    samples: Vec<Sample>,
+    book: Logbook,
 }
-
-/// The metrics of a stage that trained the language model, one map a step.
-struct Training {
-    stage: Stage,
-    steps: Vec<Map<String, Value>>,
-}
-
-/// A completion with what it earned.
-struct Sample {
-    step: u64,
-    prompt: String,
-    completion: String,
-    about: String,
-    /// Name and value of every reward, the sum and the advantage last.
-    numbers: Vec<(String, f64)>,
-}
-
-/// Steps whose samples are shown: so many of the first and of the last.
-const ENDS: usize = 2;
 
 impl Report {
     /// Reads a run, finished or under way.
@@ -46,102 +21,38 @@ impl Report {
     /// # Errors
     /// A file that is there and cannot be read.
     pub fn read(run: &RunDirectory) -> Result<Self> {
-        let stages = Stage::ALL.iter().filter_map(|stage| run.record(*stage));
-        let training = [Stage::Warmup, Stage::Pretrain, Stage::Correct]
-            .into_iter()
-            .map(|stage| training(run, stage))
-            .collect::<Result<Vec<_>>>()?;
-        let name = run.root().file_name().unwrap_or_default();
-        Ok(Self {
-            title: name.to_string_lossy().into_owned(),
-            settings: std::fs::read_to_string(run.root().join("run.toml")).unwrap_or_default(),
-            stages: stages.collect(),
-            training: training.into_iter().flatten().collect(),
-            samples: samples(run)?,
-        })
+        let mut book = Logbook::new(run);
+        book.read()?;
+        Ok(Self { book })
     }
 
     /// The page.
     pub fn html(&self) -> String {
         page::html(self)
     }
-}
 
-/// The folder of a stage: its results, or its work under way.
-fn folder(run: &RunDirectory, stage: Stage) -> std::path::PathBuf {
-    let finished = run.stage(stage);
-    if finished.exists() {
-        return finished;
+    /// The records of the finished stages.
+    fn finished(&self) -> impl Iterator<Item = &StageRecord> {
+        self.book
+            .stages()
+            .iter()
+            .filter_map(|log| match &log.state {
+                State::Done(record) => Some(record),
+                State::Waiting | State::Working => None,
+            })
     }
-    run.root().join(format!(".work-{}", stage.name()))
-}
 
-fn training(run: &RunDirectory, stage: Stage) -> Result<Option<Training>> {
-    let folder = folder(run, stage);
-    let mut steps: Vec<Map<String, Value>> = lines(&folder.join("metrics.jsonl"))?;
-    let timing: Vec<Map<String, Value>> = lines(&folder.join("timing.jsonl"))?;
-    for (step, timing) in steps.iter_mut().zip(timing) {
-        step.extend(timing);
+    /// The stages that wrote metrics.
+    fn trained(&self) -> impl Iterator<Item = &StageLog> {
+        let stages = self.book.stages().iter();
+        stages.filter(|log| log.training.steps() > 0)
     }
-    Ok((!steps.is_empty()).then_some(Training { stage, steps }))
-}
-
-/// The lines of a file; none if it is not there. A line that is being written is not yet a line.
-fn lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-    };
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let parse = |(number, line): (usize, &str)| {
-        let parsed = serde_json::from_str(line);
-        parsed.with_context(|| format!("{}, line {}", path.display(), number + 1))
-    };
-    whole.lines().enumerate().map(parse).collect()
-}
-
-fn samples(run: &RunDirectory) -> Result<Vec<Sample>> {
-    let all: Vec<Value> = lines(&folder(run, Stage::Pretrain).join("samples.jsonl"))?;
-    let mut steps: Vec<u64> = all.iter().filter_map(|one| one["step"].as_u64()).collect();
-    steps.dedup();
-    let shown = |step: u64| {
-        let place = steps.iter().position(|one| *one == step);
-        place.is_some_and(|place| place < ENDS || place + ENDS >= steps.len())
-    };
-    let sample = |one: &Value| {
-        let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
-        let parts = one["rewards"].as_object();
-        let mut numbers: Vec<(String, f64)> = parts
-            .into_iter()
-            .flatten()
-            .filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)))
-            .collect();
-        for name in ["reward", "advantage"] {
-            numbers.extend(one[name].as_f64().map(|value| (name.to_owned(), value)));
-        }
-        let about = one["about"].as_object();
-        let about: Vec<String> = about
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()))
-            .collect();
-        Sample {
-            step: one["step"].as_u64().unwrap_or_default(),
-            prompt: text("prompt"),
-            completion: text("completion"),
-            about: about.join("; "),
-            numbers,
-        }
-    };
-    let chosen = all
-        .iter()
-        .filter(|one| one["step"].as_u64().is_some_and(shown));
-    Ok(chosen.map(sample).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::run::{write_atomic, write_json};
 

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use html_escape::encode_text;
 
-use super::chart::{chart, number};
-use super::{Report, Training};
+use super::Report;
+use super::chart::chart;
+use crate::grpo::LOSS_NEAR_ZERO;
+use crate::logbook::{Sample, number};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--line:#2563a8;--soft:#8886}\
@@ -25,20 +27,9 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
 .wide{overflow-x:auto}\
 pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font-size:.85rem}";
 
-/// Metrics that lead; the others follow by name.
-const FIRST: [&str; 8] = [
-    "reward",
-    "rewards/",
-    "reward_std",
-    "frac_reward_zero_std",
-    "loss",
-    "entropy",
-    "kl",
-    "completions/",
-];
-
 pub(super) fn html(report: &Report) -> String {
-    let title = encode_text(&report.title);
+    let title = report.book.name();
+    let title = encode_text(&title);
     let mut body = String::new();
     for part in [
         stages(report),
@@ -56,11 +47,8 @@ pub(super) fn html(report: &Report) -> String {
 }
 
 fn stages(report: &Report) -> String {
-    if report.stages.is_empty() {
-        return "<p>No stage has finished yet.</p>\n".to_owned();
-    }
     let mut rows = String::new();
-    for record in &report.stages {
+    for record in report.finished() {
         let memory = record
             .peak_memory_mib
             .map_or("–".to_owned(), |mib| mib.to_string());
@@ -71,6 +59,9 @@ fn stages(report: &Report) -> String {
             record.seconds
         );
     }
+    if rows.is_empty() {
+        return "<p>No stage has finished yet.</p>\n".to_owned();
+    }
     format!(
         "<h2>Stages</h2>\n<table><tr><th>stage</th><th class=\"n\">seconds</th><th class=\"n\">MiB at most so far</th></tr>\n{rows}</table>\n"
     )
@@ -78,63 +69,36 @@ fn stages(report: &Report) -> String {
 
 fn curves(report: &Report) -> String {
     let mut text = String::new();
-    for training in &report.training {
-        let drawn: Vec<String> = names(training)
-            .iter()
-            .filter_map(|name| chart(name, &values(training, name)))
+    for log in report.trained() {
+        let training = &log.training;
+        let names = training.names().into_iter();
+        let drawn: Vec<String> = names
+            .filter_map(|name| chart(name, training.values(name)))
             .collect();
-        let note = if training
-            .steps
-            .iter()
-            .any(|step| step.contains_key("reward"))
-        {
-            "<p>The loss of GRPO is near 0 while samples are fresh, by construction: look at the reward.</p>\n"
+        let note = if training.by_rewards() {
+            format!("<p>{LOSS_NEAR_ZERO}</p>\n")
         } else {
-            ""
+            String::new()
         };
         let _ = writeln!(
             text,
             "<h2>Training: {}</h2>\n{note}<div class=\"curves\">\n{}</div>",
-            training.stage.name(),
+            log.stage.name(),
             drawn.concat()
         );
     }
     text
 }
 
-/// Names of all metrics but the step, the most telling first.
-fn names(training: &Training) -> Vec<String> {
-    let mut names: Vec<String> = training
-        .steps
-        .iter()
-        .flat_map(|step| step.keys().cloned())
-        .collect();
-    names.sort();
-    names.dedup();
-    names.retain(|name| name != "step");
-    let rank = |name: &String| {
-        let leads = |first: &&str| name == first || first.ends_with('/') && name.starts_with(first);
-        FIRST.iter().position(leads).unwrap_or(FIRST.len())
-    };
-    names.sort_by_key(|name| (rank(name), name.clone()));
-    names
-}
-
-fn values(training: &Training, name: &str) -> Vec<(f64, f64)> {
-    let point = |step: &serde_json::Map<String, serde_json::Value>| {
-        Some((step.get("step")?.as_f64()?, step.get(name)?.as_f64()?))
-    };
-    training.steps.iter().filter_map(point).collect()
-}
-
 fn samples(report: &Report) -> String {
-    if report.samples.is_empty() {
+    let stages = report.book.stages().iter();
+    let samples: Vec<&Sample> = stages.flat_map(|log| log.samples.ends()).collect();
+    if samples.is_empty() {
         return String::new();
     }
     let mut text = "<h2>Samples of the first and the last steps</h2>\n".to_owned();
-    let groups = report
-        .samples
-        .chunk_by(|one, other| (one.step, &one.prompt) == (other.step, &other.prompt));
+    let groups =
+        samples.chunk_by(|one, other| (one.step, &one.prompt) == (other.step, &other.prompt));
     for group in groups {
         let head: Vec<String> = group[0]
             .numbers
@@ -171,6 +135,6 @@ fn samples(report: &Report) -> String {
 fn settings(report: &Report) -> String {
     format!(
         "<h2>Settings</h2>\n<details><summary>run.toml</summary><pre>{}</pre></details>\n",
-        encode_text(&report.settings)
+        encode_text(report.book.settings())
     )
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
@@ -134,6 +135,18 @@ impl JsonLines {
         self.length += line.len() as u64;
         Ok(())
     }
+}
+
+/// When a file or folder was last changed, if it is there.
+pub(super) fn changed(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).ok()?.modified().ok()
+}
+
+/// When anything right inside a folder was last changed, if it is there.
+pub fn touched(folder: &Path) -> Option<SystemTime> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    let inside = entries.filter_map(|entry| changed(&entry.path())).max();
+    inside.max(changed(folder))
 }
 
 /// Removes a folder if it exists.

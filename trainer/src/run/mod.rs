@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::machine::peak_memory_mib;
 
 pub use checkpoint::Checkpoints;
-pub use files::{JsonLines, read_json, read_lines, write_atomic, write_json};
+pub use files::{JsonLines, read_json, read_lines, touched, write_atomic, write_json};
 pub use progress::{Bar, Progress, interrupted, on_interrupt, stop_flag};
 pub use tensorboard::EventFile;
 
@@ -153,6 +153,25 @@ impl RunDirectory {
         self.root.join(stage.name())
     }
 
+    /// Folder of a stage's work that is under way or broke off.
+    pub fn working(&self, stage: Stage) -> PathBuf {
+        self.root.join(format!(".work-{}", stage.name()))
+    }
+
+    /// The folder in which to look at a stage: that of its work under way, else that of its result.
+    ///
+    /// Beside a result, work counts as under way if it was written to since the newest command began (`run.toml` says
+    /// when): an attempt with other settings that was given up may stay for long.
+    pub fn folder(&self, stage: Stage) -> PathBuf {
+        let (finished, working) = (self.stage(stage), self.working(stage));
+        let began = files::changed(&self.root.join("run.toml"));
+        if working.exists() && (!finished.exists() || files::touched(&working) >= began) {
+            working
+        } else {
+            finished
+        }
+    }
+
     /// The record of a finished stage.
     pub fn record(&self, stage: Stage) -> Option<StageRecord> {
         read_json(&self.stage(stage).join("stage.json")).ok()
@@ -176,7 +195,7 @@ impl RunDirectory {
         {
             return Ok(false);
         }
-        let working = self.root.join(format!(".work-{}", stage.name()));
+        let working = self.working(stage);
         let mark = working.join(".fingerprint");
         if std::fs::read_to_string(&mark).ok().as_deref() != Some(fingerprint) {
             files::remove_folder(&working)?;
@@ -275,6 +294,26 @@ mod tests {
         })
         .unwrap();
         assert!(run.record(Stage::Data).is_some());
+    }
+
+    #[test]
+    fn work_is_looked_at_before_a_result_unless_it_was_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(folder.path()).unwrap();
+        let (finished, working) = (run.stage(Stage::Data), run.working(Stage::Data));
+        assert_eq!(run.folder(Stage::Data), finished);
+        let settings = folder.path().join("run.toml");
+        std::fs::write(&settings, "").unwrap();
+        std::fs::create_dir(&working).unwrap();
+        std::fs::write(working.join("metrics.jsonl"), "").unwrap();
+        assert_eq!(run.folder(Stage::Data), working);
+        std::fs::create_dir(&finished).unwrap();
+        assert_eq!(run.folder(Stage::Data), working);
+        // A command that began later has not gone on with it.
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+        let file = std::fs::File::options().write(true).open(&settings);
+        file.unwrap().set_modified(later).unwrap();
+        assert_eq!(run.folder(Stage::Data), finished);
     }
 
     #[test]
