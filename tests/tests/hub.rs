@@ -189,6 +189,9 @@ fn a_model_of_the_hub_is_fetched_once_and_then_needs_no_hub() {
         .output()
         .unwrap();
     assert_eq!(offline.stdout, first.stdout, "{}", said(&offline));
+    // Nor does a hub that cannot be reached matter.
+    let alone = ask("http://127.0.0.1:9", &home, &INFO).output().unwrap();
+    assert_eq!(alone.stdout, first.stdout, "{}", said(&alone));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use curec_tests::{contents, curec, tiny_arguments};
+use curec_tests::{contents, curec, tiny, tiny_arguments};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -21,12 +21,19 @@ const SETTINGS: [&str; 8] = [
 ];
 
 /// Kills the run `kills` times after random delays, then lets it finish. Returns how often each stage was hit.
-fn run_with_kills(out: &Path, whole: Duration, kills: usize, rng: &mut ChaCha8Rng) -> Vec<String> {
+fn run_with_kills(
+    out: &Path,
+    more: &[&str],
+    whole: Duration,
+    kills: usize,
+    rng: &mut ChaCha8Rng,
+) -> Vec<String> {
     let mut hit = Vec::new();
     for _ in 0..kills {
         let mut child = curec()
             .args(tiny_arguments(out))
             .args(SETTINGS)
+            .args(more)
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
@@ -47,25 +54,39 @@ fn run_with_kills(out: &Path, whole: Duration, kills: usize, rng: &mut ChaCha8Rn
     let status = curec()
         .args(tiny_arguments(out))
         .args(SETTINGS)
+        .args(more)
         .stderr(std::process::Stdio::null())
         .status();
     assert!(status.unwrap().success());
     hit
 }
 
-#[test]
-fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
+/// Kills runs with these settings until each of the stages has been hit, and insists on the bytes of a run that was not.
+fn killed_runs_end_alike(more: &[&str], stages: &[&str], seed: u64) {
     let folder = tempfile::tempdir().unwrap();
-    let whole = folder.path().join("whole");
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    // A checkpoint after every step; and rare ones, so that logs are far ahead of them.
+    let rare = [more, &["--set", "run.checkpoint_seconds=0.15"]].concat();
     let start = Instant::now();
-    let mut rng = ChaCha8Rng::seed_from_u64(3);
-    run_with_kills(&whole, Duration::ZERO, 0, &mut rng);
-    let seconds = start.elapsed();
-    let expected = contents(&whole);
+    let kinds = [more.to_vec(), rare].map(|more| {
+        let whole = folder.path().join(format!("whole-{}", more.len()));
+        run_with_kills(&whole, &more, Duration::ZERO, 0, &mut rng);
+        (contents(&whole), more)
+    });
+    let seconds = start.elapsed() / 2;
     let mut hit = Vec::new();
-    for round in 0..4 {
+    for round in 0..12 {
+        if round >= 2
+            && stages
+                .iter()
+                .all(|stage| hit.iter().any(|one| one == stage))
+        {
+            eprintln!("killed in {hit:?}");
+            return;
+        }
+        let (expected, more) = &kinds[round % 2];
         let killed = folder.path().join(format!("killed-{round}"));
-        hit.extend(run_with_kills(&killed, seconds, 8, &mut rng));
+        hit.extend(run_with_kills(&killed, more, seconds, 8, &mut rng));
         let found = contents(&killed);
         let differing: Vec<_> = expected
             .iter()
@@ -82,6 +103,29 @@ fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
             .collect();
         assert!(more.is_empty(), "left behind: {more:?}");
     }
-    eprintln!("killed in {hit:?}");
-    assert!(hit.len() > 6, "hardly ever killed at work: {hit:?}");
+    panic!("not all of {stages:?} were hit: {hit:?}");
+}
+
+#[test]
+fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
+    killed_runs_end_alike(&[], &["warmup", "pretrain", "correct"], 3);
+}
+
+/// The same with a checkpoint, adapters, several steps on each batch and a KL penalty.
+#[test]
+fn so_does_a_run_that_trains_adapters() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny(folder.path(), &["--until", "warmup"]);
+    let model = folder.path().join("warmup").join("model");
+    let more = [
+        "--model",
+        model.to_str().unwrap(),
+        "--set",
+        "llm.lora_rank=4",
+        "--set",
+        "pretrain.grpo.loss.beta=0.04",
+        "--set",
+        "pretrain.grpo.iterations=2",
+    ];
+    killed_runs_end_alike(&more, &["pretrain", "correct"], 5);
 }

@@ -49,6 +49,29 @@ pub struct Config {
     pub run: RunConfig,
 }
 
+impl Config {
+    /// The settings with everything at its default that decides how the work is done and not, rounding aside, what comes of
+    /// it: a run may go on with less memory than it began with.
+    pub fn deciding(&self) -> Self {
+        let mut config = self.clone();
+        let (llm, trainer) = (LlmConfig::default(), TrainerSettings::default());
+        config.llm.rows = llm.rows;
+        for one in [
+            &mut config.warmup.supervised.trainer,
+            &mut config.pretrain.trainer,
+            &mut config.correct.trainer,
+        ] {
+            one.cpu_kernels = trainer.cpu_kernels;
+            one.recompute = trainer.recompute;
+            one.max_skipped = trainer.max_skipped;
+        }
+        for grpo in [&mut config.pretrain.grpo, &mut config.correct.grpo] {
+            grpo.tokens_at_once = GrpoConfig::default().tokens_at_once;
+        }
+        config
+    }
+}
+
 /// How a run goes about its work; no result depends on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

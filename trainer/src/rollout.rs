@@ -70,6 +70,7 @@ pub fn roll_out(
     engine.update(policy, version)?;
     let rollout = engine.sample(request)?;
     let refuse = |problem: String| Err(RolloutError::Answer(problem));
+    let vocabulary = policy.config().vocab_size;
     if rollout.policy_version != version {
         return refuse(format!(
             "sampled with policy {} where policy {version} was asked for",
@@ -93,15 +94,28 @@ pub fn roll_out(
         }
         for completion in group {
             let (ids, log_probs) = (completion.ids.len(), completion.log_probs.len());
+            let longest = request.sampling.max_new_tokens;
+            if ids == 0 || ids > longest {
+                return refuse(format!(
+                    "gave {ids} tokens where 1 to {longest} were asked for"
+                ));
+            }
+            if let Some(id) = completion.ids.iter().find(|id| **id as usize >= vocabulary) {
+                return refuse(format!(
+                    "gave token {id}, and the policy's vocabulary ends at {vocabulary}"
+                ));
+            }
             if ids != log_probs {
                 return refuse(format!(
                     "gave {ids} tokens and {log_probs} log-probabilities"
                 ));
             }
             // A certain token's may round to a little more than 0.
-            let sane = |value: &f32| *value <= 1e-4;
+            let sane = |value: &f32| *value <= 1e-4 && value.is_finite();
             if !completion.log_probs.iter().all(sane) {
-                return refuse("gave a log-probability above 0 or not a number".to_owned());
+                return refuse(
+                    "gave a log-probability above 0, infinite or not a number".to_owned(),
+                );
             }
         }
     }
@@ -199,8 +213,19 @@ mod tests {
         refused(&|one| drop(one.completions.pop()), "1 of 2 prompts");
         refused(&|one| drop(one.completions[1].pop()), "1 completions");
         refused(
-            &|one| one.completions[0][1].ids.push(1),
+            &|one| one.completions[0][1].log_probs.truncate(1),
             "log-probabilities",
+        );
+        refused(&|one| one.completions[0][1].ids.clear(), "0 tokens");
+        refused(&|one| one.completions[0][1].ids = vec![1; 6], "6 tokens");
+        refused(
+            &|one| one.completions[1][0].ids[0] = 1 << 20,
+            "token 1048576",
+        );
+        let minus = f32::NEG_INFINITY;
+        refused(
+            &|one| one.completions[0][0].log_probs[0] = minus,
+            "infinite",
         );
         refused(&|one| one.completions[0][1].log_probs[0] = 0.5, "above 0");
         refused(

@@ -228,6 +228,27 @@ fn on_policy_the_gradient_is_the_plain_policy_gradient() {
     }
 }
 
+/// Ratios 0.5, 1, 2 and 8: what the clip of each kind holds back, by the sign of the advantage.
+#[test]
+fn clipped_tokens_are_those_without_a_gradient() {
+    let log_ratios = [0.5f64, 1.0, 2.0, 8.0].map(f64::ln);
+    for kind in LossKind::ALL {
+        let settings = settings(kind, 0.0);
+        let found =
+            [-1.0, 0.0, 1.0].map(|advantage| settings.clipped_tokens(&log_ratios, advantage));
+        let known = match kind {
+            LossKind::Grpo | LossKind::Bnpo | LossKind::Dapo | LossKind::DrGrpo => {
+                [[1, 0], [0, 0], [0, 2]]
+            }
+            // The sequence's ratio is (0.5 · 1 · 2 · 8)^(1/4) = 1.68.
+            LossKind::Gspo => [[0, 0], [0, 0], [0, 4]],
+            LossKind::Cispo => [[0, 0], [0, 0], [0, 1]],
+            LossKind::Sapo => [[0, 0]; 3],
+        };
+        assert_eq!(found, known, "{kind:?}");
+    }
+}
+
 #[test]
 fn k3_is_zero_for_equal_policies_and_positive_otherwise() {
     let device = Device::flex();

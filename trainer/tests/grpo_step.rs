@@ -7,7 +7,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use curec::grpo::{Group, GrpoConfig, LossInputs, LossKind, LossSettings, grpo_loss, grpo_step};
 use curec::llm::{Completion, Trainer, TrainerSettings};
-use curec_shared_model::qwen2::{Qwen2, Qwen2Config, TokenBatch};
+use curec_shared_model::qwen2::{PROJECTIONS, Qwen2, Qwen2Config, TokenBatch};
 
 const LONGEST: usize = 6;
 
@@ -16,14 +16,15 @@ struct Noise;
 
 impl ModuleMapper for Noise {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let trains = param.is_require_grad();
         param.map(|x| {
             let noise = x.random_like(Distribution::Normal(0.0, 0.2));
-            (x + noise).detach().require_grad()
+            (x + noise).detach().set_require_grad(trains)
         })
     }
 }
 
-fn model() -> Qwen2 {
+fn model(lora: bool) -> Qwen2 {
     let config = Qwen2Config {
         vocab_size: 19,
         hidden_size: 16,
@@ -38,13 +39,30 @@ fn model() -> Qwen2 {
     };
     let device = Device::flex().autodiff();
     device.seed(5);
-    Qwen2::init(&config, &device).map(&mut Noise)
+    let model = Qwen2::init(&config, &device);
+    if lora {
+        // Adapters that move something, on weights that stay.
+        let targets = PROJECTIONS.map(str::to_owned);
+        return model.with_lora(3, 6.0, false, &targets).map(&mut Noise);
+    }
+    model.map(&mut Noise)
 }
 
 /// `log p` of a completion's tokens, `[1, tokens]`, by a pass over this sequence alone.
 fn log_probs(model: &Qwen2, prompt: &[u32], ids: &[u32], temperature: f64) -> Tensor<2> {
+    log_probs_by(model, prompt, ids, temperature, true)
+}
+
+/// The same with or without adapters.
+fn log_probs_by(
+    model: &Qwen2,
+    prompt: &[u32],
+    ids: &[u32],
+    temperature: f64,
+    adapters: bool,
+) -> Tensor<2> {
     let sequence = [prompt, ids].concat();
-    let hidden = model.hidden(&TokenBatch::right_padded(&[&sequence], 0), true);
+    let hidden = model.hidden(&TokenBatch::right_padded(&[&sequence], 0), adapters);
     let states: Tensor<2> = hidden.squeeze_dim(0);
     let before = states.narrow(0, prompt.len() - 1, ids.len());
     model
@@ -100,6 +118,7 @@ fn spelled_out(model: &Qwen2, groups: &[Group], config: &GrpoConfig) -> (f64, Gr
     let device = model.device();
     let (mut rows, mut behaviour, mut mask, mut advantages, mut lengths) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut reference = Vec::new();
     for group in groups {
         advantages.extend(config.advantages(&[&group.rewards]).remove(0).values);
         for completion in &group.completions {
@@ -109,7 +128,11 @@ fn spelled_out(model: &Qwen2, groups: &[Group], config: &GrpoConfig) -> (f64, Gr
             lengths.push(if takes_part { length } else { 0 });
             let values = log_probs(model, &group.prompt, &completion.ids, config.temperature);
             let padding = Tensor::zeros([1, LONGEST - length], &device);
-            rows.push(Tensor::cat(vec![values * weight, padding], 1));
+            rows.push(Tensor::cat(vec![values * weight, padding.clone()], 1));
+            let (prompt, ids) = (&group.prompt, &completion.ids);
+            let base = log_probs_by(model, prompt, ids, config.temperature, false);
+            let base = base.detach() * weight;
+            reference.push(Tensor::cat(vec![base, padding], 1));
             behaviour.extend(completion.log_probs.iter().map(|value| value * weight));
             mask.extend(std::iter::repeat_n(weight, length));
             behaviour.extend(std::iter::repeat_n(0.0, LONGEST - length));
@@ -126,7 +149,7 @@ fn spelled_out(model: &Qwen2, groups: &[Group], config: &GrpoConfig) -> (f64, Gr
     let inputs = LossInputs {
         log_probs: Tensor::cat(rows, 0),
         behaviour: table(behaviour, LONGEST),
-        reference: None,
+        reference: (config.loss.beta != 0.0).then(|| Tensor::cat(reference, 0)),
         advantages: table(advantages, 1),
         weights: table(weights, 1),
         mask: table(mask, LONGEST),
@@ -146,13 +169,13 @@ fn values(model: &Qwen2) -> Vec<f32> {
         .collect()
 }
 
-fn trainer(cpu_kernels: bool) -> Trainer {
+fn trainer(cpu_kernels: bool, lora: bool) -> Trainer {
     let settings = TrainerSettings {
         max_grad_norm: 1e9,
         cpu_kernels,
         ..TrainerSettings::default()
     };
-    Trainer::new(model(), &settings)
+    Trainer::new(model(lora), &settings)
 }
 
 #[test]
@@ -173,8 +196,8 @@ fn dropping_what_cannot_move_anything_changes_no_loss_and_no_gradient() {
                 },
                 ..GrpoConfig::default()
             };
-            let mut known = trainer(false);
-            let mut found = trainer(cpu_kernels);
+            let mut known = trainer(false, false);
+            let mut found = trainer(cpu_kernels, false);
             assert_eq!(found.cpu_kernels(), cpu_kernels);
             let before = values(known.model());
             assert_eq!(before, values(found.model()));
@@ -212,9 +235,55 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
     squares.sum::<f64>().sqrt()
 }
 
+/// Several steps on one batch, a KL penalty towards the model without its adapters, and parts of any size.
+#[test]
+fn iterations_penalties_and_parts_are_the_steps_spelled_out() {
+    for (lora, beta, iterations) in [
+        (true, 0.3, 1),
+        (true, 0.0, 3),
+        (true, 0.1, 2),
+        (false, 0.0, 2),
+    ] {
+        for tokens_at_once in [1, 7, 4096] {
+            let what = format!("lora {lora}, β {beta}, μ {iterations}, {tokens_at_once} tokens");
+            let config = GrpoConfig {
+                temperature: 0.8,
+                max_new_tokens: LONGEST,
+                iterations,
+                tokens_at_once,
+                loss: LossSettings {
+                    beta,
+                    ..LossSettings::default()
+                },
+                ..GrpoConfig::default()
+            };
+            let mut known = trainer(false, lora);
+            let mut found = trainer(!lora, lora);
+            let groups = groups(&known.policy(), config.temperature);
+            let (mut losses, mut norms) = (0.0, 0.0);
+            for _ in 0..iterations {
+                let (loss, gradients) = spelled_out(known.model(), &groups, &config);
+                losses += loss / iterations as f64;
+                norms += known.apply(gradients, 1e-3) / iterations as f64;
+            }
+            let report = grpo_step(&mut found, &groups, &config, 1e-3);
+            let gap = (report.loss - losses).abs();
+            assert!(
+                gap < 1e-4 * losses.abs().max(1.0),
+                "{what}: {} and {losses}",
+                report.loss
+            );
+            let gap = (report.grad_norm - norms).abs() / norms;
+            assert!(gap < 1e-2, "{what}: norms {} and {norms}", report.grad_norm);
+            assert_eq!(report.kl > 0.0, beta > 0.0, "{what}");
+            assert_eq!(found.taken(), iterations);
+        }
+    }
+}
+
 #[test]
 fn flat_groups_alone_move_nothing_and_say_so() {
-    let mut trainer = trainer(true);
+    let mut trainer = trainer(true, false);
     let config = GrpoConfig {
         max_new_tokens: LONGEST,
         ..GrpoConfig::default()

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::measure::{Parts, Sizes, measure};
 use crate::device::{self, DeviceChoice};
+use crate::grpo::GrpoConfig;
 use crate::llm::{TrainerSettings, hub, load_model};
 
 /// Measure what training costs on this machine
@@ -188,9 +189,9 @@ fn grpo(args: GrpoArgs) -> Result<Measured> {
         rows: args.prompts * args.completions,
         steps: args.steps,
     };
-    let seconds = measure(model, &settings, sizes)?;
+    let seconds = measure(model, &settings, &GrpoConfig::default(), sizes)?;
     let tokens = (args.prompts * args.completions * args.new_tokens) as f64;
-    let training = seconds.forward + seconds.backward + seconds.optimizer;
+    let training = seconds.step - seconds.sampling;
     Ok(Measured {
         device: if args.device.is_gpu() {
             device::describe(&device)

@@ -4,6 +4,7 @@
 //! blocks, take a real step of the run's sizes. What the second block adds is what every further one adds.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
@@ -11,7 +12,7 @@ use curec_shared_model::qwen2::{Qwen2, Qwen2Config};
 
 use super::measure::{Parts, Sizes, measure};
 use crate::config::Config;
-use crate::llm::{ChatTokenizer, read_config};
+use crate::llm::{ChatTokenizer, read_config, shard_names};
 use crate::run::{RunDirectory, Stage};
 use crate::stages::{LlmPointer, load_dataset, typical_prompts};
 use crate::{device, machine};
@@ -61,7 +62,8 @@ pub(super) fn pretrain(run: &RunDirectory, config: &Config, device: &Device) -> 
     } else {
         0
     };
-    let plan = Plan::measured(&shape, rank, config, device, sizes)?;
+    let mut plan = Plan::measured(&shape, rank, config, device, sizes)?;
+    plan.loading = loading(&folder, &shape)?;
     let mut out = std::io::stdout().lock();
     let longest = lengths.iter().max().copied().unwrap_or(0);
     out.write_all(plan.text(config, &shape, rank, [mean, longest]).as_bytes())?;
@@ -73,8 +75,10 @@ pub(super) fn pretrain(run: &RunDirectory, config: &Config, device: &Device) -> 
 struct Plan {
     /// Seconds of a step.
     seconds: Parts,
-    /// Bytes at most.
+    /// Bytes at most while it trains.
     memory: Option<f64>,
+    /// Bytes of ordinary memory while the model is being loaded.
+    loading: f64,
     available: Option<u64>,
 }
 
@@ -95,7 +99,8 @@ impl Plan {
         let mut found = Vec::new();
         for layers in [1, 2] {
             let model = random(shape, layers, rank, config, &device.clone().autodiff());
-            let seconds = measure(model, &config.pretrain.trainer, sizes)?;
+            let pretrain = &config.pretrain;
+            let seconds = measure(model, &pretrain.trainer, &pretrain.grpo, sizes)?;
             found.push((seconds, device::memory_mib(device)));
         }
         let further = shape.num_hidden_layers as f64 - 2.0;
@@ -120,6 +125,7 @@ impl Plan {
                 fastest: grown(one.fastest, two.fastest),
             },
             memory,
+            loading: 0.0,
             available,
         })
     }
@@ -173,9 +179,14 @@ impl Plan {
             (
                 "in all",
                 format!(
-                    "{:.1} min for {} steps, without the exams before and after",
+                    "{:.1} min for {} steps, without {}the exams before and after",
                     seconds.step * settings.steps as f64 / 60.0,
-                    settings.steps
+                    settings.steps,
+                    if config.llm.model.is_none() && config.llm.rehearsal > 0 {
+                        "the rehearsals between them and "
+                    } else {
+                        ""
+                    }
                 ),
             ),
             (
@@ -188,6 +199,11 @@ impl Plan {
         ];
         let gib = |bytes: f64| format!("{:.2} GiB", bytes / MIB / 1024.0);
         let memory = match (self.memory, self.available) {
+            (_, Some(free)) if self.loading > free as f64 => format!(
+                "{} while the model is being loaded, of {} free: too much. Take a smaller model",
+                gib(self.loading),
+                gib(free as f64)
+            ),
             (Some(needed), Some(free)) if needed > free as f64 => format!(
                 "{} at most, of {} free: too much. Lower pretrain.grpo.tokens_at_once or llm.rows, set pretrain.trainer.recompute = \
                  true, or take a smaller model",
@@ -229,6 +245,15 @@ fn random(
     }
     let llm = &config.llm;
     model.with_lora(rank, llm.lora_alpha, llm.lora_rslora, &llm.lora_targets)
+}
+
+/// Bytes while a folder is being loaded: its files, and float32 weights made of them.
+fn loading(folder: &Path, shape: &Qwen2Config) -> Result<f64> {
+    let mut bytes = 4.0 * shape.parameters() as f64;
+    for name in shard_names(folder)? {
+        bytes += std::fs::metadata(folder.join(name))?.len() as f64;
+    }
+    Ok(bytes)
 }
 
 /// Bytes of one block: its weights, and gradients and moments of what is trained.

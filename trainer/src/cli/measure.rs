@@ -41,15 +41,26 @@ pub(super) struct Parts {
 /// Seconds of one step: all, sampling, forward, backward, optimiser.
 type Step = [f64; 5];
 
-/// Takes steps with a model on its device, gradients on.
-pub(super) fn measure(model: Qwen2, settings: &TrainerSettings, sizes: Sizes) -> Result<Parts> {
-    let vocabulary = model.config().vocab_size as u32;
+/// Takes steps with a model on its device, gradients on. Of `grpo` everything counts but what `sizes` says.
+pub(super) fn measure(
+    model: Qwen2,
+    settings: &TrainerSettings,
+    grpo: &GrpoConfig,
+    sizes: Sizes,
+) -> Result<Parts> {
+    let grpo = GrpoConfig {
+        group_size: sizes.completions,
+        max_new_tokens: sizes.new_tokens,
+        // Random weights never end an answer; what is cut off must take part all the same.
+        mask_truncated: false,
+        ..grpo.clone()
+    };
     let mut trainer = Trainer::new(model, settings);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     // The first step warms caches, compiles kernels, and makes the optimiser's moments.
-    one_step(&mut trainer, sizes, vocabulary, &mut rng)?;
+    one_step(&mut trainer, &grpo, sizes, &mut rng)?;
     let steps = (0..sizes.steps)
-        .map(|_| one_step(&mut trainer, sizes, vocabulary, &mut rng))
+        .map(|_| one_step(&mut trainer, &grpo, sizes, &mut rng))
         .collect::<Result<Vec<Step>>>()?;
     let median = |part: usize| {
         let mut values: Vec<f64> = steps.iter().map(|step| step[part]).collect();
@@ -70,32 +81,29 @@ pub(super) fn measure(model: Qwen2, settings: &TrainerSettings, sizes: Sizes) ->
 
 fn one_step(
     trainer: &mut Trainer,
+    grpo: &GrpoConfig,
     sizes: Sizes,
-    vocabulary: u32,
     rng: &mut ChaCha8Rng,
 ) -> Result<Step> {
+    let vocabulary = trainer.model().config().vocab_size as u32;
     let mut prompt = |_| -> Vec<u32> {
         let token = |_| rng.random_range(0..vocabulary);
         (0..sizes.prompt_tokens).map(token).collect()
     };
     let prompts: Vec<Vec<u32>> = (0..sizes.prompts).map(&mut prompt).collect();
-    let config = GrpoConfig {
-        group_size: sizes.completions,
-        max_new_tokens: sizes.new_tokens,
-        ..GrpoConfig::default()
-    };
     let sampling = SamplingConfig {
         max_new_tokens: sizes.new_tokens,
+        temperature: grpo.temperature,
         rows: sizes.rows,
         seed: rng.random(),
         ..SamplingConfig::default()
     };
     let start = Instant::now();
     let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+    // Held until the step is over, as a stage holds it.
     let policy = trainer.policy();
     let sampled = sample(&policy, &rows, sizes.completions, &sampling, |_| true);
     let seconds = start.elapsed().as_secs_f64();
-    drop(policy);
     let sampled: Vec<Vec<Completion>> =
         sampled.into_iter().map(Option::unwrap_or_default).collect();
     let parts = if sizes.completions == 1 {
@@ -107,7 +115,7 @@ fn one_step(
             completions,
         };
         let groups: Vec<Group> = prompts.into_iter().zip(sampled).map(group).collect();
-        let report = grpo_step(trainer, &groups, &config, 1e-6);
+        let report = grpo_step(trainer, &groups, grpo, 1e-6);
         ensure!(report.stepped, "the step had no gradient");
         report.seconds
     };

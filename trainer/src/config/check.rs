@@ -19,6 +19,7 @@ impl Config {
         self.data.validate()?;
         self.validate_sizes()?;
         self.validate_nano()?;
+        self.validate_training()?;
         self.validate_grpo("pretrain.grpo", &self.pretrain.grpo)?;
         self.validate_grpo("correct.grpo", &self.correct.grpo)?;
         self.reward
@@ -158,6 +159,43 @@ impl Config {
         Ok(())
     }
 
+    /// Numbers with which nothing, or the opposite, would be learnt.
+    fn validate_training(&self) -> Result<()> {
+        let supervised = &self.warmup.supervised;
+        for (name, rate, trainer) in [
+            (
+                "warmup.supervised",
+                supervised.learning_rate,
+                &supervised.trainer,
+            ),
+            (
+                "pretrain",
+                self.pretrain.learning_rate,
+                &self.pretrain.trainer,
+            ),
+            ("correct", self.correct.learning_rate, &self.correct.trainer),
+        ] {
+            ensure!(
+                rate > 0.0 && rate.is_finite(),
+                "`{name}.learning_rate` is {rate}; it must be above 0"
+            );
+            let (norm, decay) = (trainer.max_grad_norm, trainer.weight_decay);
+            ensure!(
+                norm >= 0.0 && norm.is_finite(),
+                "`{name}.trainer.max_grad_norm` is {norm}; it must be above 0, or 0 for no clipping"
+            );
+            ensure!(
+                decay >= 0.0 && decay.is_finite(),
+                "`{name}.trainer.weight_decay` is {decay}; it must be 0 or more"
+            );
+            ensure!(
+                trainer.max_skipped >= 1,
+                "`{name}.trainer.max_skipped` is 0; it must be at least 1"
+            );
+        }
+        Ok(())
+    }
+
     fn validate_grpo(&self, name: &str, grpo: &GrpoConfig) -> Result<()> {
         ensure!(
             grpo.group_size >= 2,
@@ -181,7 +219,22 @@ impl Config {
             grpo.tokens_at_once >= 1,
             "`{name}.tokens_at_once` is 0; it must be at least 1"
         );
+        ensure!(
+            grpo.advantage_epsilon >= 0.0 && grpo.advantage_epsilon.is_finite(),
+            "`{name}.advantage_epsilon` is {}; it must be 0 or more",
+            grpo.advantage_epsilon
+        );
         let loss = &grpo.loss;
+        for (field, value) in [
+            ("cispo_max", loss.cispo_max),
+            ("sapo_positive", loss.sapo_positive),
+            ("sapo_negative", loss.sapo_negative),
+        ] {
+            ensure!(
+                value > 0.0 && value.is_finite(),
+                "`{name}.loss.{field}` is {value}; it must be above 0"
+            );
+        }
         ensure!(
             (0.0..=1.0).contains(&loss.epsilon_low) && loss.epsilon_high >= 0.0,
             "`{name}.loss.epsilon_low` and `epsilon_high` are {} and {}; the clip range 1 − ε_low … 1 + ε_high must hold 1 and \
@@ -231,6 +284,7 @@ mod tests {
         for preset in PRESETS {
             with(preset, &[]).unwrap();
             with(preset, &["reward.model.use_ids=false"]).unwrap();
+            with(preset, &["pretrain.trainer.max_grad_norm=0.0"]).unwrap();
             with(preset, &["pretrain.steps=0", "correct.interactions=0"]).unwrap();
             let checkpoint = ["llm.model=folder", "pretrain.grpo.loss.beta=0.04"];
             with(preset, &checkpoint).unwrap();
@@ -251,6 +305,14 @@ mod tests {
             "llm.dtype=bfloat16",
             "llm.lora_targets=[\"c_attn\"]",
             "pretrain.grpo.iterations=0",
+            "pretrain.learning_rate=0.0",
+            "correct.learning_rate=-1e-4",
+            "pretrain.trainer.max_grad_norm=-1.0",
+            "correct.trainer.weight_decay=-0.1",
+            "warmup.supervised.trainer.max_skipped=0",
+            "pretrain.grpo.advantage_epsilon=-1.0",
+            "correct.grpo.loss.cispo_max=0.0",
+            "pretrain.grpo.loss.sapo_positive=0.0",
             "correct.grpo.tokens_at_once=0",
             "pretrain.grpo.loss.epsilon_low=1.5",
             "pretrain.grpo.loss.delta=1.1",

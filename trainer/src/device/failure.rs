@@ -8,9 +8,9 @@ use burn::tensor::Tensor;
 
 /// What to do when a GPU's memory is full.
 const ADVICE: &str = "the GPU ran out of memory. Lower what it holds at once: pretrain.grpo.tokens_at_once and correct.grpo.tokens_at_once \
-(training), llm.rows (sampling), reward.batch_size (ranking model); set pretrain.trainer.recompute and \
-correct.trainer.recompute to true, or llm.dtype to \"bfloat16\". `curec pretrain --dry-run` measures a step before a run. What \
-was finished is kept: the same command goes on from the last checkpoint";
+(training), llm.rows (sampling), reward.batch_windows (ranking model), or set pretrain.trainer.recompute and \
+correct.trainer.recompute to true. Add it with --set to the same command: the language model's stages go on from their last \
+checkpoint. llm.dtype=bfloat16 halves the weights, and begins these stages anew. `curec pretrain --dry-run` measures a step";
 
 /// The memory failure of this process, as its cause told it.
 static FULL: Mutex<Option<String>> = Mutex::new(None);

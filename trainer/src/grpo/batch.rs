@@ -61,11 +61,19 @@ pub(super) fn rows<'a>(
         .collect()
 }
 
+/// Sorts the completions of each prompt by length, so that those that are padded to the longest of a part differ little.
+pub(super) fn sort_by_length(rows: &mut [Row]) {
+    for group in rows.chunk_by_mut(|one, other| std::ptr::eq(one.prompt, other.prompt)) {
+        group.sort_by_key(|row| row.completion.ids.len());
+    }
+}
+
 /// Cuts rows into parts of one prompt each and of at most `tokens` tokens of completions (at least one completion), and
-/// into so many parts that none of `threads` is idle.
+/// into so many parts that none of `threads` is idle. Where completions are `padded`, each counts as the longest of its part.
 pub(super) fn parts<'r, 'a>(
     rows: &'r [Row<'a>],
     tokens: usize,
+    padded: bool,
     threads: usize,
 ) -> Vec<&'r [Row<'a>]> {
     let groups: Vec<&[Row]> = rows
@@ -75,14 +83,20 @@ pub(super) fn parts<'r, 'a>(
     let mut parts = Vec::new();
     for group in groups {
         let most = group.len().div_ceil(pieces).max(1);
-        let (mut start, mut held) = (0, 0);
+        let (mut start, mut held, mut longest) = (0, 0, 0);
         for (end, row) in group.iter().enumerate() {
             let length = row.completion.ids.len();
-            if end > start && (end - start == most || held + length > tokens) {
+            let with = if padded {
+                (end - start + 1) * longest.max(length)
+            } else {
+                held + length
+            };
+            if end > start && (end - start == most || with > tokens) {
                 parts.push(&group[start..end]);
-                (start, held) = (end, 0);
+                (start, held, longest) = (end, 0, 0);
             }
             held += length;
+            longest = longest.max(length);
         }
         parts.push(&group[start..]);
     }
@@ -192,15 +206,41 @@ mod tests {
                 weight: 1.0,
             })
             .collect();
-        let sizes = |tokens, threads| -> Vec<usize> {
-            let parts = parts(&rows, tokens, threads);
+        let sizes = |tokens, padded, threads| -> Vec<usize> {
+            let parts = parts(&rows, tokens, padded, threads);
             parts.iter().map(|part| part.len()).collect()
         };
-        assert_eq!(sizes(usize::MAX, 1), [4, 2]);
-        assert_eq!(sizes(6, 1), [2, 1, 1, 2]);
-        assert_eq!(sizes(1, 1), [1; 6]);
-        // Four threads, two groups: each in two halves.
-        assert_eq!(sizes(usize::MAX, 4), [2, 2, 1, 1]);
-        assert!(parts(&[], 6, 4).is_empty());
+        for padded in [false, true] {
+            assert_eq!(sizes(usize::MAX, padded, 1), [4, 2]);
+            assert_eq!(sizes(6, padded, 1), [2, 1, 1, 2]);
+            assert_eq!(sizes(1, padded, 1), [1; 6]);
+            // Four threads, two groups: each in two halves.
+            assert_eq!(sizes(usize::MAX, padded, 4), [2, 2, 1, 1]);
+            assert!(parts(&[], 6, padded, 4).is_empty());
+        }
+        // 3 + 3 + 3 + 9 tokens; padded they are 4 × 9.
+        assert_eq!(sizes(18, false, 1), [4, 2]);
+        assert_eq!(sizes(18, true, 1), [3, 1, 2]);
+    }
+
+    #[test]
+    fn completions_are_sorted_within_their_prompt_only() {
+        let completions: Vec<Completion> = [9, 2, 1, 4]
+            .map(|length| Completion {
+                ids: vec![0; length],
+                ..Completion::default()
+            })
+            .into();
+        let prompts = [vec![1], vec![2]];
+        let row = |index: usize| Row {
+            prompt: &prompts[index / 2],
+            completion: &completions[index],
+            advantage: 1.0,
+            weight: 1.0,
+        };
+        let mut rows: Vec<Row> = (0..4).map(row).collect();
+        sort_by_length(&mut rows);
+        let lengths: Vec<usize> = rows.iter().map(|row| row.completion.ids.len()).collect();
+        assert_eq!(lengths, [2, 9, 1, 4]);
     }
 }

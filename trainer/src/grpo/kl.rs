@@ -3,7 +3,7 @@
 //! A penalty inside a loss is differentiated, and an estimator that is unbiased as a *value* need not be so as a
 //! *gradient*. On samples of π, the mean gradient of k3 is that of KL(π_ref ‖ π), the wrong direction; that of k2, and of
 //! k3 weighted by the ratio ρ, is that of KL(π ‖ π_ref) (arXiv 2510.01555; "unbiased KL" of DeepSeek-V3.2).
-//! `tests/grpo_kl.rs` adds up every token of a small vocabulary to show it.
+//! `tests/grpo_gradients.rs` adds up every token of a small vocabulary to show it.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

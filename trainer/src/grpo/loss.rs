@@ -2,7 +2,6 @@
 //! (`tests/grpo_known_values.rs`).
 //!
 //! On policy (π = π_old) the value of the loss is near zero by construction; its gradient is not.
-
 //!
 //! Every loss is a sum over tokens, each weighted by a number that depends on its completion's length and on the whole
 //! batch ([`LossSettings::weights`]). So the losses (and gradients) of parts of a batch add up to that of the batch.
@@ -101,6 +100,42 @@ impl LossSettings {
             LossKind::DrGrpo => 1.0 / (completions * longest_allowed.max(1) as f64),
         };
         lengths.iter().map(weight).collect()
+    }
+}
+
+impl LossSettings {
+    /// Tokens of one completion whose gradient the clip takes away: ratios below the range with a negative advantage, and
+    /// above it with a positive one (as TRL counts them). GSPO clips whole sequences by their mean, CISPO caps the weight of
+    /// what lies above its own bound, SAPO clips nothing.
+    pub fn clipped_tokens(&self, log_ratios: &[f64], advantage: f64) -> [usize; 2] {
+        let (low, high) = (1.0 - self.epsilon_low, 1.0 + self.epsilon_high);
+        let count = |clipped: &dyn Fn(f64) -> bool| {
+            log_ratios.iter().filter(|one| clipped(one.exp())).count()
+        };
+        match self.kind {
+            LossKind::Grpo | LossKind::Bnpo | LossKind::Dapo | LossKind::DrGrpo => [
+                count(&|ratio| advantage < 0.0 && ratio < low),
+                count(&|ratio| advantage > 0.0 && ratio > high),
+            ],
+            LossKind::Gspo => {
+                let all = log_ratios.len();
+                let ratio = (log_ratios.iter().sum::<f64>() / all.max(1) as f64).exp();
+                [
+                    if advantage < 0.0 && ratio < low {
+                        all
+                    } else {
+                        0
+                    },
+                    if advantage > 0.0 && ratio > high {
+                        all
+                    } else {
+                        0
+                    },
+                ]
+            }
+            LossKind::Cispo => [0, count(&|ratio| advantage > 0.0 && ratio > self.cispo_max)],
+            LossKind::Sapo => [0, 0],
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::advantage::{AdvantageScale, Advantages, advantages};
-use super::batch::{Group, Row, Table, parts, rows, sequence};
+use super::batch::{Group, Row, Table, parts, rows, sequence, sort_by_length};
 use super::kl::k3;
 use super::loss::{LossSettings, grpo_loss};
 use crate::llm::{Sequence, TokenScores, Trainer, token_scores};
@@ -76,11 +76,11 @@ pub struct StepReport {
     pub kl: f64,
     /// Mean entropy in nats of the distributions that tokens were drawn from, over the tokens trained on.
     pub entropy: f64,
-    /// Share of tokens whose ratio is outside the clip range, mean over iterations.
+    /// Share of tokens whose gradient the clip takes away ([`LossSettings::clipped_tokens`]), mean over iterations.
     pub clip_ratio: f64,
-    /// Below it.
+    /// Of them those that would be pushed down further.
     pub clip_ratio_low: f64,
-    /// Above it.
+    /// And those that would be pushed up further.
     pub clip_ratio_high: f64,
     /// Largest |ρ − 1| before the batch's first step: 0 up to rounding, or sampling and training disagree.
     pub max_ratio_gap: f64,
@@ -90,7 +90,8 @@ pub struct StepReport {
     pub completion_length: f64,
     /// Share of completions cut by the length limit.
     pub truncated: f64,
-    /// Tokens that took part in the loss.
+    /// Tokens that took part in the loss. With none nothing is known of loss, entropy, KL, ratios, clipping or gradient:
+    /// they are 0 and mean nothing.
     pub tokens: usize,
     /// Seconds of the forward passes, the backward passes and the optimiser.
     pub seconds: [f64; 3],
@@ -111,18 +112,20 @@ pub fn grpo_step(
         .map(|group| group.rewards.as_slice())
         .collect();
     let advantages = config.advantages(&rewards);
-    let rows = rows(groups, &advantages, config);
+    let mut rows = rows(groups, &advantages, config);
     let mut report = describe(groups, &advantages);
     report.tokens = rows.iter().map(|row| row.completion.ids.len()).sum();
     if rows.is_empty() {
         return report;
     }
-    let threads = if trainer.cpu_kernels() {
-        rayon::current_num_threads()
+    // The kernels pad nothing, and divide the work among threads themselves.
+    let (padded, threads) = if trainer.cpu_kernels() {
+        (false, rayon::current_num_threads())
     } else {
-        1
+        sort_by_length(&mut rows);
+        (true, 1)
     };
-    let batch = Batch::new(&rows, config, threads);
+    let batch = Batch::new(&rows, config, padded, threads);
     let reference = (config.loss.beta != 0.0).then(|| batch.reference(trainer));
     let iterations = config.iterations.max(1);
     report.stepped = true;
@@ -185,14 +188,14 @@ struct Found {
     max_ratio_gap: f64,
     entropy: f64,
     kl: f64,
-    /// Tokens whose ratio lies below the clip range, and above.
+    /// Tokens that the clip holds back from below, and from above.
     low: f64,
     high: f64,
 }
 
 impl<'r, 'a> Batch<'r, 'a> {
-    fn new(rows: &'r [Row<'a>], config: &'r GrpoConfig, threads: usize) -> Self {
-        let parts = parts(rows, config.tokens_at_once, threads);
+    fn new(rows: &'r [Row<'a>], config: &'r GrpoConfig, padded: bool, threads: usize) -> Self {
+        let parts = parts(rows, config.tokens_at_once, padded, threads);
         Self {
             sequences: parts.iter().map(|part| sequence(part)).collect(),
             parts,
@@ -269,16 +272,19 @@ impl<'r, 'a> Batch<'r, 'a> {
             entropy: scores.entropies.iter().map(|one| f64::from(*one)).sum(),
             ..Found::default()
         };
-        let (low, high) = (
-            1.0 - self.config.loss.epsilon_low,
-            1.0 + self.config.loss.epsilon_high,
-        );
-        let behaviour = part.iter().flat_map(|row| &row.completion.log_probs);
-        for (ours, theirs) in scores.log_probs.iter().zip(behaviour) {
-            let ratio = f64::from(ours - theirs).exp();
-            found.max_ratio_gap = larger(found.max_ratio_gap, (ratio - 1.0).abs());
-            found.low += f64::from(u8::from(ratio < low));
-            found.high += f64::from(u8::from(ratio > high));
+        let mut rest = scores.log_probs.as_slice();
+        for row in part {
+            let (ours, after) = rest.split_at(row.completion.ids.len());
+            rest = after;
+            let pairs = ours.iter().zip(&row.completion.log_probs);
+            let log_ratios: Vec<f64> = pairs.map(|(one, old)| f64::from(one - old)).collect();
+            for log_ratio in &log_ratios {
+                let gap = (log_ratio.exp() - 1.0).abs();
+                found.max_ratio_gap = larger(found.max_ratio_gap, gap);
+            }
+            let [low, high] = self.config.loss.clipped_tokens(&log_ratios, row.advantage);
+            found.low += low as f64;
+            found.high += high as f64;
         }
         found
     }

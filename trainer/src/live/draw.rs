@@ -70,6 +70,12 @@ fn heading(
         let is_other = log.is_none_or(|log| log.stage != other.stage);
         area.height >= TALL && is_other && other.state == State::Working
     });
+    // What is wrong matters more than any curve; the newest has room for itself.
+    if let Some((step, text)) = log.and_then(|log| log.warnings.all().last()) {
+        let text = clean_line(&format!("from step {step}: {text}"));
+        let warning = wrap(&text, width).into_iter();
+        rows.extend(warning.map(|row| Line::from(row.red())));
+    }
     for log in log.into_iter().chain(at_work) {
         let pace = screen.pace.seconds(log.stage);
         let mut pieces = vec![Span::from(log.stage.name()).bold()];

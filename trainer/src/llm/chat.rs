@@ -118,6 +118,20 @@ impl ChatTokenizer {
         Ok(ids)
     }
 
+    /// Text of an answer without the token that ended it. Other special tokens stay to be seen: they do not belong there, and
+    /// no rule is to overlook them.
+    pub fn answer_text(&self, ids: &[u32]) -> String {
+        let ended = ids
+            .last()
+            .is_some_and(|last| self.stop_ids().contains(last));
+        self.raw_text(&ids[..ids.len() - usize::from(ended)])
+    }
+
+    /// Text with all special tokens.
+    pub fn raw_text(&self, ids: &[u32]) -> String {
+        self.tokenizer.decode(ids, false).unwrap_or_default()
+    }
+
     /// Text of new tokens, without special tokens.
     pub fn decode(&self, ids: &[u32]) -> String {
         self.tokenizer.decode(ids, true).unwrap_or_default()

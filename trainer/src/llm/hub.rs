@@ -12,6 +12,7 @@ use super::checkpoint::{HeaderError, read_header};
 
 const PREFIX: &str = "hf:";
 const INDEX: &str = "model.safetensors.index.json";
+const SINGLE: &str = "model.safetensors";
 /// What stands beside configuration and weights: what curec needs, and what it can do without. (Never
 /// `generation_config.json`: what it says about sampling is not for training.)
 const NEEDED: &str = "tokenizer.json";
@@ -137,10 +138,7 @@ impl Fetch {
         let config = self.file("config.json")?;
         self.file(NEEDED)?;
         for file in WELCOME {
-            match self.file(file) {
-                Err(HubError::NotThere { .. } | HubError::Offline { .. }) | Ok(_) => (),
-                Err(error) => return Err(error),
-            }
+            self.optional(file)?;
         }
         for shard in self.shards()? {
             self.file(&shard)?;
@@ -150,12 +148,8 @@ impl Fetch {
 
     /// Names of the weight files: those of the index, or the single one.
     fn shards(&self) -> Result<Vec<String>, HubError> {
-        let path = match self.file(INDEX) {
-            Ok(path) => path,
-            Err(HubError::NotThere { .. } | HubError::Offline { .. }) => {
-                return Ok(vec!["model.safetensors".to_owned()]);
-            }
-            Err(error) => return Err(error),
+        let Some(path) = self.optional(INDEX)? else {
+            return Ok(vec![SINGLE.to_owned()]);
         };
         let bad = |problem: String| HubError::Index {
             path: path.clone(),
@@ -176,6 +170,22 @@ impl Fetch {
             return Err(bad("it names a file outside the model's folder".to_owned()));
         }
         Ok(files)
+    }
+
+    /// A file that a model can do without. Weights are fetched last, so where they are in the cache everything else was
+    /// asked for before: then a hub that cannot be reached is not needed.
+    fn optional(&self, file: &str) -> Result<Option<PathBuf>, HubError> {
+        let fetched = || {
+            [SINGLE, INDEX]
+                .into_iter()
+                .any(|one| self.cached.get(one).is_some())
+        };
+        match self.file(file) {
+            Ok(path) => Ok(Some(path)),
+            Err(HubError::NotThere { .. } | HubError::Offline { .. }) => Ok(None),
+            Err(HubError::Unreachable { .. }) if fetched() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn file(&self, file_name: &str) -> Result<PathBuf, HubError> {

@@ -22,7 +22,7 @@ use crate::device::read;
 pub struct TrainerSettings {
     /// Decoupled weight decay.
     pub weight_decay: f64,
-    /// Gradients are scaled down to this global norm.
+    /// Gradients are scaled down to this global norm; 0 leaves them as they are.
     pub max_grad_norm: f64,
     /// Orthogonalised momentum (Muon, scaled to AdamW's step size) for the matrices of the blocks, AdamW for the rest.
     pub muon: bool,
@@ -61,6 +61,8 @@ pub struct Trainer {
     gradients: GradientSettings,
     taken: usize,
     skipped: usize,
+    /// The last of them in a row.
+    skipped_in_a_row: usize,
 }
 
 impl Trainer {
@@ -88,6 +90,7 @@ impl Trainer {
             max_grad_norm: settings.max_grad_norm,
             taken: 0,
             skipped: 0,
+            skipped_in_a_row: 0,
         }
     }
 
@@ -127,6 +130,11 @@ impl Trainer {
     /// Steps whose gradient was not finite and that were therefore left out.
     pub fn skipped(&self) -> usize {
         self.skipped
+    }
+
+    /// How many of the newest steps in a row were left out.
+    pub fn skipped_in_a_row(&self) -> usize {
+        self.skipped_in_a_row
     }
 
     /// Writes what training has changed into a folder: trained parameters, moments, counts.
@@ -182,12 +190,14 @@ impl Trainer {
         let norm = squares.norm();
         if !norm.is_finite() {
             self.skipped += 1;
+            self.skipped_in_a_row += 1;
             return norm;
         }
+        self.skipped_in_a_row = 0;
         let Some(mut model) = self.model.take() else {
             unreachable!("the model is only absent inside apply")
         };
-        if norm > self.max_grad_norm {
+        if self.max_grad_norm > 0.0 && norm > self.max_grad_norm {
             model = model.map(&mut Scale {
                 gradients: &mut gradients,
                 factor: self.max_grad_norm / norm,

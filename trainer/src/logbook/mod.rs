@@ -4,6 +4,7 @@
 mod curves;
 mod lines;
 mod sample;
+mod warnings;
 
 use std::time::SystemTime;
 
@@ -14,6 +15,7 @@ use crate::run::{RunDirectory, Stage, StageRecord, touched};
 pub use curves::{Training, number, thinned};
 pub use lines::{Lines, News};
 pub use sample::{Corrections, Sample, Samples};
+pub use warnings::Warnings;
 
 /// Everything about a run that can be looked at.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct StageLog {
     pub training: Training,
     /// Its samples.
     pub samples: Samples,
+    /// What was wrong with its training.
+    pub warnings: Warnings,
     /// What `correct` has corrected.
     pub corrections: Corrections,
     /// When it last wrote anything, while its work is under way.
@@ -72,6 +76,7 @@ impl Logbook {
             state: State::Waiting,
             training: Training::default(),
             samples: Samples::default(),
+            warnings: Warnings::default(),
             corrections: Corrections::default(),
             written: None,
             goal: None,
@@ -129,6 +134,7 @@ impl StageLog {
             let folder = run.folder(self.stage);
             self.training.read(&folder)?;
             self.samples.read(&folder)?;
+            self.warnings.read(&folder)?;
             if self.stage == Stage::Correct {
                 self.corrections.read(&folder)?;
             }
@@ -203,6 +209,8 @@ mod tests {
         write(&[line(0)]);
         look(1, &State::Working);
         write(&[line(0), line(1), line(2), line(3)]);
+        let warning = "{\"step\":3,\"warning\":\"too hot\"}\n";
+        std::fs::write(working.join("warnings.jsonl"), warning).unwrap();
         let record = StageRecord {
             stage: Stage::Warmup,
             fingerprint: String::new(),
@@ -213,6 +221,8 @@ mod tests {
         write_json(&working.join("stage.json"), &record).unwrap();
         std::fs::rename(&working, run.stage(Stage::Warmup)).unwrap();
         look(4, &State::Done(record));
+        let warnings = book.stage(Stage::Warmup).unwrap().warnings.all();
+        assert_eq!(warnings, [(3, "too hot".to_owned())]);
     }
 
     #[test]

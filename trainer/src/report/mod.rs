@@ -75,6 +75,8 @@ mod tests {
         }
         metrics += "{\"step\":9,\"rew";
         write_atomic(&stage.join("metrics.jsonl"), metrics.as_bytes()).unwrap();
+        let warning = b"{\"step\":4,\"warning\":\"raise <this>\"}\n";
+        write_atomic(&stage.join("warnings.jsonl"), warning).unwrap();
         write_atomic(&stage.join("samples.jsonl"), samples.as_bytes()).unwrap();
         run
     }
@@ -92,6 +94,7 @@ mod tests {
         }
         assert!(!html.contains("&lt;p4&gt;"), "only both ends are shown");
         assert!(html.contains("truth: &lt;Heat&gt;") && !html.contains("<Heat>"));
+        assert!(html.contains("From step 4: raise &lt;this&gt;"));
         assert!(!html.contains("<script") && !html.contains("http"));
     }
 

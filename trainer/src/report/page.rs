@@ -80,9 +80,20 @@ fn curves(report: &Report) -> String {
         } else {
             String::new()
         };
+        let warnings: String = log
+            .warnings
+            .all()
+            .iter()
+            .map(|(step, text)| {
+                format!(
+                    "<p class=\"warning\">From step {step}: {}</p>\n",
+                    encode_text(text)
+                )
+            })
+            .collect();
         let _ = writeln!(
             text,
-            "<h2>Training: {}</h2>\n{note}<div class=\"curves\">\n{}</div>",
+            "<h2>Training: {}</h2>\n{warnings}{note}<div class=\"curves\">\n{}</div>",
             log.stage.name(),
             drawn.concat()
         );

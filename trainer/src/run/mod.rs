@@ -197,6 +197,12 @@ impl RunDirectory {
         }
         let working = self.working(stage);
         let mark = working.join(".fingerprint");
+        let whole: Option<StageRecord> = read_json(&working.join("stage.json")).ok();
+        if whole.is_some_and(|record| record.fingerprint == fingerprint) {
+            // Killed between the last file and the final name.
+            self.publish(stage)?;
+            return Ok(true);
+        }
         if std::fs::read_to_string(&mark).ok().as_deref() != Some(fingerprint) {
             files::remove_folder(&working)?;
             std::fs::create_dir_all(&working)?;
@@ -214,8 +220,6 @@ impl RunDirectory {
             write_atomic(&clock, seconds.to_string().as_bytes())?;
             return Err(error);
         }
-        std::fs::remove_file(&mark)?;
-        let _ = std::fs::remove_file(&clock);
         let record = StageRecord {
             stage,
             fingerprint: fingerprint.to_owned(),
@@ -224,9 +228,18 @@ impl RunDirectory {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         write_json(&working.join("stage.json"), &record)?;
-        let place = self.stage(stage);
-        files::replace_folder(&working, &place)?;
+        self.publish(stage)?;
         Ok(true)
+    }
+
+    /// Gives finished work its final name.
+    fn publish(&self, stage: Stage) -> Result<()> {
+        let working = self.working(stage);
+        for name in [".fingerprint", ".seconds"] {
+            // Of use to an interrupted attempt only.
+            let _ = std::fs::remove_file(working.join(name));
+        }
+        files::replace_folder(&working, &self.stage(stage))
     }
 
     /// Hash of a stage's settings and of the finished stages it reads.
@@ -294,6 +307,12 @@ mod tests {
         })
         .unwrap();
         assert!(run.record(Stage::Data).is_some());
+        // A kill between the record and the final name: nothing is done again.
+        std::fs::rename(run.stage(Stage::Data), run.working(Stage::Data)).unwrap();
+        assert!(run.record(Stage::Data).is_none());
+        let never = |_: &Path| bail!("done again");
+        assert!(run.execute(Stage::Data, "f", never).unwrap());
+        assert!(run.record(Stage::Data).is_some() && !run.working(Stage::Data).exists());
     }
 
     #[test]

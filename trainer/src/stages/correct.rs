@@ -19,7 +19,7 @@ use super::data::load_dataset;
 use super::exercises::Rehearsal;
 use super::generate::{encode, reason_turns, tidy};
 use super::journal::{Entry, Journal, Pages};
-use super::language::{attach_lora, ensure_finite, save_policy};
+use super::language::{attach_lora, ensure_finite, ensure_goes_on, save_policy};
 use super::reward::{MODEL, fit, read_model};
 use super::standing::{resume, save};
 use super::watch::{Advice, Seen, Watch};
@@ -32,7 +32,7 @@ use crate::past::Timeline;
 use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::reward::{Features, Scorer};
 use crate::rollout::{LocalEngine, RolloutEngine, RolloutRequest, roll_out};
-use crate::run::{JsonLines, Stage, write_json};
+use crate::run::{JsonLines, Stage, interrupted, write_json};
 use crate::text::RationaleWriter;
 
 /// One corrected interaction, as the append-only event log keeps it.
@@ -226,9 +226,14 @@ impl Corrector<'_> {
             let report = grpo_step(&mut trainer, &groups, &settings.grpo, rate);
             if let Some(rehearsal) = &mut rehearsal {
                 rehearsal.step(&mut trainer, rate)?;
+                ensure_goes_on(
+                    &trainer,
+                    settings.trainer.max_skipped,
+                    "correct.learning_rate",
+                )?;
             }
             let rewards = groups.iter().flat_map(|group| &group.rewards).copied();
-            journal.step(&Entry {
+            let entry = Entry {
                 step,
                 learning_rate: rate,
                 report: &report,
@@ -236,8 +241,16 @@ impl Corrector<'_> {
                 rewards: &[("score", rewards.collect())],
                 seconds: [start.elapsed().as_secs_f64(), sampling],
                 memory: memory_mib(self.context.device),
-            })?;
-            watch.see(&report, None)?;
+            };
+            journal.step(&entry)?;
+            let (user, position) = window[0];
+            let item = self.dataset.histories[user][position].item as usize;
+            let about = json!({
+                "user": self.dataset.users[user].key, "item": self.dataset.items[item].title,
+            });
+            let text = |ids: &[u32]| self.encoder.tokenizer.raw_text(ids);
+            journal.sample(&entry, 0, &settings.grpo, text, &about)?;
+            journal.warn(step, &watch.see(&report, None)?)?;
             let policy = self.policy(&trainer);
             let rewritten =
                 self.rewrite(&policy, sampled, sampled_by, &mut patterns, &mut reasons)?;
@@ -247,7 +260,7 @@ impl Corrector<'_> {
             done += window.len();
             bar.set(done as u64, format!("reward {:.4}", report.reward));
             // After the last window too: the refit that follows is long.
-            if checkpoints.due() || step + 1 == windows.len() {
+            if checkpoints.due() || interrupted() || step + 1 == windows.len() {
                 let standing = Standing {
                     step: step + 1,
                     rehearsal: rehearsal.as_ref().map(|rehearsal| rehearsal.rng().clone()),
@@ -262,7 +275,7 @@ impl Corrector<'_> {
             }
         }
         bar.finish("");
-        watch.finish();
+        journal.warn(windows.len().saturating_sub(1), &watch.finish())?;
         ensure_finite(&trainer, "correct.learning_rate")?;
         let version = pointer.policy_version + windows.len() as u64;
         write_json(

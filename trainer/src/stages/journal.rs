@@ -15,6 +15,7 @@ pub(super) struct Journal {
     metrics: JsonLines,
     timing: JsonLines,
     samples: JsonLines,
+    warnings: JsonLines,
     board: EventFile,
     tokens: u64,
 }
@@ -25,6 +26,7 @@ pub(super) struct Pages {
     metrics: u64,
     timing: u64,
     samples: u64,
+    warnings: u64,
     /// Tokens read and written so far, prompts counted once for each of their completions.
     tokens: u64,
 }
@@ -54,6 +56,7 @@ impl Journal {
             metrics: lines("metrics.jsonl", pages.map(|pages| pages.metrics))?,
             timing: lines("timing.jsonl", pages.map(|pages| pages.timing))?,
             samples: lines("samples.jsonl", pages.map(|pages| pages.samples))?,
+            warnings: lines("warnings.jsonl", pages.map(|pages| pages.warnings))?,
             board: EventFile::open(&out.join("tensorboard"), step as u64)?,
             tokens: pages.map_or(0, |pages| pages.tokens),
         })
@@ -65,6 +68,7 @@ impl Journal {
             metrics: self.metrics.length(),
             timing: self.timing.length(),
             samples: self.samples.length(),
+            warnings: self.warnings.length(),
             tokens: self.tokens,
         }
     }
@@ -91,6 +95,18 @@ impl Journal {
         let scalars = both.filter(|(name, _)| *name != "step");
         let scalars = scalars.filter_map(|(name, value)| Some((name.as_str(), value.as_f64()?)));
         self.board.push(entry.step as u64, scalars)
+    }
+
+    /// Writes down what the watch said.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn warn(&mut self, step: usize, warnings: &[String]) -> Result<()> {
+        let mut lines = warnings.iter();
+        lines.try_for_each(|warning| {
+            self.warnings
+                .push(&json!({"step": step, "warning": warning}))
+        })
     }
 
     /// Writes a group's completions into the table of samples: prompt, texts, every reward and advantage, and what else
@@ -147,6 +163,7 @@ fn metrics(entry: &Entry, tokens: u64) -> Map<String, Value> {
         grad_norm,
         completion_length,
         truncated,
+        tokens: tokens_trained,
         ..
     } = entry.report;
     let completions = || entry.groups.iter().flat_map(|group| &group.completions);
@@ -156,7 +173,6 @@ fn metrics(entry: &Entry, tokens: u64) -> Map<String, Value> {
     let mut found = Map::new();
     let mut put = |name: &str, value: Value| found.insert(name.to_owned(), value);
     put("step", json!(entry.step));
-    put("loss", json!(loss));
     put("reward", json!(reward));
     put("reward_std", json!(reward_std));
     put("frac_reward_zero_std", json!(frac_reward_zero_std));
@@ -165,13 +181,18 @@ fn metrics(entry: &Entry, tokens: u64) -> Map<String, Value> {
         put(&format!("rewards/{name}/mean"), json!(mean));
         put(&format!("rewards/{name}/std"), json!(std));
     }
-    put("kl", json!(kl));
-    put("entropy", json!(entropy));
-    put("clip_ratio/region_mean", json!(clip_ratio));
-    put("clip_ratio/low_mean", json!(clip_ratio_low));
-    put("clip_ratio/high_mean", json!(clip_ratio_high));
-    put("ratio_gap", json!(max_ratio_gap));
-    put("grad_norm", json!(grad_norm));
+    for (name, value) in [
+        ("loss", loss),
+        ("kl", kl),
+        ("entropy", entropy),
+        ("clip_ratio/region_mean", clip_ratio),
+        ("clip_ratio/low_mean", clip_ratio_low),
+        ("clip_ratio/high_mean", clip_ratio_high),
+        ("ratio_gap", max_ratio_gap),
+        ("grad_norm", grad_norm),
+    ] {
+        put(name, json!((*tokens_trained > 0).then_some(value)));
+    }
     put("learning_rate", json!(entry.learning_rate));
     put("completions/mean_length", json!(completion_length));
     put("completions/min_length", json!(lengths().min()));
@@ -231,6 +252,8 @@ mod tests {
         let report = StepReport {
             reward: 1.25,
             seconds: [0.25, 0.5, 0.125],
+            entropy: 2.5,
+            tokens: 15,
             ..StepReport::default()
         };
         let rewards = [("format", vec![0.0, 1.0, 1.0, 1.0])];
@@ -260,6 +283,7 @@ mod tests {
         let metrics = read("metrics.jsonl");
         assert_eq!(metrics.len(), 2);
         assert_eq!(metrics[1]["step"], 1);
+        assert_eq!(metrics[0]["entropy"], 2.5);
         assert_eq!(metrics[0]["rewards/format/mean"], 0.75);
         assert_eq!(metrics[0]["rewards/format/std"], 0.5);
         assert_eq!(metrics[0]["completions/min_length"], 2);

@@ -80,6 +80,16 @@ pub(super) fn ensure_finite(trainer: &Trainer, setting: &str) -> Result<()> {
     Ok(())
 }
 
+/// Fails once so many optimiser steps in a row had to be left out; `setting` is what to lower.
+pub(super) fn ensure_goes_on(trainer: &Trainer, most: usize, setting: &str) -> Result<()> {
+    let skipped = trainer.skipped_in_a_row();
+    ensure!(
+        skipped < most.max(1),
+        "{skipped} optimiser steps in a row had a gradient that is not finite; lower {setting}"
+    );
+    Ok(())
+}
+
 /// The adapter that GRPO trains in this run: with a checkpoint, unless all its weights are to be trained.
 fn lora(config: &Config) -> Option<PeftConfig> {
     (config.llm.model.is_some() && config.llm.lora_rank > 0).then(|| PeftConfig {

@@ -43,7 +43,7 @@ fn needs(stage: Stage) -> &'static [Stage] {
 
 /// The settings that a stage's result depends on.
 fn settings(stage: Stage, config: &Config) -> Result<Value> {
-    let seed = config.seed;
+    let (seed, config) = (config.seed, &config.deciding());
     Ok(match stage {
         Stage::Data => json!([seed, config.data, data::source_fingerprint(config)?]),
         Stage::Warmup => json!([seed, config.llm, config.prompts, config.warmup]),

@@ -17,7 +17,7 @@ use super::Context;
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
 use super::journal::{Entry, Journal, Pages};
-use super::language::{attach_lora, ensure_finite, save_policy};
+use super::language::{attach_lora, ensure_finite, ensure_goes_on, save_policy};
 use super::standing::{resume, save};
 use super::watch::{Advice, Seen, Watch};
 use crate::config::Config;
@@ -28,7 +28,7 @@ use crate::llm::{
     ChatTokenizer, Completion, LanguageModel, SamplingConfig, Trainer, learning_rate,
 };
 use crate::rollout::{LocalEngine, RolloutEngine, RolloutRequest, roll_out};
-use crate::run::{Stage, write_json};
+use crate::run::{Stage, interrupted, write_json};
 use crate::tasks::{Question, divide_users, random_position};
 use crate::text::{RationaleWriter, Rewards, Turn, rewards};
 
@@ -86,9 +86,10 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     write_json(&out.join("evaluation.json"), &report)?;
     let answers = out.join("answers.jsonl");
     write_answers(&answers, &before, &after, &dataset, &exam, config)?;
-    context.checkpoints(out)?.remove()?;
     let version = version + settings.steps as u64;
-    save_policy(&language, Stage::Pretrain, out, &pointer, version, config)
+    save_policy(&language, Stage::Pretrain, out, &pointer, version, config)?;
+    // The last thing: until then a kill costs the exam at most.
+    context.checkpoints(out)?.remove()
 }
 
 /// Where the alignment stands between two steps.
@@ -153,6 +154,10 @@ fn train(
     for step in first..settings.steps {
         context.check()?;
         let asked = questions(dataset, &users, settings.prompts_per_step, config, &mut rng);
+        ensure!(
+            !asked.is_empty(),
+            "no user has enough history for a question: three events before the one asked about; use a log with longer histories"
+        );
         let start = Instant::now();
         let policy = trainer.policy();
         let (groups, judged) =
@@ -162,6 +167,11 @@ fn train(
         let report = grpo_step(&mut trainer, &groups, &settings.grpo, rate);
         if let Some(rehearsal) = &mut rehearsal {
             rehearsal.step(&mut trainer, rate)?;
+            ensure_goes_on(
+                &trainer,
+                settings.trainer.max_skipped,
+                "pretrain.learning_rate",
+            )?;
         }
         let rewards = Rewards::PARTS.map(|(name, part)| {
             let values = judged.iter().map(|found| f64::from(part(found)));
@@ -178,16 +188,17 @@ fn train(
         };
         journal.step(&entry)?;
         let truth = json!({"truth": asked[0].titles(dataset, &config.prompts.render).1});
-        let text = |ids: &[u32]| tokenizer.decode(ids);
+        let text = |ids: &[u32]| tokenizer.raw_text(ids);
         journal.sample(&entry, 0, &settings.grpo, text, &truth)?;
         let legal = judged
             .iter()
             .map(|found| f64::from(found.legal))
             .sum::<f64>();
-        watch.see(&report, Some(legal / judged.len().max(1) as f64))?;
+        let warnings = watch.see(&report, Some(legal / judged.len().max(1) as f64))?;
+        journal.warn(step, &warnings)?;
         bar.set(step as u64 + 1, format!("reward {:.3}", report.reward));
         // After the last step too: what follows is long.
-        if checkpoints.due() || step + 1 == settings.steps {
+        if checkpoints.due() || interrupted() || step + 1 == settings.steps {
             let standing = Standing {
                 step: step + 1,
                 rng: rng.clone(),
@@ -199,7 +210,7 @@ fn train(
         }
     }
     bar.finish("");
-    watch.finish();
+    journal.warn(settings.steps.saturating_sub(1), &watch.finish())?;
     ensure_finite(&trainer, "pretrain.learning_rate")?;
     Ok(trainer)
 }
@@ -283,7 +294,7 @@ impl Examiner<'_> {
         for ((question, prompt), completions) in asked.iter().zip(prompts).zip(sampled) {
             let (candidates, truth) = question.titles(self.dataset, render);
             let judge = |completion: &Completion| {
-                let text = self.tokenizer.decode(&completion.ids);
+                let text = self.tokenizer.answer_text(&completion.ids);
                 rewards(&text, &candidates, &truth)
             };
             let found: Vec<Rewards> = completions.iter().map(judge).collect();

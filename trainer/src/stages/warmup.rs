@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::data::load_dataset;
 use super::exercises::Exercises;
-use super::language::ensure_finite;
+use super::language::{ensure_finite, ensure_goes_on};
 use super::standing::{resume, save};
 use super::{Context, LlmPointer};
 use crate::config::Config;
@@ -21,7 +21,7 @@ use crate::llm::{
     ChatTokenizer, LanguageModel, Trainer, hub, learning_rate, nano, read_config, shard_names,
     supervised_step, train_tokenizer,
 };
-use crate::run::{JsonLines, write_json};
+use crate::run::{JsonLines, interrupted, write_json};
 use crate::text::{RationaleWriter, corpus};
 
 pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
@@ -125,13 +125,19 @@ fn train(
                 settings.rise,
             );
             let (loss, norm) = supervised_step(&mut trainer, &batch, rate);
+            let settings_name = "warmup.supervised.learning_rate";
+            ensure_goes_on(
+                &trainer,
+                settings.supervised.trainer.max_skipped,
+                settings_name,
+            )?;
             let shown = smooth.map_or(loss, |smooth| 0.9 * smooth + 0.1 * loss);
             smooth = Some(shown);
             metrics.push(
                 &json!({"step": step, "loss": loss, "grad_norm": norm, "learning_rate": rate}),
             )?;
             bar.set(step as u64 + 1, format!("loss {shown:.3}"));
-            if checkpoints.due() || step + 1 == settings.steps {
+            if checkpoints.due() || interrupted() || step + 1 == settings.steps {
                 let standing = Standing {
                     step: step + 1,
                     rng,

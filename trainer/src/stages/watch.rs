@@ -45,8 +45,8 @@ pub(super) struct Advice {
 /// What a watch has seen, to be saved with the stage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Seen {
-    /// Steps in all.
-    steps: usize,
+    /// Steps that trained on something.
+    trained: usize,
     /// The last of them in a row that had no finite gradient.
     skipped: usize,
     /// Of the stretch under way.
@@ -63,6 +63,8 @@ struct Stretch {
     flat: f64,
     truncated: f64,
     legal: f64,
+    /// Of these steps those that trained on something, with finite numbers: the three sums below are theirs.
+    trained: usize,
     kl: f64,
     clipped: f64,
     entropy: f64,
@@ -93,20 +95,21 @@ impl Watch {
         self.seen
     }
 
-    /// Takes in a step and, where answers have candidates, the share of legal ones; prints what is new.
+    /// Takes in a step and, where answers have candidates, the share of legal ones; prints and returns what is new.
     ///
     /// # Errors
     /// Going on would be in vain: what is wrong and what to change.
-    pub(super) fn see(&mut self, report: &StepReport, legal: Option<f64>) -> Result<()> {
+    pub(super) fn see(&mut self, report: &StepReport, legal: Option<f64>) -> Result<Vec<String>> {
         let warnings = self.add(report, legal)?;
         self.tell(&warnings);
-        Ok(())
+        Ok(warnings)
     }
 
-    /// Judges the steps that did not fill a stretch.
-    pub(super) fn finish(mut self) {
+    /// Judges the steps that did not fill a stretch; prints and returns what is new.
+    pub(super) fn finish(mut self) -> Vec<String> {
         let warnings = self.judge();
         self.tell(&warnings);
+        warnings
     }
 
     fn tell(&self, warnings: &[String]) {
@@ -117,19 +120,19 @@ impl Watch {
 
     fn add(&mut self, report: &StepReport, legal: Option<f64>) -> Result<Vec<String>> {
         let (stage, seen) = (self.settings.stage, &mut self.seen);
-        seen.steps += 1;
+        let trained = report.tokens > 0;
+        seen.trained += usize::from(trained);
         // The first steps are on policy whatever the settings; written so that what is not a number counts as too far.
         let agrees = report.max_ratio_gap <= widest_gap(self.settings.precision);
-        if seen.steps <= STRETCH && !agrees {
+        if trained && seen.trained <= STRETCH && !agrees {
             bail!(
                 "{stage}: sampling and training disagree about probabilities that should be equal: step {} has a ratio that is off by \
                  {:.3} on fresh samples. Nothing learnt from them would be right. Try {stage}.trainer.cpu_kernels = false or \
                  --device cpu, and report which of them helps",
-                seen.steps,
+                seen.trained,
                 report.max_ratio_gap
             );
         }
-        let trained = report.tokens > 0;
         seen.skipped = if trained && !report.stepped {
             seen.skipped + 1
         } else {
@@ -147,9 +150,13 @@ impl Watch {
         stretch.flat += report.frac_reward_zero_std;
         stretch.truncated += report.truncated;
         stretch.legal += legal.unwrap_or(1.0);
-        stretch.kl += report.kl;
-        stretch.clipped += report.clip_ratio;
-        stretch.entropy += report.entropy;
+        let known = [report.kl, report.clip_ratio, report.entropy];
+        if trained && known.iter().all(|value| value.is_finite()) {
+            stretch.trained += 1;
+            stretch.kl += report.kl;
+            stretch.clipped += report.clip_ratio;
+            stretch.entropy += report.entropy;
+        }
         stretch.dead += usize::from(trained && report.grad_norm == 0.0);
         Ok(if stretch.steps < STRETCH {
             Vec::new()
@@ -163,12 +170,13 @@ impl Watch {
         if sums.steps == 0 {
             return Vec::new();
         }
-        let steps = sums.steps as f64;
-        let mean = |sum: f64| sum / steps;
+        let mean = |sum: f64| sum / sums.steps as f64;
+        let trained = |sum: f64| sum / sums.trained.max(1) as f64;
         let percent = |share: f64| format!("{:.0} %", 100.0 * share);
         let Advice { stage, flat, .. } = self.settings;
-        let entropy = mean(sums.entropy);
-        let first = *self.seen.entropy.get_or_insert(entropy);
+        let entropy = (sums.trained > 0).then(|| trained(sums.entropy));
+        self.seen.entropy = self.seen.entropy.or(entropy);
+        let (first, entropy) = self.seen.entropy.zip(entropy).unwrap_or((0.0, 0.0));
         let found = [
             (mean(sums.flat) >= 0.95).then(|| {
                 format!("{stage}: nearly all groups have equal rewards, so nothing is learnt; raise {flat}")
@@ -186,18 +194,18 @@ impl Watch {
                     percent(mean(sums.legal))
                 )
             }),
-            (mean(sums.kl) > 1.0).then(|| {
+            (trained(sums.kl) > 1.0).then(|| {
                 format!(
                     "{stage}: the policy is {:.1} nats a token from the reference and runs away; lower {stage}.learning_rate or raise \
                      {stage}.grpo.loss.beta",
-                    mean(sums.kl)
+                    trained(sums.kl)
                 )
             }),
-            (mean(sums.clipped) > 0.5).then(|| {
+            (trained(sums.clipped) > 0.5).then(|| {
                 format!(
-                    "{stage}: {} of tokens lie outside the clip range and teach nothing; lower {stage}.grpo.iterations or \
+                    "{stage}: the clip takes {} of tokens out of the gradient; lower {stage}.grpo.iterations or \
                      {stage}.learning_rate",
-                    percent(mean(sums.clipped))
+                    percent(trained(sums.clipped))
                 )
             }),
             (sums.dead == sums.steps).then(|| {
@@ -300,6 +308,65 @@ mod tests {
             None,
             "correct.grpo.temperature",
         );
+    }
+
+    /// What `grpo_step` says of groups of equal rewards.
+    fn flat() -> StepReport {
+        StepReport {
+            frac_reward_zero_std: 1.0,
+            ..StepReport::default()
+        }
+    }
+
+    #[test]
+    fn steps_that_train_nothing_say_nothing_about_entropy_and_use_up_no_preflight() {
+        let mut watch = watch();
+        let mut told = Vec::new();
+        for _ in 0..3 * STRETCH {
+            told.extend(watch.add(&flat(), None).unwrap());
+        }
+        assert!(
+            told.len() == 1 && told[0].contains("equal rewards"),
+            "{told:?}"
+        );
+        let off = StepReport {
+            max_ratio_gap: 0.3,
+            ..healthy()
+        };
+        let error = watch.add(&off, None).unwrap_err().to_string();
+        assert!(error.contains("step 1 "), "{error}");
+        // The first entropy that is known is the measure of later ones.
+        for entropy in [2.0, 0.01] {
+            for _ in 0..STRETCH {
+                let step = StepReport {
+                    entropy,
+                    ..healthy()
+                };
+                told.extend(watch.add(&step, None).unwrap());
+            }
+            for _ in 0..STRETCH {
+                told.extend(watch.add(&flat(), None).unwrap());
+            }
+        }
+        assert!(
+            told.len() == 2 && told[1].contains("from 2.000 to 0.010"),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_step_that_is_no_number_leaves_a_watch_that_can_be_saved() {
+        let mut watch = watch();
+        let broken = StepReport {
+            stepped: false,
+            kl: f64::NAN,
+            entropy: f64::INFINITY,
+            ..healthy()
+        };
+        watch.add(&broken, None).unwrap();
+        let text = serde_json::to_string(&watch.seen()).unwrap();
+        let again: Seen = serde_json::from_str(&text).unwrap();
+        assert_eq!(again, watch.seen());
     }
 
     #[test]

@@ -39,9 +39,13 @@ pub struct Tape {
     inverse: Vec<f32>,
     /// Final hidden states of the positions before the wanted ones, `[wanted, width]`.
     picked: Vec<f32>,
-    /// Their softmax over the vocabulary, `[wanted, vocab]`.
+    /// Their softmax over the vocabulary, `[wanted, vocab]`; empty where it is too large to keep.
     probabilities: Vec<f32>,
 }
+
+/// Numbers over the vocabulary that a thread holds at once: 16 MiB. A sequence with more is scored in chunks of positions,
+/// whose softmax is computed again in the backward pass.
+const LOGITS: usize = 1 << 22;
 
 /// What one thread hands back: scores by sequence, its share of the gradient, and its seconds forward and backward.
 type Part = (Vec<(usize, TokenScores)>, Weights, [f64; 2]);
@@ -49,12 +53,42 @@ type Part = (Vec<(usize, TokenScores)>, Weights, [f64; 2]);
 /// A model ready to be differentiated.
 pub struct Network {
     weights: Weights,
+    logits: usize,
 }
 
 impl Network {
     /// Takes a copy of the parameters.
     pub fn new(weights: Weights) -> Self {
-        Self { weights }
+        Self {
+            weights,
+            logits: LOGITS,
+        }
+    }
+
+    /// Holds so many numbers over the vocabulary at once.
+    #[cfg(test)]
+    pub(super) fn with_logits(mut self, logits: usize) -> Self {
+        self.logits = logits;
+        self
+    }
+
+    /// Positions whose logits are held at once.
+    fn positions_at_once(&self) -> usize {
+        (self.logits / self.weights.config.vocab_size).max(1)
+    }
+
+    /// Logits of hidden states `[n, width]` at `temperature`, `[n, vocab]`.
+    fn logits(&self, states: &[f32], temperature: f32) -> Vec<f32> {
+        let (d, vocab) = (
+            self.weights.config.hidden_size,
+            self.weights.config.vocab_size,
+        );
+        let count = states.len() / d;
+        let mut logits = vec![0.0; count * vocab];
+        let head = Matrix::new(self.head(), vocab, d).t();
+        let states = Matrix::new(states, count, d);
+        product(&mut logits, vocab, states, head, 1.0 / temperature, false);
+        logits
     }
 
     /// Scores of the wanted tokens of each sequence at `temperature`, and in the same sweep the gradient of
@@ -185,26 +219,21 @@ impl Network {
         for before in sequence.predecessors() {
             picked.extend_from_slice(&hidden[before * d..][..d]);
         }
-        let vocab = config.vocab_size;
-        let mut probabilities = vec![0.0; wanted * vocab];
-        let head = Matrix::new(self.head(), vocab, d);
-        product(
-            &mut probabilities,
-            vocab,
-            Matrix::new(&picked, wanted, d),
-            head.t(),
-            1.0 / temperature,
-            false,
-        );
+        let (vocab, at_once) = (config.vocab_size, self.positions_at_once());
+        let mut probabilities = Vec::new();
         let mut scores = TokenScores::default();
-        for (row, position) in probabilities
-            .chunks_exact_mut(vocab)
-            .zip(&sequence.positions)
-        {
-            let target = row[sequence.ids[*position] as usize];
-            let (log_sum, entropy) = softmax_with_entropy(row);
-            scores.log_probs.push(target - log_sum);
-            scores.entropies.push(entropy);
+        let chunks = picked.chunks(at_once * d);
+        for (states, positions) in chunks.zip(sequence.positions.chunks(at_once)) {
+            let mut logits = self.logits(states, temperature);
+            for (row, position) in logits.chunks_exact_mut(vocab).zip(positions) {
+                let target = row[sequence.ids[*position] as usize];
+                let (log_sum, entropy) = softmax_with_entropy(row);
+                scores.log_probs.push(target - log_sum);
+                scores.entropies.push(entropy);
+            }
+            if wanted <= at_once {
+                probabilities = logits;
+            }
         }
         let tape = Tape {
             layers,
@@ -293,39 +322,45 @@ impl Network {
         let config = &self.weights.config;
         let (time, d, vocab) = (sequence.ids.len(), config.hidden_size, config.vocab_size);
         let wanted = dlog_probs.len();
-        // ∂log p(target)/∂logits = (onehot − p) / temperature.
-        let mut dlogits = tape.probabilities;
-        for ((row, outer), position) in dlogits
-            .chunks_exact_mut(vocab)
-            .zip(dlog_probs)
-            .zip(&sequence.positions)
-        {
-            let target = sequence.ids[*position] as usize;
-            log_softmax_backward(row, target, outer / temperature);
-        }
-        let dlogits = Matrix::new(&dlogits, wanted, vocab);
         let mut dpicked = vec![0.0; wanted * d];
-        product(
-            &mut dpicked,
-            d,
-            dlogits,
-            Matrix::new(self.head(), vocab, d),
-            1.0,
-            false,
-        );
         let dhead = if self.weights.head.is_empty() {
             &mut gradient.embed
         } else {
             &mut gradient.head
         };
-        product(
-            dhead,
-            d,
-            dlogits.t(),
-            Matrix::new(&tape.picked, wanted, d),
-            1.0,
-            true,
-        );
+        let at_once = self.positions_at_once();
+        let mut kept = Some(tape.probabilities).filter(|kept| !kept.is_empty());
+        for (index, states) in tape.picked.chunks(at_once * d).enumerate() {
+            let (start, count) = (index * at_once, states.len() / d);
+            let mut dlogits = kept.take().unwrap_or_else(|| {
+                let mut logits = self.logits(states, temperature);
+                logits.chunks_exact_mut(vocab).for_each(|row| {
+                    softmax_with_entropy(row);
+                });
+                logits
+            });
+            // ∂log p(target)/∂logits = (onehot − p) / temperature.
+            let outer = &dlog_probs[start..start + count];
+            let positions = &sequence.positions[start..start + count];
+            for ((row, outer), position) in
+                dlogits.chunks_exact_mut(vocab).zip(outer).zip(positions)
+            {
+                let target = sequence.ids[*position] as usize;
+                log_softmax_backward(row, target, outer / temperature);
+            }
+            let dlogits = Matrix::new(&dlogits, count, vocab);
+            let dstates = &mut dpicked[start * d..(start + count) * d];
+            let head = Matrix::new(self.head(), vocab, d);
+            product(dstates, d, dlogits, head, 1.0, false);
+            product(
+                dhead,
+                d,
+                dlogits.t(),
+                Matrix::new(states, count, d),
+                1.0,
+                true,
+            );
+        }
         let mut dhidden = vec![0.0; time * d];
         let layout = sequence.layout();
         for (row, before) in dpicked.chunks_exact(d).zip(sequence.predecessors()) {

@@ -77,9 +77,24 @@ fn values_and_every_gradient_equal_burn_s_autodiff() {
             vec![0.9],
         ];
         let temperature = 0.8;
-        let network = Network::new(Weights::of(&model));
-        let (values, gradient, _) =
-            network.gradient(&sequences, temperature, |index, _| outer[index].clone());
+        // With logits of all wanted positions at once, and of two positions at a time.
+        let vocabulary = model.config().vocab_size;
+        let whole = Network::new(Weights::of(&model));
+        let chunked = Network::new(Weights::of(&model)).with_logits(2 * vocabulary);
+        let of = |network: &Network| {
+            network.gradient(&sequences, temperature, |index, _| outer[index].clone())
+        };
+        let (values, gradient, _) = of(&whole);
+        let (chunked_values, chunked_gradient, _) = of(&chunked);
+        for (one, other) in values.iter().zip(&chunked_values) {
+            assert_eq!(one.log_probs.len(), other.log_probs.len());
+            for (one, other) in one.log_probs.iter().zip(&other.log_probs) {
+                assert!((one - other).abs() < 1e-6, "{one} and {other}");
+            }
+            for (one, other) in one.entropies.iter().zip(&other.entropies) {
+                assert!((one - other).abs() < 1e-6, "{one} and {other}");
+            }
+        }
         let mut loss: Option<Tensor<1>> = None;
         for ((sequence, outer), values) in sequences.iter().zip(&outer).zip(&values) {
             let hidden: Tensor<2> = model
@@ -106,14 +121,16 @@ fn values_and_every_gradient_equal_burn_s_autodiff() {
             });
         }
         let burn = GradientsParams::from_grads(loss.unwrap().backward(), &model);
-        let own = gradient.into_gradients(&model);
-        let mut compare = Compare {
-            burn: &burn,
-            own: &own,
-            seen: 0,
-        };
-        model.visit(&mut compare);
-        assert_eq!(compare.seen, if tied { 26 } else { 27 });
+        for gradient in [gradient, chunked_gradient] {
+            let own = gradient.into_gradients(&model);
+            let mut compare = Compare {
+                burn: &burn,
+                own: &own,
+                seen: 0,
+            };
+            model.visit(&mut compare);
+            assert_eq!(compare.seen, if tied { 26 } else { 27 });
+        }
     }
 }
 

@@ -82,7 +82,7 @@ pub(super) fn examine(
         let judge = |(completions, question): (Option<Vec<Completion>>, &Question)| {
             let (candidates, truth) = question.titles(dataset, &config.prompts.render);
             let answer = |completion: Completion| {
-                let text = language.tokenizer.decode(&completion.ids);
+                let text = language.tokenizer.answer_text(&completion.ids);
                 let rewards = rewards(&text, &candidates, &truth);
                 Answer { text, rewards }
             };
