@@ -7,6 +7,7 @@
 //! what may be known at a time) → [`reward`] (features, training, ranking) → [`stages`] (one file per stage of a run).
 //! Stages never call each other: they meet in the run directory ([`run`]).
 
+pub mod baselines;
 pub mod cli;
 pub mod config;
 pub mod data;
@@ -14,7 +15,9 @@ pub mod device;
 pub mod evaluation;
 pub mod explain;
 pub mod export;
+pub mod fitting;
 pub mod grpo;
+mod kernels;
 pub mod live;
 pub mod llm;
 pub mod logbook;

@@ -122,6 +122,21 @@ enum Bench {
         #[arg(long)]
         record: bool,
     },
+    /// SASRec with cross-entropy over the whole catalogue, beside a plain PyTorch one where a Python with PyTorch is given
+    Sasrec {
+        /// MovieLens-1M with sasrec_sequences.txt
+        #[arg(long, value_name = "FOLDER")]
+        data: PathBuf,
+        /// A Python that has PyTorch (`pip install torch`)
+        #[arg(long, value_name = "PYTHON")]
+        peer: Option<PathBuf>,
+        /// How often each program runs, in turns
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Write benches/results/bench/sasrec.json
+        #[arg(long)]
+        record: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -213,9 +228,26 @@ fn run(task: Task) -> Result<()> {
                     rounds,
                     record,
                 },
-        } => bench::grpo(
+        } => bench::grpo::grpo(
             &workspace,
-            &bench::Options {
+            &bench::grpo::Options {
+                peer,
+                rounds,
+                record,
+            },
+        ),
+        Task::Bench {
+            what:
+                Bench::Sasrec {
+                    data,
+                    peer,
+                    rounds,
+                    record,
+                },
+        } => bench::sasrec::sasrec(
+            &workspace,
+            &bench::sasrec::Options {
+                data: workspace.absolute(&data)?,
                 peer,
                 rounds,
                 record,

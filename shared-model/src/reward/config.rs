@@ -123,6 +123,11 @@ impl RewardConfig {
         2 * self.width
     }
 
+    /// Whether a fresh model scores with the dot product of newest state and candidate alone, as a sequential recommender does.
+    pub(super) fn begins_sequential(&self) -> bool {
+        self.use_recency && self.use_product
+    }
+
     fn sizes(&self) -> [(&'static str, usize); 9] {
         [
             ("items", self.items),

@@ -2,16 +2,46 @@
 //!
 //! **Choice:** the encoder is causal (and pre-norm): state `h_j` sees events `0..=j` only. So one pass over a history serves
 //! every one of its positions as a training example, and nothing of the future can reach a state. Histories are
-//! right-padded; event 0 is the oldest of the window.
+//! right-padded; event 0 is the oldest of the window. So no event that is there ever sees one that is not, and padding needs
+//! no mask of its own.
+//!
+//! SASRec (Kang & McAuley 2018) is this encoder over ID embeddings: the trainer's sequential baselines use it too.
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{relu, softmax};
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use super::config::RewardConfig;
 
 const MASKED: f32 = -1e9;
+
+/// Sizes of a [`HistoryEncoder`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EncoderConfig {
+    /// Width of inputs and states, a multiple of `heads`.
+    pub width: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Layers.
+    pub layers: usize,
+    /// Inner width of a layer's feed-forward part.
+    pub feed_forward: usize,
+    /// Longest history.
+    pub max_history: usize,
+}
+
+impl From<&RewardConfig> for EncoderConfig {
+    fn from(config: &RewardConfig) -> Self {
+        Self {
+            width: config.input_width(),
+            heads: config.heads,
+            layers: config.layers,
+            feed_forward: config.feed_forward,
+            max_history: config.max_history,
+        }
+    }
+}
 
 /// Positions, layers and a last norm.
 #[derive(Module, Debug)]
@@ -38,52 +68,62 @@ pub struct EncoderLayer {
     heads: usize,
 }
 
-impl HistoryEncoder {
-    /// New weights for the sizes in `config`.
-    pub fn new(config: &RewardConfig, device: &Device) -> Self {
-        let width = config.input_width();
-        Self {
+impl EncoderConfig {
+    /// An encoder with fresh weights on `device`.
+    pub fn init(&self, device: &Device) -> HistoryEncoder {
+        HistoryEncoder {
             positions: Initializer::Normal {
                 mean: 0.0,
                 std: 0.02,
             }
-            .init([config.max_history, width], device),
-            layers: (0..config.layers)
-                .map(|_| EncoderLayer::new(config, device))
+            .init([self.max_history, self.width], device),
+            layers: (0..self.layers)
+                .map(|_| EncoderLayer::new(self, device))
                 .collect(),
-            norm: LayerNormConfig::new(width).init(device),
+            norm: LayerNormConfig::new(self.width).init(device),
         }
     }
+}
 
+impl HistoryEncoder {
     /// States `H` of a batch of histories; rows of absent events are defined but mean nothing.
     ///
     /// # Shapes
-    /// inputs `[B, T, 2d]` with `T ≤ max_history`, present `[B, T]` (true = an event is there) → `[B, T, 2d]`.
-    pub fn forward(&self, inputs: Tensor<3>, present: Tensor<2, Bool>) -> Tensor<3> {
-        let [batch, length, _] = inputs.dims();
-        let device = inputs.device();
+    /// inputs `[B, T, width]` with `T ≤ max_history`, absent events last → `[B, T, width]`.
+    pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
+        self.forward_with(inputs, &mut |part| part)
+    }
+
+    /// As [`HistoryEncoder::forward`], with `drop` applied to what enters the first layer and to what each half of a layer
+    /// adds: a training loop's dropout, which this crate knows nothing of.
+    pub fn forward_with(
+        &self,
+        inputs: Tensor<3>,
+        drop: &mut dyn FnMut(Tensor<3>) -> Tensor<3>,
+    ) -> Tensor<3> {
+        let [_, length, _] = inputs.dims();
+        let future = future(length, &inputs.device());
         let positions = self.positions.val().narrow(0, 0, length).unsqueeze::<3>();
-        let future = Tensor::<2, Bool>::tril_mask([length, length], 0, &device); // true above the diagonal
-        let hidden = future
-            .unsqueeze::<4>()
-            .expand([batch, 1, length, length])
-            .bool_or(
-                present
-                    .bool_not()
-                    .reshape([batch, 1, 1, length])
-                    .expand([batch, 1, length, length]),
-            );
-        let mut states = inputs + positions;
+        let mut states = drop(inputs + positions);
         for layer in &self.layers {
-            states = layer.forward(states, hidden.clone());
+            states = layer.forward(states, future.clone(), drop);
         }
         self.norm.forward(states)
     }
 }
 
+/// What is added to the logits so that no event sees a later one, `[1, 1, T, T]`.
+fn future(length: usize, device: &Device) -> Tensor<4> {
+    let mut values = vec![0.0f32; length * length];
+    for (event, row) in values.chunks_exact_mut(length.max(1)).enumerate() {
+        row[event + 1..].fill(MASKED);
+    }
+    Tensor::<1>::from_floats(values.as_slice(), device).reshape([1, 1, length, length])
+}
+
 impl EncoderLayer {
-    fn new(config: &RewardConfig, device: &Device) -> Self {
-        let width = config.input_width();
+    fn new(config: &EncoderConfig, device: &Device) -> Self {
+        let width = config.width;
         Self {
             attention_norm: LayerNormConfig::new(width).init(device),
             projections: LinearConfig::new(width, 3 * width).init(device),
@@ -95,17 +135,22 @@ impl EncoderLayer {
         }
     }
 
-    fn forward(&self, input: Tensor<3>, hidden: Tensor<4, Bool>) -> Tensor<3> {
-        let attended = self.attend(self.attention_norm.forward(input.clone()), hidden);
-        let middle = input + attended;
+    fn forward(
+        &self,
+        input: Tensor<3>,
+        future: Tensor<4>,
+        drop: &mut dyn FnMut(Tensor<3>) -> Tensor<3>,
+    ) -> Tensor<3> {
+        let attended = self.attend(self.attention_norm.forward(input.clone()), future);
+        let middle = input + drop(attended);
         let inner = relu(
             self.expand
                 .forward(self.forward_norm.forward(middle.clone())),
         );
-        middle + self.contract.forward(inner)
+        middle + drop(self.contract.forward(inner))
     }
 
-    fn attend(&self, input: Tensor<3>, hidden: Tensor<4, Bool>) -> Tensor<3> {
+    fn attend(&self, input: Tensor<3>, future: Tensor<4>) -> Tensor<3> {
         let [batch, length, width] = input.dims();
         let (heads, head_width) = (self.heads, width / self.heads);
         let projected = self.projections.forward(input);
@@ -120,8 +165,7 @@ impl EncoderLayer {
         let logits = query
             .mul_scalar((head_width as f64).powf(-0.5))
             .matmul(key.swap_dims(2, 3));
-        let hidden = hidden.expand([batch, heads, length, length]);
-        let attention = softmax(logits.mask_fill(hidden, MASKED), 3);
+        let attention = softmax(logits + future, 3);
         let joined = attention
             .matmul(value)
             .swap_dims(1, 2)

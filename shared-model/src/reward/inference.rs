@@ -97,7 +97,7 @@ impl RewardModel {
         let patterns = history.patterns.clone().reshape([batch * length, width]);
         let (inputs, _) = self.item_inputs(&single, patterns, table);
         let inputs = inputs.reshape([batch, length, 2 * width]);
-        self.encode_history(inputs, history.present.clone())
+        self.encode_history(inputs)
     }
 
     /// Scores `N` candidates per user.

@@ -60,6 +60,13 @@ impl InterestUnit {
             min: -bound,
             max: bound,
         };
+        // With the newest state as `z` and `z · x` as the score, networks that begin at nothing leave what a sequential recommender
+        // without DIN scores with; they learn what it lacks.
+        let last = if config.begins_sequential() {
+            Initializer::Zeros
+        } else {
+            uniform((1.0 / hidden as f64).sqrt())
+        };
         let newest: Vec<f32> = (0..config.max_history)
             .map(|age| f32::from(u8::from(age == 0)))
             .collect();
@@ -70,7 +77,7 @@ impl InterestUnit {
             product: uniform(bound).init([hidden, width], device),
             bias: Initializer::Zeros.init([hidden], device),
             activation: Activation::new(config.activation, hidden, device),
-            output: uniform((1.0 / hidden as f64).sqrt()).init([hidden], device),
+            output: last.init([hidden], device),
             output_bias: Initializer::Zeros.init([1], device),
             recency_scale: config
                 .use_recency

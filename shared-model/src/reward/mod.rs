@@ -23,7 +23,7 @@ mod tests;
 
 pub use activation::Activation;
 pub use config::{ActivationKind, ConfigError, RewardConfig};
-pub use encoder::{EncoderLayer, HistoryEncoder};
+pub use encoder::{EncoderConfig, EncoderLayer, HistoryEncoder};
 pub use inference::{HistoryBatch, ItemBatch, Scored, ages};
 pub use interest::{Interest, InterestUnit};
 pub use matching::{Matched, ProjectedReasons, ReasonMatch};

@@ -7,7 +7,7 @@ use burn::tensor::{Bool, Device, Int, Tensor};
 
 use super::activation::Activation;
 use super::config::{ConfigError, RewardConfig};
-use super::encoder::HistoryEncoder;
+use super::encoder::{EncoderConfig, HistoryEncoder};
 use super::interest::{Interest, InterestUnit};
 use super::matching::{Matched, ProjectedReasons, ReasonMatch};
 
@@ -73,14 +73,20 @@ impl RewardConfig {
                 .with_initializer(normal((1.0 / self.width as f64).sqrt()))
                 .init(device),
             matching: ReasonMatch::new(self, device),
-            encoder: HistoryEncoder::new(self, device),
+            encoder: EncoderConfig::from(self).init(device),
             interest: InterestUnit::new(self, device),
             head: ScoreHead {
                 interest: linear(width, true),
                 candidate: linear(width, false),
                 pattern: linear(self.width, false),
                 activation: Activation::new(self.activation, self.score_hidden, device),
-                output: LinearConfig::new(self.score_hidden, 1).init(device),
+                output: if self.begins_sequential() {
+                    LinearConfig::new(self.score_hidden, 1)
+                        .with_initializer(Initializer::Zeros)
+                        .init(device)
+                } else {
+                    LinearConfig::new(self.score_hidden, 1).init(device)
+                },
                 product: self.use_product,
             },
             config: self.clone(),
@@ -170,8 +176,8 @@ impl RewardModel {
     }
 
     /// `H` (Eq. 9); see [`HistoryEncoder::forward`].
-    pub fn encode_history(&self, inputs: Tensor<3>, present: Tensor<2, Bool>) -> Tensor<3> {
-        self.encoder.forward(inputs, present)
+    pub fn encode_history(&self, inputs: Tensor<3>) -> Tensor<3> {
+        self.encoder.forward(inputs)
     }
 
     /// `z` (Eq. 10); see [`InterestUnit::forward`].

@@ -279,9 +279,8 @@ fn later_events_leave_earlier_states_unchanged() {
     let changed = inputs
         .clone()
         .slice_assign([0..1, 4..6, 0..16], random([1, 2, 16]));
-    let present = bools(&[true; 6], [1, 6]);
-    let first = model.encode_history(inputs, present.clone());
-    let second = model.encode_history(changed, present);
+    let first = model.encode_history(inputs);
+    let second = model.encode_history(changed);
     close(
         first.clone().narrow(1, 0, 4),
         second.clone().narrow(1, 0, 4),
@@ -440,10 +439,10 @@ mod storage {
         let bytes = written.to_bytes().unwrap();
         let read = RewardModel::from_bytes(&bytes, &device()).unwrap();
         assert_eq!(read.config(), &config);
-        let (inputs, present) = (random([1, 6, 16]), bools(&[true; 6], [1, 6]));
+        let inputs = random([1, 6, 16]);
         close(
-            written.encode_history(inputs.clone(), present.clone()),
-            read.encode_history(inputs, present),
+            written.encode_history(inputs.clone()),
+            read.encode_history(inputs),
         );
         assert_eq!(bytes, read.to_bytes().unwrap());
     }

@@ -211,7 +211,7 @@ impl Scorer {
             ints(items, &self.device),
             float::<3>(matched, [1, length, width], &self.device),
         );
-        (self.model.encode_history(inputs, present.clone()), present)
+        (self.model.encode_history(inputs), present)
     }
 
     fn unpack(&self, user: u32, side: &UserSide, flat: Vec<f32>) -> UserScores {

@@ -46,7 +46,7 @@ fn scores_equal_the_models_own_inference_path() {
         ints(vec![3], &device),
         float(matched, [1, 1, config.width], &device),
     );
-    let states = model.encode_history(inputs, present.clone());
+    let states = model.encode_history(inputs);
     let expected = model.score_candidates(
         states,
         present,

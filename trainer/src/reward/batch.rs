@@ -1,53 +1,13 @@
-//! Packs training interactions into batches of history windows.
-//!
-//! A window is a run of up to `max_history + 1` consecutive training events of one user. Its event `e ≥ 1` is an example whose history
-//! are the window's events before `e`; so one encoder pass trains all positions. Windows tile each history from a random offset that
-//! changes with the epoch; neighbours share their seam event, so every training event but a user's first is a target once per epoch.
+//! Gathers what a batch of history windows ([`crate::fitting`]) needs: candidates, and the texts visible at each event's time.
+
+use std::sync::Arc;
 
 use rand::Rng;
 use rand::SeedableRng;
-use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::features::{Features, ReasonGrid, RowSet};
-use crate::data::Dataset;
-
-/// Events `start..end` of a user's training history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Window {
-    pub(crate) user: usize,
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-}
-
-/// All windows of one epoch, of similar length side by side, cut into batches in random order.
-pub(crate) fn epoch_batches(
-    data: &Dataset,
-    max_history: usize,
-    batch: usize,
-    rng: &mut ChaCha8Rng,
-) -> Vec<Vec<Window>> {
-    let mut windows = Vec::new();
-    for user in 0..data.users.len() {
-        let events = data.train_events(user).len();
-        let mut start = 0;
-        let mut end = (1 + rng.random_range(1..=max_history)).min(events);
-        while end - start >= 2 {
-            windows.push(Window { user, start, end });
-            start = end - 1;
-            end = (start + max_history + 1).min(events);
-        }
-    }
-    windows.shuffle(rng);
-    // Sorted inside pools only: batches stay mixed, padding stays small.
-    let mut batches: Vec<Vec<Window>> = Vec::new();
-    for pool in windows.chunks_mut(batch * 32) {
-        pool.sort_by_key(|window| window.end - window.start);
-        batches.extend(pool.chunks(batch).map(<[Window]>::to_vec));
-    }
-    batches.shuffle(rng);
-    batches
-}
+use crate::fitting::Window;
 
 /// A batch of windows on the host. `B` windows of `E` events (right-padded); event `e` has candidate 0, itself, and `n` negatives.
 #[derive(Debug, Default)]
@@ -79,7 +39,7 @@ pub(crate) struct HostBatch {
 pub(crate) struct Sampler<'a> {
     features: Features<'a>,
     /// Each user's training items, sorted.
-    taken: Vec<Vec<u32>>,
+    taken: Arc<Vec<Vec<u32>>>,
     items: usize,
     negatives: usize,
     shared: usize,
@@ -106,10 +66,10 @@ impl<'a> Sampler<'a> {
             .collect();
         Self {
             features,
-            taken,
+            taken: Arc::new(taken),
             items: data.items.len(),
             negatives: config.negatives,
-            shared: if config.auxiliary_weight > 0.0 && config.model.use_ids {
+            shared: if config.has_auxiliary() {
                 config.auxiliary_negatives
             } else {
                 0
@@ -117,6 +77,14 @@ impl<'a> Sampler<'a> {
             reasons: config.model.reasons,
             use_reasons: config.model.use_reasons,
             use_patterns: config.model.use_patterns,
+        }
+    }
+
+    /// The same without negatives: for what is trained on histories alone.
+    pub(crate) fn without_negatives(&self) -> Self {
+        Self {
+            negatives: 0,
+            ..self.clone()
         }
     }
 
@@ -211,7 +179,7 @@ impl<'a> Sampler<'a> {
         Ok(())
     }
 
-    /// Distinct items, or the whole catalogue where it is no larger than the sample.
+    /// Distinct items, or the whole catalogue where it is no larger than the sample; none where nothing is to be drawn.
     fn shared_items(&self, rng: &mut ChaCha8Rng) -> Vec<i32> {
         if self.shared >= self.items {
             return (0..self.items as i32).collect();

@@ -36,8 +36,13 @@ pub struct RewardTrainingConfig {
     /// `auxiliary_negatives` items drawn once per step. DIEN (Zhou et al. 2019, §4.2) supervises its states this way; the
     /// reward alone gives embeddings and encoder little to learn from per step. 0 = off; always off without ID embeddings.
     pub auxiliary_weight: f32,
-    /// Items drawn for it.
+    /// Items drawn for it; 0 = none: the softmax runs over the whole catalogue.
     pub auxiliary_negatives: usize,
+    /// Epochs at most that train encoder and ID embeddings alone, by the auxiliary loss, before everything is trained: several
+    /// times cheaper than epochs of the whole, and a sequential recommender learns most of what it will know from them.
+    pub warm_epochs: usize,
+    /// Their peak learning rate.
+    pub warm_learning_rate: f64,
     /// Peak learning rate of AdamW; linear warm-up, then cosine down to a tenth.
     pub learning_rate: f64,
     /// Steps of warm-up.
@@ -68,6 +73,8 @@ impl Default for RewardTrainingConfig {
             loss: RewardLoss::default(),
             auxiliary_weight: 1.0,
             auxiliary_negatives: 256,
+            warm_epochs: 0,
+            warm_learning_rate: 2e-3,
             learning_rate: 2e-3,
             warmup_steps: 100,
             weight_decay: 1e-2,
@@ -81,6 +88,11 @@ impl Default for RewardTrainingConfig {
 }
 
 impl RewardTrainingConfig {
+    /// Whether the auxiliary loss is part of training.
+    pub(crate) fn has_auxiliary(&self) -> bool {
+        self.auxiliary_weight > 0.0 && self.model.use_ids
+    }
+
     /// Refuses settings that cannot work whatever the data are.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The training pass over one batch: logits of all examples, and the loss.
+//! The training pass over one batch: states of all events, logits of all examples, and the losses.
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor};
@@ -10,25 +10,28 @@ use rand_chacha::ChaCha8Rng;
 use super::batch::HostBatch;
 use super::config::RewardLoss;
 use super::features::{Features, bools, floats, ints};
+use crate::fitting::catalogue_loss;
 
-/// Logits of a batch's examples.
-pub(crate) struct BatchLogits {
-    /// `[B, P, 1 + n]`, candidate 0 is the one taken; `P` is one less than the batch's events.
-    pub(crate) logits: Tensor<3>,
+/// A batch's events after the encoder; `P` is one less than the batch's events.
+pub(crate) struct Encoded {
+    /// `x` of every candidate of every event, `[B, E, 1 + n, 2d]`.
+    inputs: Tensor<4>,
+    /// `e(P_u)` at each event, `[B · E, d]`.
+    patterns: Tensor<2>,
     /// `[B, P]`: 1 where the example exists.
     pub(crate) weight: Tensor<2>,
     /// `H`, `[B, P, 2d]`.
     pub(crate) states: Tensor<3>,
 }
 
-/// Runs the model over every position of every window at once (METHOD §2; the encoder is causal).
-pub(crate) fn batch_logits(
+/// Runs the encoder over every position of every window at once (METHOD §2; it is causal).
+pub(crate) fn encode(
     model: &RewardModel,
     features: &Features,
     batch: &HostBatch,
     dropout: f32,
     device: &Device,
-) -> BatchLogits {
+) -> Encoded {
     let config = model.config();
     let (rows, events, width) = (batch.windows, batch.events, config.width);
     let candidates = batch.items.len() / (rows * events);
@@ -66,8 +69,20 @@ pub(crate) fn batch_logits(
             .reshape([rows, moments, 2 * width]);
     let history = drop(history, dropout, &batch.dropout_seeds, device);
     let present = bools(batch.present.clone(), [rows, events], device);
-    let past = present.clone().narrow(1, 0, moments);
-    let states = model.encode_history(history, past.clone());
+    Encoded {
+        inputs,
+        patterns,
+        weight: present.narrow(1, 1, moments).float(),
+        states: model.encode_history(history),
+    }
+}
+
+/// Logits of a batch's examples, `[B, P, 1 + n]`; candidate 0 is the one taken.
+pub(crate) fn logits(model: &RewardModel, batch: &HostBatch, encoded: &Encoded) -> Tensor<3> {
+    let (rows, events, width) = (batch.windows, batch.events, model.config().width);
+    let moments = events - 1;
+    let device = &encoded.states.device();
+    let past = bools(batch.present.clone(), [rows, events], device).narrow(1, 0, moments);
 
     // Example p is the choice of event p + 1; it sees events 0..=p.
     let future = Tensor::<2, burn::tensor::Bool>::tril_mask([moments, moments], 0, device);
@@ -82,21 +97,19 @@ pub(crate) fn batch_logits(
         );
     let step = Tensor::<1, Int>::arange(0..moments as i64, device);
     let ages = (step.clone().unsqueeze_dim::<2>(1) - step.unsqueeze::<2>()).clamp_min(0);
-    let targets = inputs.narrow(1, 1, moments);
+    let targets = encoded.inputs.clone().narrow(1, 1, moments);
     let interest = model.interest(
-        states.clone(),
+        encoded.states.clone(),
         targets.clone(),
         visible,
         ages.unsqueeze::<3>(),
     );
-    let patterns = patterns
+    let patterns = encoded
+        .patterns
+        .clone()
         .reshape([rows, events, width])
         .narrow(1, 1, moments);
-    BatchLogits {
-        logits: model.logits(interest.vector, targets, patterns),
-        weight: present.narrow(1, 1, moments).float(),
-        states,
-    }
+    model.logits(interest.vector, targets, patterns)
 }
 
 fn patterns(
@@ -148,14 +161,17 @@ fn drop(inputs: Tensor<3>, rate: f32, seeds: &[u64], device: &Device) -> Tensor<
     inputs * floats(mask, shape, device)
 }
 
-/// Cross-entropy of each example's item against the batch's shared items, from the half of its state that meets ID embeddings in
-/// `z · x`; summed over examples and divided by `total`.
+/// Cross-entropy of each example's item, from the half of its state that meets ID embeddings in `z · x`, against the batch's shared
+/// items or, where it has none, against the whole catalogue; summed over examples and divided by `total`.
 pub(crate) fn auxiliary_loss(
     model: &RewardModel,
-    output: &BatchLogits,
+    output: &Encoded,
     batch: &HostBatch,
     total: usize,
 ) -> Tensor<1> {
+    if batch.shared.is_empty() {
+        return whole_catalogue(model, output, batch, total);
+    }
     let device = output.weight.device();
     let [rows, moments, _] = output.states.dims();
     let (width, count, shared) = (model.config().width, rows * moments, batch.shared.len());
@@ -188,21 +204,57 @@ pub(crate) fn auxiliary_loss(
         .div_scalar(total as f32)
 }
 
+fn whole_catalogue(
+    model: &RewardModel,
+    output: &Encoded,
+    batch: &HostBatch,
+    total: usize,
+) -> Tensor<1> {
+    let device = output.weight.device();
+    let [rows, moments, both] = output.states.dims();
+    let candidates = batch.items.len() / (rows * (moments + 1));
+    // Only what is there meets the catalogue: padding costs nothing.
+    let (mut places, mut taken) = (Vec::new(), Vec::new());
+    for row in 0..rows {
+        for moment in 0..moments {
+            let event = row * (moments + 1) + moment + 1;
+            if batch.present[event] {
+                places.push((row * moments + moment) as i32);
+                taken.push(batch.items[event * candidates] as u32);
+            }
+        }
+    }
+    let count = places.len();
+    let states = output
+        .states
+        .clone()
+        .reshape([rows * moments, both])
+        .select(0, ints(places, [count], &device))
+        .narrow(1, 0, model.config().width);
+    let weights = vec![1.0 / total as f32; count];
+    catalogue_loss(states, model.item.weight.val(), &taken, &weights)
+}
+
 /// Sum of the examples' losses divided by `total` examples.
-pub(crate) fn loss(output: BatchLogits, kind: RewardLoss, total: usize) -> Tensor<1> {
-    let [rows, moments, candidates] = output.logits.dims();
-    let weight = output.weight;
+///
+/// # Shapes
+/// logits `[B, P, 1 + n]`, weight `[B, P]` (1 where the example exists) → `[1]`.
+pub(crate) fn loss(
+    logits: Tensor<3>,
+    weight: Tensor<2>,
+    kind: RewardLoss,
+    total: usize,
+) -> Tensor<1> {
+    let [rows, moments, candidates] = logits.dims();
     let per_example = match kind {
         RewardLoss::BinaryCrossEntropy => {
             // −log σ(s) for the positive, −log σ(−s) for negatives: softplus(∓s), mean over the candidates.
             let mut sign = vec![1.0f32; candidates];
             sign[0] = -1.0;
             let sign = floats(sign, [1, 1, candidates], &weight.device());
-            softplus(output.logits * sign)
-                .mean_dim(2)
-                .reshape([rows, moments])
+            softplus(logits * sign).mean_dim(2).reshape([rows, moments])
         }
-        RewardLoss::SampledSoftmax => log_softmax(output.logits, 2)
+        RewardLoss::SampledSoftmax => log_softmax(logits, 2)
             .narrow(2, 0, 1)
             .neg()
             .reshape([rows, moments]),
@@ -221,23 +273,20 @@ mod tests {
     use burn::module::Param;
     use curec_shared_model::reward::RewardConfig;
 
-    fn logits(values: [[[f32; 3]; 2]; 1]) -> BatchLogits {
+    fn mean(values: [[[f32; 3]; 2]; 1], kind: RewardLoss, total: usize) -> f32 {
         let device = Device::flex();
-        BatchLogits {
-            logits: Tensor::from_floats(values, &device),
-            weight: Tensor::from_floats([[1.0, 0.0]], &device),
-            states: Tensor::zeros([1, 2, 2], &device),
-        }
+        let weight = Tensor::from_floats([[1.0, 0.0]], &device);
+        loss(Tensor::from_floats(values, &device), weight, kind, total).into_scalar::<f32>()
     }
 
     #[test]
     fn losses_by_hand() {
         // BCE: (−ln σ(ln 3) − ln σ(0) − ln σ(ln 4)) / 3 = (ln 4/3 + ln 2 + ln 5/4) / 3 = ln(10/3) / 3
         let scores = [[[3f32.ln(), 0.0, -(4f32.ln())], [90.0, -90.0, 5.0]]];
-        let bce = loss(logits(scores), RewardLoss::BinaryCrossEntropy, 1).into_scalar::<f32>();
+        let bce = mean(scores, RewardLoss::BinaryCrossEntropy, 1);
         assert!((bce - (10f32 / 3.0).ln() / 3.0).abs() < 1e-6, "{bce}");
         // Softmax: −ln(3 / (3 + 1 + 1/4)) = ln(17/12); halved by a total of two examples
-        let softmax = loss(logits(scores), RewardLoss::SampledSoftmax, 2).into_scalar::<f32>();
+        let softmax = mean(scores, RewardLoss::SampledSoftmax, 2);
         assert!(
             (softmax - (17f32 / 12.0).ln() / 2.0).abs() < 1e-6,
             "{softmax}"
@@ -258,15 +307,25 @@ mod tests {
             windows: 1,
             events: 3,
             items: vec![2, 2, 1, 0, 0, 0], // events 2, 1 and padding, each with one negative
+            present: vec![true, true, false],
             shared: vec![0, 1, 2],
             ..HostBatch::default()
         };
-        let output = BatchLogits {
+        let output = Encoded {
+            inputs: Tensor::zeros([1, 3, 2, 2], &device),
+            patterns: Tensor::zeros([3, 1], &device),
+            weight: Tensor::from_floats([[1.0, 0.0]], &device),
             states: Tensor::from_floats([[[3f32.ln(), 50.0], [7.0, 7.0]]], &device),
-            ..logits([[[0.0; 3]; 2]])
         };
         // Item 1 has logit ln 3, items 0 and 2 have 0, the drawn copy of item 1 does not compete: −ln(3 / 5)
         let loss = auxiliary_loss(&model, &output, &batch, 1).into_scalar::<f32>();
+        assert!((loss - (5f32 / 3.0).ln()).abs() < 1e-6, "{loss}");
+        // The whole catalogue is these three items.
+        let whole = HostBatch {
+            shared: vec![],
+            ..batch
+        };
+        let loss = auxiliary_loss(&model, &output, &whole, 1).into_scalar::<f32>();
         assert!((loss - (5f32 / 3.0).ln()).abs() < 1e-6, "{loss}");
     }
 

@@ -3,7 +3,6 @@
 
 mod batch;
 mod config;
-mod events;
 mod features;
 mod forward;
 pub mod score;
@@ -12,10 +11,11 @@ pub mod stores;
 pub mod train;
 
 pub use config::{RewardLoss, RewardTrainingConfig};
-pub use events::{EpochReport, TrainingEnd, TrainingEvent, TrainingReport};
 pub use features::Features;
 pub use score::{ReasonRewards, ScoreError, Scorer};
 pub use train::{RewardTrainingError, train};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::data as toy_data;

@@ -6,8 +6,8 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use super::features::{Features, ReasonGrid, bools, floats, history_pasts, ints};
-use super::train::resolve_threads;
 use crate::evaluation::{Example, RankError, Ranker};
+use crate::fitting::resolve_threads;
 use crate::past::{LeakError, Past};
 
 /// Why scores could not be computed.

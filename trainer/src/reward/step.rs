@@ -1,18 +1,28 @@
 //! Gradients of one batch, its parts on threads of their own.
 
-use burn::module::{Module, ModuleMapper, Param};
-use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::{Device, Tensor};
+use burn::optim::GradientsParams;
+use burn::tensor::Device;
 use curec_shared_model::reward::RewardModel;
 
-use super::batch::{Sampler, Window};
+use super::batch::Sampler;
 use super::config::RewardTrainingConfig;
 use super::features::Features;
-use super::forward::{auxiliary_loss, batch_logits, loss};
+use super::forward::{auxiliary_loss, encode, logits, loss};
+use crate::fitting::{Window, example_count, gradients_of_parts};
 use crate::past::LeakError;
+
+/// What is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Encoder and ID embeddings alone, by the auxiliary loss.
+    States,
+    /// Everything.
+    Whole,
+}
 
 /// What every step needs.
 pub(crate) struct Step<'a> {
+    pub(crate) phase: Phase,
     pub(crate) sampler: Sampler<'a>,
     pub(crate) features: Features<'a>,
     pub(crate) config: RewardTrainingConfig,
@@ -21,16 +31,8 @@ pub(crate) struct Step<'a> {
     pub(crate) threads: usize,
 }
 
-/// Examples in these windows: every event that has one before it.
-pub(crate) fn example_count(windows: &[Window]) -> usize {
-    windows
-        .iter()
-        .map(|window| window.end - window.start - 1)
-        .sum()
-}
-
 impl Step<'_> {
-    /// Gradients of the mean loss over a batch, and that loss (without its auxiliary part).
+    /// Gradients of the mean loss over a batch, and that loss (without its auxiliary part, where there is another).
     pub(crate) fn gradients(
         &self,
         model: &RewardModel,
@@ -44,36 +46,9 @@ impl Step<'_> {
             .enumerate()
             .map(|(part, windows)| (part * size, windows))
             .collect();
-        let work =
-            |&(first, windows): &(usize, &[Window])| self.part(model, windows, first, seed, total);
-        if let [only] = parts.as_slice() {
-            return work(only);
-        }
-        let own = |part: &(usize, &[Window])| {
-            let model = model.clone().map(&mut OwnLeaves);
-            self.part(&model, part.1, part.0, seed, total)
-        };
-        let results: Vec<_> = std::thread::scope(|scope| {
-            let own = &own;
-            let handles: Vec<_> = parts
-                .iter()
-                .map(|part| scope.spawn(move || own(part)))
-                .collect();
-            let join = |handle: std::thread::ScopedJoinHandle<'_, _>| {
-                handle
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            handles.into_iter().map(join).collect()
-        });
-        let mut accumulator = GradientsAccumulator::new();
-        let mut loss = 0.0;
-        for result in results {
-            let (gradients, value) = result?;
-            accumulator.accumulate(model, gradients);
-            loss += value;
-        }
-        Ok((accumulator.grads(), loss))
+        gradients_of_parts(model, &parts, self.threads, |model, &(first, windows)| {
+            self.part(model, windows, first, seed, total)
+        })
     }
 
     /// The part of a batch that begins with its window `first`.
@@ -85,21 +60,26 @@ impl Step<'_> {
         seed: u64,
         total: usize,
     ) -> Result<(GradientsParams, f32), LeakError> {
+        let config = &self.config;
         let batch = self.sampler.gather(windows, first, seed)?;
-        let output = batch_logits(
-            model,
-            &self.features,
-            &batch,
-            self.config.dropout,
-            &self.device,
-        );
-        let auxiliary =
-            (!batch.shared.is_empty()).then(|| auxiliary_loss(model, &output, &batch, total));
-        let loss = loss(output, self.config.loss, total);
-        let value = loss.clone().into_scalar::<f32>();
-        let objective = match auxiliary {
-            Some(auxiliary) => loss + auxiliary.mul_scalar(self.config.auxiliary_weight),
-            None => loss,
+        let output = encode(model, &self.features, &batch, config.dropout, &self.device);
+        let auxiliary = config
+            .has_auxiliary()
+            .then(|| auxiliary_loss(model, &output, &batch, total));
+        let main = (self.phase == Phase::Whole).then(|| {
+            let logits = logits(model, &batch, &output);
+            loss(logits, output.weight.clone(), config.loss, total)
+        });
+        let reported = main.clone().or(auxiliary.clone());
+        let value = reported.map_or(0.0, |loss| loss.into_scalar::<f32>());
+        let auxiliary = auxiliary.map(|loss| match self.phase {
+            Phase::States => loss,
+            Phase::Whole => loss.mul_scalar(config.auxiliary_weight),
+        });
+        let objective = match (main, auxiliary) {
+            (Some(main), Some(auxiliary)) => main + auxiliary,
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => return Ok((GradientsParams::new(), 0.0)),
         };
         Ok((
             GradientsParams::from_grads(objective.backward(), model),
@@ -108,24 +88,12 @@ impl Step<'_> {
     }
 }
 
-/// Gives a thread's copy of the model leaves of its own, so that threads' graphs stay apart; gradients keep the parameters' identities.
-/// (`Module::fork` would do the same, but each of its device moves leaves a node in burn 0.22.1's graph registry, and steps slow down.)
-struct OwnLeaves;
-
-impl ModuleMapper for OwnLeaves {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        param.map(|tensor| {
-            let tracked = tensor.is_require_grad();
-            Tensor::from_inner(tensor.inner()).set_require_grad(tracked)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reward::batch::epoch_batches;
+    use crate::fitting::epoch_batches;
     use crate::reward::tests::{config, data, features, stores, untrained};
+    use burn::module::Module;
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
@@ -141,6 +109,7 @@ mod tests {
         let batch = epoch_batches(&data, 6, 8, &mut rng).remove(0);
         let run = |threads: usize| {
             let step = Step {
+                phase: Phase::Whole,
                 sampler: Sampler::new(features, &config()),
                 features,
                 config: config(),

@@ -7,19 +7,20 @@ use curec_shared_model::reward::{RewardConfig, RewardModel};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::batch::{Sampler, epoch_batches};
-use super::forward::batch_logits;
+use super::batch::Sampler;
+use super::forward::{encode, logits};
 use super::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
 use super::*;
 use crate::data::{Dataset, Event, Item, User, UserSplit};
 use crate::evaluation::{Contenders, Control, EvaluationConfig, Example, evaluate_reward_models};
+use crate::fitting::{TrainingEnd, TrainingEvent, TrainingReport, Window, epoch_batches};
 use crate::past::Timeline;
 
 const ITEMS: u32 = 20;
 const WIDTH: usize = 4;
 
 /// Users step through the catalogue by 1, mostly.
-pub(super) fn data(users: usize) -> Dataset {
+pub(crate) fn data(users: usize) -> Dataset {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let histories: Vec<Vec<Event>> = (0..users)
         .map(|_| {
@@ -208,6 +209,50 @@ fn few_data_are_passed_over_until_there_are_steps_enough() {
 }
 
 #[test]
+fn warm_epochs_teach_the_states_what_comes_next() {
+    let data = data(150);
+    let stores = stores(&data);
+    let features = features(&data, &stores);
+    let cold = RewardTrainingConfig {
+        epochs: 1,
+        learning_rate: 1e-4,
+        auxiliary_negatives: 0,
+        ..config()
+    };
+    let warm = RewardTrainingConfig {
+        warm_epochs: 10,
+        warm_learning_rate: 1e-2,
+        ..cold.clone()
+    };
+    let mut numbers = Vec::new();
+    let (_, report) = train(
+        features,
+        &warm,
+        &Device::flex(),
+        &AtomicBool::new(false),
+        &mut |event| {
+            if let TrainingEvent::Epoch(epoch) = event {
+                numbers.push(epoch.epoch);
+            }
+        },
+    )
+    .unwrap();
+    let count = report.epochs.len();
+    assert!(count > 2, "{report:?}");
+    assert_eq!(numbers, (1..=count).collect::<Vec<_>>());
+    assert_eq!(
+        report.best_epoch, count,
+        "the weights kept are the whole model's"
+    );
+    let (_, alone) = run(features, &cold);
+    let (warmed, cold) = (
+        report.epochs[count - 1].validation_ndcg_10,
+        alone.epochs[0].validation_ndcg_10,
+    );
+    assert!(warmed > cold + 0.2, "{warmed} {cold}");
+}
+
+#[test]
 fn the_same_seed_trains_the_same_model() {
     let data = data(20);
     let stores = stores(&data);
@@ -222,9 +267,8 @@ fn the_same_seed_trains_the_same_model() {
     let model = untrained(&data);
     let logits = || {
         let batch = sampler.gather(&epoch()[0], 0, 9).unwrap();
-        batch_logits(&model, &features, &batch, 0.2, &Device::flex())
-            .logits
-            .into_data()
+        let encoded = encode(&model, &features, &batch, 0.2, &Device::flex());
+        logits(&model, &batch, &encoded).into_data()
     };
     assert_eq!(logits(), logits());
 }
@@ -259,7 +303,7 @@ fn training_logits_equal_inference_logits() {
     let model = untrained(&data);
     let scorer = Scorer::new(model.clone(), features, &Device::flex()).unwrap();
     let windows: Vec<_> = (0..6)
-        .map(|user| super::batch::Window {
+        .map(|user| Window {
             user,
             start: 0,
             end: 7.min(data.split[user].train),
@@ -269,7 +313,8 @@ fn training_logits_equal_inference_logits() {
         .gather(&windows, 0, 1)
         .unwrap();
     let candidates = batch.items.len() / (batch.windows * batch.events);
-    let logits = batch_logits(&model, &features, &batch, 0.0, &Device::flex()).logits;
+    let encoded = encode(&model, &features, &batch, 0.0, &Device::flex());
+    let logits = logits(&model, &batch, &encoded);
     let logits = logits.into_data().try_to_vec::<f32>().unwrap();
     let mut compared = 0;
     for window in &windows {
@@ -437,7 +482,7 @@ fn a_reason_for_an_item_without_any() {
         reasons: &reasons,
     };
     let scorer = Scorer::new(untrained(&data), features, &Device::flex()).unwrap();
-    let rewards = scorer.reason_rewards(1, 0, 3, &[vec![1.0; WIDTH]]).unwrap();
+    let rewards = scorer.reason_rewards(1, 2, 3, &[vec![1.0; WIDTH]]).unwrap();
     assert!(rewards.baseline.is_finite() && rewards.scores[0].is_finite());
     assert_ne!(rewards.baseline, rewards.scores[0]);
 }

@@ -1,26 +1,25 @@
-//! The training loop of the reward model.
+//! Training of the reward model: what [`crate::fitting`] needs to know of it.
 
-use std::f64::consts::PI;
-use std::num::NonZero;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::atomic::AtomicBool;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, ModuleOptimizer};
-use burn::tensor::{Device, Tensor};
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::Device;
 use curec_shared_model::reward::{ConfigError, RewardModel};
-use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 
-use super::batch::{Sampler, epoch_batches};
+use super::batch::Sampler;
 use super::config::RewardTrainingConfig;
-use super::events::{EpochReport, TrainingEnd, TrainingEvent, TrainingReport};
 use super::features::{Features, floats};
 use super::score::{ScoreError, Scorer};
-use super::step::{Step, example_count};
-use crate::evaluation::{Example, RankError, SeenItems, Target, rank_examples, sample_examples};
+use super::step::{Phase, Step};
+use crate::evaluation::{Example, RankError, Target, sample_examples};
+use crate::fitting::{
+    FitError, FitSettings, Objective, TrainingEnd, TrainingEvent, TrainingReport, Window,
+    epoch_batches, fit, initialise, resolve_threads, validation_metrics,
+};
 use crate::past::LeakError;
 
 /// Why training failed.
@@ -42,22 +41,12 @@ pub enum RewardTrainingError {
         /// Width in the reason store.
         reasons: usize,
     },
-    /// No user has two training events.
-    #[error("there is nothing to train on: no user has two training events")]
-    NoExamples,
     /// The time rule was broken: a defect of this program.
     #[error(transparent)]
     Leak(#[from] LeakError),
-    /// The loss is no number any more.
-    #[error("the loss became {loss} in epoch {epoch}, step {step}; lower `learning_rate`")]
-    Diverged {
-        /// 1-based epoch.
-        epoch: usize,
-        /// Step within the epoch.
-        step: usize,
-        /// The loss.
-        loss: f32,
-    },
+    /// Nothing to train on, or a loss that is no number any more.
+    #[error(transparent)]
+    Fit(#[from] FitError),
     /// Validation failed.
     #[error(transparent)]
     Score(#[from] ScoreError),
@@ -65,8 +54,6 @@ pub enum RewardTrainingError {
     #[error(transparent)]
     Rank(#[from] RankError),
 }
-
-const STEPS_PER_EVENT: usize = 20;
 
 /// Trains a reward model from scratch on `device` (a plain one; gradients are switched on inside).
 ///
@@ -91,14 +78,54 @@ pub fn train(
             floats(deviation, [width], &training),
         );
     }
-    let mut run = Run::new(features, config, training, device.clone())?;
-    observer(&TrainingEvent::Start {
-        epochs: run.step.config.epochs,
-        examples: run.examples,
-        parameters: model.num_params(),
-        threads: run.step.threads,
-    });
-    run.train(model, stop, observer)
+    let data = features.timeline.data();
+    let threads = resolve_threads(config.threads, device);
+    let mut settings = FitSettings {
+        epochs: config.warm_epochs,
+        min_steps: 0,
+        learning_rate: config.warm_learning_rate,
+        warmup_steps: config.warmup_steps,
+        weight_decay: config.weight_decay,
+        patience: config.patience,
+        threads,
+    };
+    let rng = ChaCha8Rng::seed_from_u64(config.seed);
+    let (count, seed) = (config.validation_users, config.seed);
+    let sampler = Sampler::new(features, &config);
+    let mut objective = RewardObjective {
+        validation: sample_examples(data, Target::Validation, count, seed),
+        step: Step {
+            phase: Phase::States,
+            sampler: sampler.without_negatives(),
+            features,
+            threads,
+            config,
+            device: training,
+        },
+        plain: device.clone(),
+    };
+    let config = &objective.step.config;
+    let mut warm = TrainingReport::default();
+    if config.has_auxiliary() && config.warm_epochs > 0 {
+        // A stream of its own: what follows draws the same with and without it.
+        let mut rng = rng.clone();
+        rng.set_stream(1);
+        let (warmed, report) = fit(&objective, model, &settings, rng, stop, observer)?;
+        if report.end == TrainingEnd::Interrupted {
+            return Ok((warmed, report));
+        }
+        (model, warm) = (warmed.train(), report);
+    }
+    settings.epochs = config.epochs;
+    settings.min_steps = config.min_steps;
+    settings.learning_rate = config.learning_rate;
+    objective.step.phase = Phase::Whole;
+    objective.step.sampler = sampler;
+    let before = warm.epochs.len();
+    let (model, report) = fit(&objective, model, &settings, rng, stop, &mut |event| {
+        observer(&event.later(before));
+    })?;
+    Ok((model, warm.then(report)))
 }
 
 /// Fills in what the data decides and refuses what cannot work.
@@ -127,210 +154,36 @@ fn complete(
     Ok(config)
 }
 
-struct Run<'a> {
+struct RewardObjective<'a> {
     step: Step<'a>,
     validation: Vec<Example>,
     plain: Device,
-    examples: usize,
-    /// Passes over the data that make an epoch.
-    passes: usize,
-    rng: ChaCha8Rng,
 }
 
-impl<'a> Run<'a> {
-    fn new(
-        features: Features<'a>,
-        config: RewardTrainingConfig,
-        training: Device,
-        plain: Device,
-    ) -> Result<Self, RewardTrainingError> {
-        let data = features.timeline.data();
-        let examples: usize = data
-            .split
-            .iter()
-            .map(|split| split.train.saturating_sub(1))
-            .sum();
-        if examples == 0 {
-            return Err(RewardTrainingError::NoExamples);
-        }
-        let rng = ChaCha8Rng::seed_from_u64(config.seed);
-        let batches = epoch_batches(
-            data,
-            config.model.max_history,
-            config.batch_windows,
-            &mut rng.clone(),
-        );
-        let steps = (config.epochs * batches.len()).max(1);
-        let passes = config.min_steps.div_ceil(steps).max(1);
-        Ok(Self {
-            validation: sample_examples(
-                data,
-                Target::Validation,
-                config.validation_users,
-                config.seed,
-            ),
-            rng,
-            step: Step {
-                sampler: Sampler::new(features, &config),
-                features,
-                threads: resolve_threads(config.threads, &plain),
-                config,
-                device: training,
-            },
-            plain,
-            examples: examples * passes,
-            passes,
-        })
-    }
+impl Objective for RewardObjective<'_> {
+    type Model = RewardModel;
+    type Error = RewardTrainingError;
 
-    fn train(
-        &mut self,
-        mut model: RewardModel,
-        stop: &AtomicBool,
-        observer: &mut dyn FnMut(&TrainingEvent),
-    ) -> Result<(RewardModel, TrainingReport), RewardTrainingError> {
-        let mut optimizer = AdamWConfig::new()
-            .with_epsilon(1e-8)
-            .with_weight_decay(self.step.config.weight_decay as f32)
-            .init();
-        let mut report = TrainingReport {
-            epochs: Vec::new(),
-            best_epoch: 0,
-            end: TrainingEnd::Completed,
-        };
-        let mut best: Option<(f64, RewardModel)> = None;
-        for epoch in 1..=self.step.config.epochs {
-            let started = Instant::now();
-            let Some((trained, loss)) =
-                self.epoch(epoch, model.clone(), &mut optimizer, stop, observer)?
-            else {
-                report.end = TrainingEnd::Interrupted;
-                break;
-            };
-            model = trained;
-            let seconds = started.elapsed().as_secs_f64();
-            let frozen = model.valid();
-            let (ndcg, hit_rate) = self.validate(&frozen)?;
-            let entry = EpochReport {
-                epoch,
-                loss,
-                examples: self.examples,
-                seconds,
-                validation_seconds: started.elapsed().as_secs_f64() - seconds,
-                validation_ndcg_10: ndcg,
-                validation_hr_10: hit_rate,
-            };
-            observer(&TrainingEvent::Epoch(entry.clone()));
-            report.epochs.push(entry);
-            if best.as_ref().is_none_or(|(score, _)| ndcg > *score) {
-                report.best_epoch = epoch;
-                best = Some((ndcg, frozen));
-            } else if epoch - report.best_epoch >= self.step.config.patience
-                && !self.validation.is_empty()
-            {
-                report.end = TrainingEnd::EarlyStopped;
-                break;
-            }
-        }
-        Ok((
-            best.map_or_else(|| model.valid(), |(_, model)| model),
-            report,
-        ))
-    }
-
-    /// One epoch; `None` when the stop flag was raised.
-    fn epoch(
-        &mut self,
-        epoch: usize,
-        mut model: RewardModel,
-        optimizer: &mut ModuleOptimizer,
-        stop: &AtomicBool,
-        observer: &mut dyn FnMut(&TrainingEvent),
-    ) -> Result<Option<(RewardModel, f32)>, RewardTrainingError> {
+    fn batches(&self, rng: &mut ChaCha8Rng) -> Vec<Vec<Window>> {
+        let config = &self.step.config;
         let data = self.step.features.timeline.data();
-        let mut batches = Vec::new();
-        for _ in 0..self.passes {
-            batches.extend(epoch_batches(
-                data,
-                self.step.config.model.max_history,
-                self.step.config.batch_windows,
-                &mut self.rng,
-            ));
-        }
-        let steps = batches.len();
-        let (mut total, mut examples, mut recent, mut recent_steps) = (0f64, 0usize, 0f32, 0usize);
-        for (index, windows) in batches.iter().enumerate() {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            let learning_rate =
-                self.learning_rate((epoch - 1) * steps + index, self.step.config.epochs * steps);
-            let (gradients, loss) = self.step.gradients(&model, windows, self.rng.random())?;
-            let count = example_count(windows);
-            if !loss.is_finite() {
-                return Err(RewardTrainingError::Diverged {
-                    epoch,
-                    step: index + 1,
-                    loss,
-                });
-            }
-            model = optimizer.step(learning_rate, model, gradients);
-            total += f64::from(loss) * count as f64;
-            examples += count;
-            recent += loss;
-            recent_steps += 1;
-            if (index + 1) % STEPS_PER_EVENT == 0 || index + 1 == steps {
-                let loss = recent / recent_steps as f32;
-                observer(&TrainingEvent::Step {
-                    epoch,
-                    step: index + 1,
-                    steps,
-                    loss,
-                    learning_rate,
-                });
-                (recent, recent_steps) = (0.0, 0);
-            }
-        }
-        Ok(Some((model, (total / examples as f64) as f32)))
+        epoch_batches(data, config.model.max_history, config.batch_windows, rng)
     }
 
-    fn learning_rate(&self, step: usize, steps: usize) -> f64 {
-        let peak = self.step.config.learning_rate;
-        let warmup = self.step.config.warmup_steps.min(steps / 10);
-        if step < warmup {
-            return peak * (step + 1) as f64 / warmup as f64;
-        }
-        let done = (step - warmup) as f64 / (steps - warmup).max(1) as f64;
-        peak * (0.1 + 0.9 * 0.5 * (1.0 + (PI * done).cos()))
+    fn gradients(
+        &self,
+        model: &RewardModel,
+        batch: &[Window],
+        seed: u64,
+    ) -> Result<(GradientsParams, f32), RewardTrainingError> {
+        Ok(self.step.gradients(model, batch, seed)?)
     }
 
-    fn validate(&self, model: &RewardModel) -> Result<(f64, f64), RewardTrainingError> {
+    fn validate(&self, model: &RewardModel) -> Result<Option<(f64, f64)>, RewardTrainingError> {
         let scorer = Scorer::new(model.clone(), self.step.features, &self.plain)?
             .with_threads(self.step.threads);
-        let ranks = rank_examples(
-            self.step.features.timeline.data(),
-            &self.validation,
-            SeenItems::Filtered,
-            &scorer,
-        )?;
-        let count = ranks.len().max(1) as f64;
-        let hits = ranks.iter().filter(|&&rank| rank <= 10);
-        let ndcg: f64 = hits
-            .clone()
-            .map(|&rank| 1.0 / f64::from(rank + 1).log2())
-            .sum();
-        Ok((ndcg / count, hits.count() as f64 / count))
-    }
-}
-
-/// Threads for a device: the setting, or one per core on the CPU and one on anything else.
-pub(crate) fn resolve_threads(setting: usize, device: &Device) -> usize {
-    match setting {
-        0 if *device == Device::flex() => {
-            std::thread::available_parallelism().map_or(1, NonZero::get)
-        }
-        0 => 1,
-        set => set,
+        let data = self.step.features.timeline.data();
+        Ok(validation_metrics(data, &self.validation, &scorer)?)
     }
 }
 
@@ -368,14 +221,4 @@ fn text_statistics(features: Features) -> Option<(Vec<f32>, Vec<f32>)> {
         mean.into_iter().map(|mean| mean as f32).collect(),
         deviation,
     ))
-}
-
-fn initialise(model: &RewardModel) {
-    struct Touch;
-    impl ModuleVisitor for Touch {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            param.val();
-        }
-    }
-    model.visit(&mut Touch);
 }

@@ -8,10 +8,11 @@ use curec_shared_model::reward::RewardModel;
 
 use super::data::load_dataset;
 use super::{Context, Interrupted};
+use crate::fitting::{TrainingEnd, TrainingEvent};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternStore, ReasonStore};
-use crate::reward::{Features, RewardTrainingConfig, TrainingEnd, TrainingEvent, train};
-use crate::run::{JsonLines, Stage, stop_flag, write_atomic, write_json};
+use crate::reward::{Features, RewardTrainingConfig, train};
+use crate::run::{Bar, JsonLines, Stage, stop_flag, write_atomic, write_json};
 
 pub(super) const MODEL: &str = "model.safetensors";
 pub(super) const IDS_ONLY: &str = "ids-only.safetensors";
@@ -50,9 +51,9 @@ pub(super) fn fit(
         return Ok(());
     }
     let mut metrics = JsonLines::create(&path.with_extension("jsonl"))?;
-    let (mut bar, mut all_epochs) = (None, 0);
+    let (mut bar, mut all_epochs, mut before) = (None::<Bar>, 0, 0);
     let mut written = Ok(());
-    let mut best = 0.0f64;
+    let (mut best, mut done) = (0.0f64, 0);
     let (model, report) = train(
         features,
         config,
@@ -63,7 +64,13 @@ pub(super) fn fit(
                 written = metrics.push(event);
             }
             match event {
-                TrainingEvent::Start { epochs, .. } => all_epochs = *epochs,
+                TrainingEvent::Start { epochs, .. } => {
+                    // A second start is a second phase, whose epochs count on.
+                    if let Some(bar) = bar.take() {
+                        bar.finish(format!("states warmed, validation NDCG@10 {best:.4}"));
+                    }
+                    (all_epochs, before, best) = (*epochs, done, 0.0);
+                }
                 TrainingEvent::Step {
                     epoch,
                     step,
@@ -74,11 +81,14 @@ pub(super) fn fit(
                     let all = (all_epochs * steps) as u64;
                     let bar = bar.get_or_insert_with(|| context.progress.bar(title, all));
                     bar.set(
-                        ((epoch - 1) * steps + step) as u64,
+                        ((epoch - 1 - before) * steps + step) as u64,
                         format!("loss {loss:.4}, validation NDCG@10 {best:.4}"),
                     );
                 }
-                TrainingEvent::Epoch(epoch) => best = best.max(epoch.validation_ndcg_10),
+                TrainingEvent::Epoch(epoch) => {
+                    done = epoch.epoch;
+                    best = best.max(epoch.validation_ndcg_10);
+                }
             }
         },
     )?;

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::kernels::{Matrix, product, softmax, softmax_backward};
 use super::layout::{Layout, Region};
+use crate::kernels::{Matrix, product, softmax, softmax_backward};
 
 /// Shape of the attention of one layer.
 #[derive(Clone, Copy)]

@@ -2,10 +2,10 @@
 //! all rows are done together.
 
 use super::attention::{Angles, Heads};
-use super::kernels::{
+use super::network::Network;
+use crate::kernels::{
     Matrix, add, add_bias, product, rms_norm, row_products, softmax, swiglu, weighted_rows,
 };
-use super::network::Network;
 use crate::llm::Sequence;
 
 /// Rotated keys, and values, of some tokens, one pair `[tokens, kv_heads · width]` a layer.

@@ -7,7 +7,6 @@
 
 mod attention;
 mod decode;
-mod kernels;
 mod layout;
 mod network;
 #[cfg(test)]

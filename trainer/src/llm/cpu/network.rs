@@ -6,12 +6,12 @@ use rayon::prelude::*;
 
 use super::attention::{Angles, Heads, attend, attend_backward};
 use super::decode::Memory;
-use super::kernels::{
+use super::layout::Layout;
+use super::weights::{LayerWeights, Weights};
+use crate::kernels::{
     Matrix, add, add_bias, bias_backward, log_softmax_backward, product, rms_norm,
     rms_norm_backward, softmax_with_entropy, swiglu, swiglu_backward,
 };
-use super::layout::Layout;
-use super::weights::{LayerWeights, Weights};
 use crate::llm::{Sequence, TokenScores};
 
 struct LayerTape {

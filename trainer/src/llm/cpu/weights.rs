@@ -91,7 +91,7 @@ impl Weights {
     /// Adds `other`, shape by shape.
     pub fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.slices_mut().into_iter().zip(other.slices()) {
-            super::kernels::add(mine, theirs);
+            crate::kernels::add(mine, theirs);
         }
     }
 

@@ -1,35 +1,22 @@
-//! `curec bench`: what one step costs on this machine.
+//! `curec bench grpo`: what one GRPO step costs on this machine.
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
-use clap::{Args, Subcommand};
+use clap::Args;
 use curec_shared_model::qwen2::{PROJECTIONS, Precision, Qwen2, Qwen2Config};
 use serde::Serialize;
 
-use super::measure::{Parts, Sizes, measure};
+use super::super::measure::{Parts, Sizes, measure};
 use crate::device::{self, DeviceChoice};
 use crate::grpo::GrpoConfig;
 use crate::llm::{TrainerSettings, hub, load_model};
 
-/// Measure what training costs on this machine
-#[derive(Debug, Args)]
-pub struct BenchArgs {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, Subcommand)]
-enum What {
-    /// One GRPO step of a Qwen2 with random weights: sampling, forward, backward, optimiser, memory
-    Grpo(GrpoArgs),
-}
-
 /// Sizes of a step; the defaults are the yardstick of benches/LOG.md
 #[derive(Debug, Clone, Args, Serialize)]
-struct GrpoArgs {
+pub struct GrpoArgs {
     /// Hugging Face folder or hf:OWNER/NAME whose weights to take, instead of random ones in the shape below
     #[arg(long, value_name = "DIR|hf:NAME", conflicts_with_all = ["vocabulary", "hidden", "intermediate", "layers", "heads", "kv_heads"])]
     model: Option<PathBuf>,
@@ -103,8 +90,7 @@ struct Measured {
     peak_memory_mib: Option<u64>,
 }
 
-pub fn run(args: BenchArgs) -> Result<()> {
-    let What::Grpo(args) = args.what;
+pub fn run(args: GrpoArgs) -> Result<()> {
     let measured = grpo(args)?;
     let mut out = std::io::stdout().lock();
     if measured.arguments.json {

@@ -4,13 +4,13 @@
 //! medians over the rounds, and ratios of them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::step;
 use crate::workspace::{Workspace, command};
+
+use super::{Program, build, machine, median, number, record};
 
 /// The yardstick's model and step: every program gets these, so that all do the same work.
 const SIZES: [(&str, u32); 10] = [
@@ -40,38 +40,15 @@ pub struct Options {
     pub record: bool,
 }
 
-/// A program and the arguments that make it print one JSON object.
-struct Program {
-    name: &'static str,
-    command: Box<dyn Fn() -> Command>,
-    found: Vec<Value>,
-}
-
 /// Measures, prints a table, and records it if asked to.
 pub fn grpo(workspace: &Workspace, options: &Options) -> Result<()> {
-    step::run(
-        "build the trainer",
-        workspace
-            .cargo()
-            .args(["build", "--release", "--package", "curec", "--bin", "curec"]),
-    )?;
+    build(workspace)?;
     let mut programs = programs(workspace, options.peer.as_deref());
-    for round in 1..=options.rounds.max(1) {
-        for program in &mut programs {
-            step::announce(&format!("{}, round {round}", program.name));
-            program.found.push(measure(&mut (program.command)())?);
-        }
-    }
+    super::in_turns(&mut programs, options.rounds)?;
     let result = summary(&programs);
     println!("\n{}", table(&result));
     if options.record {
-        let folder = workspace.root.join("benches/results/bench");
-        std::fs::create_dir_all(&folder)?;
-        let file = folder.join("grpo.json");
-        let mut text = serde_json::to_string_pretty(&result)?;
-        text.push('\n');
-        std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-        println!("wrote {}", workspace.show(&file));
+        record(workspace, "grpo", &result)?;
     }
     Ok(())
 }
@@ -116,35 +93,6 @@ fn programs(workspace: &Workspace, peer: Option<&Path>) -> Vec<Program> {
     programs
 }
 
-/// Runs a program; the last line it prints that is a JSON object is its result.
-fn measure(command: &mut Command) -> Result<Value> {
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start {}", step::shown(command)))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let found = text.lines().rev().find_map(|line| {
-        serde_json::from_str::<Value>(line)
-            .ok()
-            .filter(Value::is_object)
-    });
-    match found {
-        Some(found) if output.status.success() => Ok(found),
-        _ => bail!(
-            "{} failed ({}):\n{}",
-            step::shown(command),
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        ),
-    }
-}
-
-/// The median of a number over the rounds of a program.
-fn median(found: &[Value], field: &str) -> Option<f64> {
-    let mut values: Vec<f64> = found.iter().filter_map(|one| one[field].as_f64()).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
-
 fn summary(programs: &[Program]) -> Value {
     let of = |index: usize, field: &str| {
         let program = programs.get(index)?;
@@ -152,14 +100,8 @@ fn summary(programs: &[Program]) -> Value {
     };
     let ratio = |above: Option<f64>, below: Option<f64>| Some(above? / below?);
     let memory = "peak_memory_mib";
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name"));
-    let cpu = cpu.map(|name| name.trim_start_matches([' ', '\t', ':']).to_owned());
     json!({
-        "machine": {
-            "processor": cpu,
-            "threads": std::thread::available_parallelism().map_or(1, usize::from),
-        },
+        "machine": machine(),
         "medians": {
             "curec": {
                 "step": of(0, "step"), "sampling": of(0, "sampling"), "forward": of(0, "forward"),
@@ -179,10 +121,6 @@ fn summary(programs: &[Program]) -> Value {
 }
 
 fn table(result: &Value) -> String {
-    let number = |value: &Value, digits: usize| match value.as_f64() {
-        Some(value) => format!("{value:.digits$}"),
-        None => "–".to_owned(),
-    };
     let (medians, ratios) = (&result["medians"], &result["ratios"]);
     let own = &medians["curec"];
     let parts: Vec<String> = ["sampling", "forward", "backward", "optimizer"]
@@ -214,6 +152,7 @@ fn table(result: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     fn program(found: Vec<Value>) -> Program {
         Program {
@@ -246,19 +185,5 @@ mod tests {
         assert_eq!(all["ratios"]["step_trl_over_curec"], 2.5);
         assert_eq!(all["ratios"]["memory_curec_over_trl"], 1.0);
         assert_eq!(all["ratios"]["unshared_training_curec_over_pytorch"], 1.5);
-    }
-
-    #[test]
-    fn the_last_json_line_counts_and_a_failure_shows_what_was_said() {
-        let mut say = Command::new("sh");
-        say.args([
-            "-c",
-            "echo '{\"step\": 1}'; echo noise; echo '{\"step\": 2}'; echo done",
-        ]);
-        assert_eq!(measure(&mut say).expect("it runs")["step"], 2);
-        let mut fail = Command::new("sh");
-        fail.args(["-c", "echo '{\"step\": 1}'; echo no torch here >&2; exit 1"]);
-        let error = measure(&mut fail).expect_err("it fails").to_string();
-        assert!(error.contains("no torch here"), "{error}");
     }
 }

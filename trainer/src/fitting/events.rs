@@ -34,6 +34,19 @@ pub enum TrainingEvent {
     Epoch(EpochReport),
 }
 
+impl TrainingEvent {
+    /// The same with epochs counted on from `before` earlier ones.
+    pub(crate) fn later(&self, before: usize) -> Self {
+        let mut event = self.clone();
+        match &mut event {
+            Self::Start { .. } => {}
+            Self::Step { epoch, .. } => *epoch += before,
+            Self::Epoch(report) => report.epoch += before,
+        }
+        event
+    }
+}
+
 /// One epoch in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
@@ -54,10 +67,11 @@ pub struct EpochReport {
 }
 
 /// How training ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainingEnd {
     /// All epochs ran.
+    #[default]
     Completed,
     /// Validation stopped improving.
     EarlyStopped,
@@ -66,7 +80,7 @@ pub enum TrainingEnd {
 }
 
 /// The story of a training run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TrainingReport {
     /// Every finished epoch.
     pub epochs: Vec<EpochReport>,
@@ -74,4 +88,24 @@ pub struct TrainingReport {
     pub best_epoch: usize,
     /// How it ended.
     pub end: TrainingEnd,
+}
+
+impl TrainingReport {
+    /// The story of this training and of one that went on from it, whose weights are the ones kept.
+    pub(crate) fn then(mut self, next: Self) -> Self {
+        let before = self.epochs.len();
+        self.epochs.extend(next.epochs.into_iter().map(|mut epoch| {
+            epoch.epoch += before;
+            epoch
+        }));
+        let best_epoch = match next.best_epoch {
+            0 => self.best_epoch,
+            best => before + best,
+        };
+        Self {
+            best_epoch,
+            end: next.end,
+            ..self
+        }
+    }
 }

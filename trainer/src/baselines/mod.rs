@@ -1,0 +1,3 @@
+//! What the method is held against.
+
+pub mod sequential;

@@ -1,0 +1,29 @@
+//! `curec bench`: what training costs on this machine.
+
+mod grpo;
+mod sasrec;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+/// Measure what training costs on this machine
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// One GRPO step of a Qwen2 with random weights: sampling, forward, backward, optimiser, memory
+    Grpo(grpo::GrpoArgs),
+    /// Epochs of SASRec with cross-entropy over the whole catalogue
+    Sasrec(sasrec::SasrecArgs),
+}
+
+pub fn run(args: BenchArgs) -> Result<()> {
+    match args.what {
+        What::Grpo(args) => grpo::run(args),
+        What::Sasrec(args) => sasrec::run(args),
+    }
+}
