@@ -3,6 +3,7 @@
 //! `benches/results/NAME.json` holds one run each ([`record::RunResult`]); `--collect` makes such a file from a finished run
 //! directory. This command writes them into README.md between [`BEGIN`] and [`END`]; `--check` only looks whether it would.
 
+mod baselines;
 mod collect;
 mod record;
 mod render;
@@ -74,16 +75,23 @@ fn readme(root: &Path) -> Result<(PathBuf, String, String)> {
         .with_context(|| format!("cannot read {}", path.display()))?;
     let folder = results_folder(root);
     let mut block = render::block(&read_all(&folder)?);
-    if let Some(bench) = read_bench(&folder)? {
+    if let Some(bench) = read_bench(&folder, "grpo")? {
         block += &render::speed(&bench);
+    }
+    block += &baselines::section(
+        &folder.join("baselines"),
+        &root.join("benches/published"),
+    )?;
+    if let Some(bench) = read_bench(&folder, "sasrec")? {
+        block += &render::sasrec_speed(&bench);
     }
     let new = replace_block(&old, &block).with_context(|| format!("in {}", path.display()))?;
     Ok((path, old, new))
 }
 
-/// What `cargo xtask bench grpo --record` measured, if it was recorded.
-fn read_bench(folder: &Path) -> Result<Option<serde_json::Value>> {
-    let file = folder.join("bench/grpo.json");
+/// What `cargo xtask bench NAME --record` measured, if it was recorded.
+fn read_bench(folder: &Path, name: &str) -> Result<Option<serde_json::Value>> {
+    let file = folder.join(format!("bench/{name}.json"));
     let text = match std::fs::read_to_string(&file) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

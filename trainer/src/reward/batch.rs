@@ -6,6 +6,7 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::config::RewardLoss;
 use super::features::{Features, ReasonGrid, RowSet};
 use crate::fitting::Window;
 
@@ -42,6 +43,8 @@ pub(crate) struct Sampler<'a> {
     taken: Arc<Vec<Vec<u32>>>,
     items: usize,
     negatives: usize,
+    /// The negatives are all other items, in their order.
+    all: bool,
     shared: usize,
     reasons: usize,
     use_reasons: bool,
@@ -68,7 +71,11 @@ impl<'a> Sampler<'a> {
             features,
             taken: Arc::new(taken),
             items: data.items.len(),
-            negatives: config.negatives,
+            negatives: match config.loss {
+                RewardLoss::CrossEntropy => data.items.len().saturating_sub(1),
+                _ => config.negatives,
+            },
+            all: config.loss == RewardLoss::CrossEntropy,
             shared: if config.has_auxiliary() {
                 config.auxiliary_negatives
             } else {
@@ -152,6 +159,9 @@ impl<'a> Sampler<'a> {
             // The window's first event is no target: it needs no negatives.
             let item = if candidate == 0 || event == 0 {
                 item
+            } else if self.all {
+                let other = candidate as u32 - 1;
+                other + u32::from(other >= item)
             } else {
                 self.negative(window.user, rng)
             };

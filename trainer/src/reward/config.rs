@@ -14,6 +14,9 @@ pub enum RewardLoss {
     BinaryCrossEntropy,
     /// Softmax over the positive and its negatives.
     SampledSoftmax,
+    /// Softmax over the whole catalogue. The DIN unit looks at every past event once per candidate: this costs as many negatives
+    /// as there are items, and is for small catalogues.
+    CrossEntropy,
 }
 
 /// How the reward model is trained.
@@ -28,7 +31,7 @@ pub struct RewardTrainingConfig {
     pub min_steps: usize,
     /// History windows per step; a window holds up to `model.max_history` examples.
     pub batch_windows: usize,
-    /// Sampled negatives per example, uniform over the items the user has not taken in training.
+    /// Sampled negatives per example, uniform over the items the user has not taken in training. `cross_entropy` takes all items.
     pub negatives: usize,
     /// Which loss.
     pub loss: RewardLoss,

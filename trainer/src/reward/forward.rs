@@ -254,7 +254,7 @@ pub(crate) fn loss(
             let sign = floats(sign, [1, 1, candidates], &weight.device());
             softplus(logits * sign).mean_dim(2).reshape([rows, moments])
         }
-        RewardLoss::SampledSoftmax => log_softmax(logits, 2)
+        RewardLoss::SampledSoftmax | RewardLoss::CrossEntropy => log_softmax(logits, 2)
             .narrow(2, 0, 1)
             .neg()
             .reshape([rows, moments]),

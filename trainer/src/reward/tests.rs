@@ -294,6 +294,30 @@ fn every_training_event_but_the_first_is_a_target_once() {
     }
 }
 
+#[test]
+fn cross_entropy_meets_every_item_once() {
+    let data = data(5);
+    let stores = stores(&data);
+    let whole = RewardTrainingConfig {
+        loss: RewardLoss::CrossEntropy,
+        ..config()
+    };
+    let sampler = Sampler::new(features(&data, &stores), &whole);
+    let window = Window {
+        user: 2,
+        start: 0,
+        end: 4,
+    };
+    let batch = sampler.gather(&[window], 0, 1).unwrap();
+    let items = ITEMS as usize;
+    for event in 1..4 {
+        let mut candidates = batch.items[event * items..][..items].to_vec();
+        assert_eq!(candidates[0] as u32, data.histories[2][event].item);
+        candidates.sort_unstable();
+        assert_eq!(candidates, (0..ITEMS as i32).collect::<Vec<_>>());
+    }
+}
+
 /// The packed training pass and the scorer are two ways to one number.
 #[test]
 fn training_logits_equal_inference_logits() {

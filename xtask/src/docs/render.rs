@@ -228,6 +228,48 @@ pub fn speed(bench: &serde_json::Value) -> String {
     )
 }
 
+/// How fast a SASRec with cross-entropy over the whole catalogue trains, beside a plain PyTorch one.
+pub fn sasrec_speed(bench: &serde_json::Value) -> String {
+    let number =
+        |path: &str, digits: usize| match bench.pointer(path).and_then(serde_json::Value::as_f64) {
+            Some(value) => format!("{value:.digits$}"),
+            None => "–".to_owned(),
+        };
+    let size = |name: &str| number(&format!("/rounds/0/found/0/arguments/{name}"), 0);
+    let row = |name: &str, key: &str| {
+        let of = |field: &str, digits: usize| number(&format!("/medians/{key}/{field}"), digits);
+        format!(
+            "| {name} | {} | {} | {} |\n",
+            of("targets_per_second", 0),
+            of("epoch_seconds", 1),
+            of("peak_memory_mib", 0),
+        )
+    };
+    let torch = bench.pointer("/rounds/1/found/0/torch");
+    let torch = torch.and_then(serde_json::Value::as_str);
+    let torch = torch.map_or("PyTorch".to_owned(), |version| format!("PyTorch {version}"));
+    format!(
+        "\n### Speed of training SASRec\n\n`cargo xtask bench sasrec --data FOLDER --peer PYTHON --record` on {} with {} threads: {} users, {} \
+         items, cross-entropy over the whole catalogue, width {}, {} layers, {} heads, length {}, {} histories a step. Medians of programs run in \
+         turns.\n\n| | targets a second | seconds an epoch | MiB at most |\n|---|---:|---:|---:|\n{}{}{}\nThat is {} times the speed of plain \
+         PyTorch, and {} times that of PyTorch which forms no logits of padding.\n",
+        bench["machine"]["processor"].as_str().unwrap_or("this processor").trim(),
+        number("/machine/threads", 0),
+        number("/rounds/0/found/0/users", 0),
+        number("/rounds/0/found/0/items", 0),
+        size("width"),
+        size("layers"),
+        size("heads"),
+        size("length"),
+        size("batch"),
+        row("curec", "curec"),
+        row(&torch, "pytorch"),
+        row(&format!("{torch}, logits of real positions only"), "pytorch_select"),
+        number("/ratios/curec_over_pytorch", 2),
+        number("/ratios/curec_over_pytorch_select", 2),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::sample;

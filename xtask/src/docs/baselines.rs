@@ -1,0 +1,233 @@
+//! Baselines as Markdown: one table for each data set, protocol and treatment of seen items, with published numbers beside ours.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::record::Estimate;
+
+/// One `curec baseline NAME --out FILE`; what is not shown is not read.
+#[derive(Debug, Deserialize)]
+struct Baseline {
+    model: String,
+    protocol: Protocol,
+    seed: u64,
+    metrics: BTreeMap<String, Estimate>,
+    seconds: Seconds,
+}
+
+#[derive(Debug, Deserialize)]
+struct Protocol {
+    name: String,
+    data: String,
+    seen_items: String,
+    users: usize,
+    items: usize,
+    interactions: usize,
+    data_sha256: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Seconds {
+    fit: f64,
+}
+
+/// Numbers from other people's pages, as they print them.
+#[derive(Debug, Deserialize)]
+struct Published {
+    data: String,
+    protocol: String,
+    seen_items: String,
+    models: BTreeMap<String, PublishedModel>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PublishedModel {
+    #[serde(rename = "recall@10")]
+    recall: String,
+    #[serde(rename = "ndcg@10")]
+    ndcg: String,
+    source: String,
+}
+
+/// What is in `results` (`benches/results/baselines`) beside what is in `published`; nothing where nothing was measured.
+pub fn section(results: &Path, published: &Path) -> Result<String> {
+    let values: Vec<Value> = read_all(results)?;
+    let published: Vec<Published> = read_all(published)?;
+    let mut tables: BTreeMap<(String, String, String), Vec<Baseline>> = BTreeMap::new();
+    let mut clicks = Vec::new();
+    for value in values {
+        if value["metrics"].get("auc").is_some() {
+            clicks.push(value);
+            continue;
+        }
+        let one: Baseline = serde_json::from_value(value).context("a baseline's result file")?;
+        let protocol = &one.protocol;
+        let key = (
+            protocol.data.clone(),
+            protocol.name.clone(),
+            protocol.seen_items.clone(),
+        );
+        tables.entry(key).or_default().push(one);
+    }
+    let mut text = String::new();
+    for ((data, protocol, seen), rows) in tables {
+        let beside = published
+            .iter()
+            .find(|one| one.data == data && one.protocol == protocol && one.seen_items == seen);
+        text.push_str(&table(rows, beside));
+    }
+    for value in &clicks {
+        text.push_str(&click(value));
+    }
+    Ok(text)
+}
+
+fn read_all<T: serde::de::DeserializeOwned>(folder: &Path) -> Result<Vec<T>> {
+    let mut files: Vec<_> = match std::fs::read_dir(folder) {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot list {}", folder.display()));
+        }
+    };
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "json"));
+    files.sort();
+    let read = |file: &std::path::PathBuf| {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))
+    };
+    files.iter().map(read).collect()
+}
+
+/// Best first.
+fn table(mut rows: Vec<Baseline>, published: Option<&Published>) -> String {
+    let value = |row: &Baseline, name: &str| row.metrics.get(name).map_or(0.0, |one| one.mean);
+    rows.sort_by(|a, b| value(b, "ndcg@10").total_cmp(&value(a, "ndcg@10")));
+    let mut text = String::new();
+    let Some(first) = rows.first() else {
+        return text;
+    };
+    let protocol = &first.protocol;
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "\n### Baselines: {}, protocol `{}`, items taken before {}\n\n`curec baseline NAME --data FOLDER --protocol {} --seen {}`: \
+         full ranking of {} items for {} users, {} interactions, data {}. In brackets: 95 % bootstrap intervals over users.\n",
+        protocol.data,
+        protocol.name,
+        protocol.seen_items,
+        protocol.name,
+        protocol.seen_items,
+        protocol.items,
+        protocol.users,
+        protocol.interactions,
+        &protocol.data_sha256[..protocol.data_sha256.len().min(12)],
+    );
+    let _ = writeln!(
+        text,
+        "| model | HR@10 | NDCG@10 | HR@50 | training | published HR@10 / NDCG@10 |\n|---|---:|---:|---:|---:|---|"
+    );
+    for row in &rows {
+        let shown = |name: &str| {
+            let found = row.metrics.get(name);
+            found.map_or("–".to_owned(), |one| {
+                format!("{:.4} [{:.4}, {:.4}]", one.mean, one.low, one.high)
+            })
+        };
+        let beside = published.and_then(|all| all.models.get(&row.model));
+        let beside = beside.map_or("–".to_owned(), |one| {
+            format!("{} / {} ({})", one.recall, one.ndcg, one.source)
+        });
+        let _ = writeln!(
+            text,
+            "| {} (seed {}) | {} | {} | {} | {} | {beside} |",
+            row.model,
+            row.seed,
+            shown("recall@10"),
+            shown("ndcg@10"),
+            shown("hr@50"),
+            minutes(row.seconds.fit),
+        );
+    }
+    text
+}
+
+fn minutes(seconds: f64) -> String {
+    if seconds < 60.0 {
+        format!("{seconds:.0} s")
+    } else {
+        format!("{:.1} min", seconds / 60.0)
+    }
+}
+
+fn click(value: &Value) -> String {
+    let number = |path: &str| match value.pointer(path).and_then(Value::as_f64) {
+        Some(number) => format!("{number:.4}"),
+        None => "–".to_owned(),
+    };
+    // An estimate with an interval, or a bare number.
+    let metric = |name: &str| match number(&format!("/metrics/{name}/mean")).as_str() {
+        "–" => number(&format!("/metrics/{name}")),
+        found => found.to_owned(),
+    };
+    format!(
+        "\n{} as a click model on {} (ratings of 3 dropped, label: 4 or more, random 8:1:1): AUC {}, log-loss {}.\n",
+        value["model"].as_str().unwrap_or("A model"),
+        value["protocol"]["data"].as_str().unwrap_or("its data"),
+        metric("auc"),
+        metric("log_loss"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn write(folder: &Path, name: &str, value: &Value) {
+        std::fs::write(folder.join(name), value.to_string()).expect("it can be written");
+    }
+
+    fn result(model: &str, ndcg: f64) -> Value {
+        let estimate = json!({"mean": ndcg, "low": ndcg - 0.01, "high": ndcg + 0.01});
+        json!({
+            "model": model, "seed": 4, "seconds": {"fit": 90.0, "rank": 1.0},
+            "metrics": {"ndcg@10": estimate, "recall@10": estimate},
+            "protocol": {"name": "p", "data": "d", "seen_items": "kept", "users": 3, "items": 5, "interactions": 7,
+                         "data_sha256": "0123456789abcdef"},
+        })
+    }
+
+    #[test]
+    fn the_best_comes_first_with_what_others_published() {
+        let (ours, theirs) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        write(ours.path(), "a.json", &result("weak", 0.1));
+        write(ours.path(), "b.json", &result("strong", 0.2));
+        let published = json!({
+            "data": "d", "protocol": "p", "seen_items": "kept",
+            "models": {"strong": {"recall@10": "0.3", "ndcg@10": "0.25", "source": "a paper"}},
+        });
+        write(theirs.path(), "p.json", &published);
+        let text = section(ours.path(), theirs.path()).expect("it reads");
+        let strong = "| strong (seed 4) | 0.2000 [0.1900, 0.2100] | 0.2000 [0.1900, 0.2100] | – | 1.5 min | 0.3 / 0.25 (a paper) |";
+        let weak = "| weak (seed 4) | 0.1000 [0.0900, 0.1100] | 0.1000 [0.0900, 0.1100] | – | 1.5 min | – |";
+        let places = (text.find(strong), text.find(weak));
+        assert!(matches!(places, (Some(first), Some(second)) if first < second), "{text}");
+        assert!(text.contains("data 0123456789ab."), "{text}");
+    }
+
+    #[test]
+    fn nothing_measured_is_nothing_said_and_damage_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(section(folder.path(), &folder.path().join("none")).expect("it reads"), "");
+        std::fs::write(folder.path().join("x.json"), "{").expect("it can be written");
+        let error = section(folder.path(), folder.path()).expect_err("it is damaged").to_string();
+        assert!(error.contains("x.json"), "{error}");
+    }
+}
