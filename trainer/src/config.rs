@@ -1,11 +1,13 @@
 //! Settings of a run: defaults < preset < `--config FILE` < `--set key=value` and flags.
 
 mod check;
+pub(crate) mod layers;
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use curec_shared_model::qwen2::{PROJECTIONS, Precision};
+use layers::merge;
 use serde::{Deserialize, Serialize};
 
 use crate::data::DataConfig;
@@ -320,16 +322,14 @@ impl Config {
     ) -> Result<Self> {
         let mut own = toml::Table::new();
         if let Some(file) = file {
-            let text = std::fs::read_to_string(file)
-                .with_context(|| format!("cannot read {}", file.display()))?;
-            merge(&mut own, parse(&text, &file.display().to_string())?);
+            merge(&mut own, layers::read(file)?);
         }
         for set in sets {
-            merge(&mut own, assignment(set)?);
+            merge(&mut own, layers::assignment(set)?);
         }
         let mut whole = toml::Table::new();
         if let Some(preset) = preset {
-            whole = parse(preset_text(preset)?, &format!("preset {preset}"))?;
+            whole = layers::parse(preset_text(preset)?, &format!("preset {preset}"))?;
             // What a preset says under `nano` is for runs without a checkpoint.
             let nano = whole.remove("nano");
             let checkpoint = own.get("llm").and_then(|llm| llm.get("model")).is_some();
@@ -363,34 +363,6 @@ fn preset_text(name: &str) -> Result<&'static str> {
             PRESETS.join(", ")
         ),
     })
-}
-
-fn parse(text: &str, source: &str) -> Result<toml::Table> {
-    text.parse()
-        .with_context(|| format!("{source} is not valid TOML"))
-}
-
-/// `a.b = value`; a value that is not TOML is taken as a string.
-fn assignment(text: &str) -> Result<toml::Table> {
-    let Some((key, value)) = text.split_once('=') else {
-        bail!("--set takes KEY=VALUE, e.g. --set warmup.steps=200, not \"{text}\"");
-    };
-    let (key, value) = (key.trim(), value.trim());
-    format!("{key} = {value}")
-        .parse()
-        .or_else(|_| format!("{key} = {value:?}").parse())
-        .with_context(|| format!("--set {text}"))
-}
-
-fn merge(base: &mut toml::Table, over: toml::Table) {
-    for (key, value) in over {
-        match (base.get_mut(&key), value) {
-            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => merge(base, over),
-            (_, value) => {
-                base.insert(key, value);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

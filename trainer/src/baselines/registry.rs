@@ -1,0 +1,277 @@
+//! The models by name, where their settings come from, and [`fit`], through which every one is trained.
+//!
+//! A new ranking model is: a variant of [`Model`] and of [`RankingSettings`], a file `configs/baselines/NAME.toml`, and an arm
+//! in [`RankingSettings::parse`], `validate` and [`fit`]. The compiler asks for each.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::Device;
+use clap::ValueEnum;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use super::error::BaselineError;
+use super::item_knn::{ItemKnn, ItemKnnConfig};
+use super::search::Space;
+use crate::config::layers;
+use crate::data::Dataset;
+use crate::evaluation::{Popularity, Ranker};
+use crate::fitting::{TrainingEvent, TrainingReport};
+
+/// The models by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+#[value(rename_all = "kebab-case")]
+pub enum Model {
+    /// Items by how often they were taken
+    Pop,
+    /// Neighbours by cosine with shrinkage (Sarwar et al. 2001)
+    ItemKnn,
+}
+
+impl Model {
+    /// Every model.
+    pub const ALL: [Self; 2] = [Self::Pop, Self::ItemKnn];
+
+    /// Its name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pop => "pop",
+            Self::ItemKnn => "item-knn",
+        }
+    }
+
+    /// Its settings file, `configs/baselines/NAME.toml`.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Pop => include_str!("../../../configs/baselines/pop.toml"),
+            Self::ItemKnn => include_str!("../../../configs/baselines/item-knn.toml"),
+        }
+    }
+}
+
+/// A settings file: what the model is given, and what a search may try instead.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    settings: Table,
+    search: Table,
+}
+
+/// A model with its settings and the space a search draws from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setup {
+    /// Which model.
+    pub model: Model,
+    /// As written, merged.
+    pub table: Table,
+    /// As read.
+    pub settings: Settings,
+    /// What a search draws.
+    pub space: Space,
+}
+
+impl Setup {
+    /// The model's own file, under `file`, under `sets` (`neighbours=50`).
+    ///
+    /// # Errors
+    /// Names the file, the field or the value that does not work.
+    pub fn layered(model: Model, file: Option<&Path>, sets: &[String]) -> anyhow::Result<Self> {
+        let mut whole =
+            layers::parse(model.file(), &format!("configs/baselines/{}", model.name()))?;
+        if let Some(file) = file {
+            let mut own = layers::read(file)?;
+            // A file that declares a space means that one, not a mixture.
+            if own.contains_key("search") {
+                whole.remove("search");
+            }
+            layers::merge(&mut whole, std::mem::take(&mut own));
+        }
+        for set in sets {
+            let set = Table::from_iter([("settings".to_owned(), layers::assignment(set)?.into())]);
+            layers::merge(&mut whole, set);
+        }
+        let problem = |error: toml::de::Error| BaselineError::Settings {
+            model: model.name(),
+            problem: error.message().to_owned(),
+        };
+        let File { settings, search } = whole.try_into().map_err(problem)?;
+        let setup = Self {
+            model,
+            settings: Settings::parse(model, &settings)?,
+            table: settings,
+            space: Space::parse(&search)?,
+        };
+        Ok(setup)
+    }
+
+    /// The same with `drawn` laid over the settings.
+    ///
+    /// # Errors
+    /// A drawn name or value that the model does not know.
+    pub fn with(&self, drawn: &Table) -> Result<Self, BaselineError> {
+        let mut table = self.table.clone();
+        layers::merge(&mut table, drawn.clone());
+        Ok(Self {
+            settings: Settings::parse(self.model, &table)?,
+            table,
+            ..self.clone()
+        })
+    }
+}
+
+/// Settings of any model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Settings {
+    /// Of a model that ranks items.
+    Ranking(RankingSettings),
+}
+
+/// Settings of a model that ranks items.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum RankingSettings {
+    /// [`Model::ItemKnn`]
+    ItemKnn(ItemKnnConfig),
+    /// [`Model::Pop`]
+    Pop(PopConfig),
+}
+
+/// Counting has no settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PopConfig {}
+
+impl Settings {
+    fn parse(model: Model, table: &Table) -> Result<Self, BaselineError> {
+        Ok(match model {
+            Model::Pop => Self::Ranking(RankingSettings::Pop(read(model, table)?)),
+            Model::ItemKnn => {
+                let config: ItemKnnConfig = read(model, table)?;
+                config.validate()?;
+                Self::Ranking(RankingSettings::ItemKnn(config))
+            }
+        })
+    }
+}
+
+fn read<T: DeserializeOwned>(model: Model, table: &Table) -> Result<T, BaselineError> {
+    table
+        .clone()
+        .try_into()
+        .map_err(|error: toml::de::Error| BaselineError::Settings {
+            model: model.name(),
+            problem: error.message().to_owned(),
+        })
+}
+
+/// What every model is trained with.
+#[derive(Clone, Copy)]
+pub struct FitContext<'a> {
+    /// Filtered and split.
+    pub data: &'a Dataset,
+    /// Where tensors live, without gradients.
+    pub device: &'a Device,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Users whose validation event is ranked (seen items filtered) to choose an epoch: a seeded sample; 0 = all.
+    pub validation_users: usize,
+    /// Ends the training after the current step.
+    pub stop: &'a AtomicBool,
+}
+
+/// A trained model.
+pub struct Fitted<'a> {
+    /// Ranks.
+    pub ranker: Box<dyn Ranker + 'a>,
+    /// Its epochs, if it has some.
+    pub report: Option<TrainingReport>,
+    /// Learned values.
+    pub parameters: usize,
+}
+
+impl<'a> Fitted<'a> {
+    /// A model without epochs.
+    fn counted(ranker: impl Ranker + 'a, parameters: usize) -> Self {
+        Self {
+            ranker: Box::new(ranker),
+            report: None,
+            parameters,
+        }
+    }
+}
+
+/// Trains a model on the training events of `context.data`.
+///
+/// # Errors
+/// Settings that cannot work, nothing to learn from, a loss that diverges, or the stop flag.
+pub fn fit<'a>(
+    settings: &RankingSettings,
+    context: FitContext<'a>,
+    _observer: &mut dyn FnMut(&TrainingEvent),
+) -> Result<Fitted<'a>, BaselineError> {
+    let data = context.data;
+    if data.train_count() == 0 {
+        return Err(BaselineError::NoTraining);
+    }
+    Ok(match settings {
+        RankingSettings::Pop(PopConfig {}) => {
+            Fitted::counted(Popularity::new(data), data.items.len())
+        }
+        RankingSettings::ItemKnn(config) => {
+            let model = ItemKnn::new(data, config);
+            let parameters = model.similarities();
+            Fitted::counted(model, parameters)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_readable_and_everything_its_space_draws_is_a_setting() {
+        for model in Model::ALL {
+            let setup = Setup::layered(model, None, &[]).unwrap();
+            for trial in 0..30 {
+                setup.with(&setup.space.draw(1, trial)).unwrap();
+            }
+            let value = model.to_possible_value().unwrap();
+            assert_eq!(value.get_name(), model.name());
+            assert_eq!(serde_json::to_value(model).unwrap(), model.name());
+        }
+    }
+
+    #[test]
+    fn settings_are_layered_and_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.toml");
+        std::fs::write(&file, "[settings]\nneighbours = 7\nshrinkage = 3").unwrap();
+        let sets = ["shrinkage=4.5".to_owned()];
+        let setup = Setup::layered(Model::ItemKnn, Some(&file), &sets).unwrap();
+        let expected = ItemKnnConfig {
+            neighbours: 7,
+            shrinkage: 4.5,
+        };
+        assert_eq!(
+            setup.settings,
+            Settings::Ranking(RankingSettings::ItemKnn(expected))
+        );
+        for (set, part) in [
+            ("neigbours=3", "neigbours"),
+            ("neighbours=0", "at least 1"),
+            ("shrinkage=-1", "not be negative"),
+            ("shrinkage=nan", "not be negative"),
+        ] {
+            let error = Setup::layered(Model::ItemKnn, None, &[set.to_owned()]).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+        }
+        std::fs::write(&file, "neighbours = 7").unwrap();
+        let error = Setup::layered(Model::ItemKnn, Some(&file), &[]).unwrap_err();
+        assert!(error.to_string().contains("neighbours"), "{error}");
+    }
+}
