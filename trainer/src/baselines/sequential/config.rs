@@ -77,12 +77,15 @@ pub struct SequentialConfig {
     /// Decoupled weight decay.
     pub weight_decay: f64,
     /// Users whose validation event is ranked after each epoch (a seeded sample; 0 = all).
+    #[serde(skip)]
     pub validation_users: usize,
     /// Epochs without a better validation NDCG@10 before training stops.
     pub patience: usize,
     /// Seed of weights, order, negatives and dropout.
+    #[serde(skip)]
     pub seed: u64,
     /// Threads that share a batch; 0 = one per core on a CPU, 1 on a GPU.
+    #[serde(skip)]
     pub threads: usize,
 }
 

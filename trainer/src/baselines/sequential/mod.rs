@@ -7,6 +7,7 @@ mod step;
 
 use std::sync::atomic::AtomicBool;
 
+use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
@@ -18,10 +19,12 @@ pub use config::{Architecture, SequentialConfig, SequentialLoss};
 pub use model::SequentialModel;
 
 use self::step::{Step, ints};
+use super::error::BaselineError;
+use super::registry::FitContext;
 use crate::data::Dataset;
 use crate::evaluation::{Example, RankError, Ranker, Target, sample_examples};
 use crate::fitting::{
-    FitError, FitSettings, Objective, TrainingEvent, TrainingReport, Window, epoch_batches,
+    FitError, FitSettings, Objective, TrainingEnd, TrainingEvent, TrainingReport, Window, epoch_batches,
     fit as run, initialise, resolve_threads, validation_metrics,
 };
 
@@ -83,6 +86,30 @@ pub fn fit(
     run(&objective, model, &settings, rng, stop, observer)
 }
 
+/// [`fit`] as the registry of baselines wants it: the ranker, its epochs, and how many values it learned.
+pub(super) fn ranker<'a>(
+    config: &SequentialConfig,
+    context: FitContext<'a>,
+    observer: &mut dyn FnMut(&TrainingEvent),
+) -> Result<(SequentialRanker<'a>, TrainingReport, usize), BaselineError> {
+    let config = SequentialConfig {
+        seed: context.seed,
+        validation_users: context.validation_users,
+        ..config.clone()
+    };
+    let (model, report) = fit(context.data, &config, context.device, context.stop, observer)?;
+    if report.end == TrainingEnd::Interrupted {
+        return Err(BaselineError::Interrupted);
+    }
+    let parameters = model.num_params();
+    let ranker = SequentialRanker {
+        model,
+        data: context.data,
+        device: context.device.clone(),
+    };
+    Ok((ranker, report, parameters))
+}
+
 /// Each user's training items, sorted, where negatives are drawn.
 fn taken(data: &Dataset, config: &SequentialConfig) -> Vec<Vec<u32>> {
     if config.loss.negatives() == 0 {
@@ -129,9 +156,9 @@ impl Objective for Sequential<'_> {
 
     fn validate(&self, model: &SequentialModel) -> Result<Option<(f64, f64)>, SequentialError> {
         let ranker = SequentialRanker {
-            model,
+            model: model.clone(),
             data: self.step.data,
-            device: &self.plain,
+            device: self.plain.clone(),
         };
         Ok(validation_metrics(
             self.step.data,
@@ -145,11 +172,11 @@ impl Objective for Sequential<'_> {
 #[derive(Debug)]
 pub struct SequentialRanker<'a> {
     /// Without gradients.
-    pub model: &'a SequentialModel,
+    pub model: SequentialModel,
     /// Whose histories.
     pub data: &'a Dataset,
     /// Where the model lies.
-    pub device: &'a Device,
+    pub device: Device,
 }
 
 /// Examples that are encoded together; on a CPU one thread takes so many.
@@ -157,7 +184,7 @@ const TOGETHER: usize = 16;
 
 impl Ranker for SequentialRanker<'_> {
     fn scores(&self, examples: &[Example]) -> Result<Vec<Vec<f32>>, RankError> {
-        if *self.device != Device::flex() {
+        if self.device != Device::flex() {
             return self.encoded(examples);
         }
         let parts: Vec<_> = examples
@@ -195,11 +222,11 @@ impl SequentialRanker<'_> {
         }
         let states = self
             .model
-            .states(ints(inputs, [rows, length], self.device), &mut |part| part);
+            .states(ints(inputs, [rows, length], &self.device), &mut |part| part);
         let [_, _, width] = states.dims();
         let states: Tensor<2> = states
             .reshape([rows * length, width])
-            .select(0, ints(newest, [rows], self.device));
+            .select(0, ints(newest, [rows], &self.device));
         let scores = states.matmul(self.model.item.weight.val().transpose());
         let scores = scores
             .try_into_vec_as::<f32>()

@@ -46,11 +46,10 @@ fn every_kind_learns_the_next_item() {
         for loss in losses {
             let (model, report) = trained(&data, &config(architecture, loss));
             assert_ne!(report.end, TrainingEnd::Interrupted);
-            let device = Device::flex();
             let ranker = SequentialRanker {
-                model: &model,
+                model,
                 data: &data,
-                device: &device,
+                device: Device::flex(),
             };
             let test = examples(&data, Target::Test);
             let ranks = rank_examples(&data, &test, SeenItems::Kept, &ranker).unwrap();
@@ -115,11 +114,10 @@ fn a_history_longer_than_the_model_s_and_an_empty_one_are_ranked() {
         data.items.len(),
         &Device::flex(),
     );
-    let device = Device::flex();
     let ranker = SequentialRanker {
-        model: &model,
+        model,
         data: &data,
-        device: &device,
+        device: Device::flex(),
     };
     let long = data.histories[0].len();
     let of = |position: usize| Example { user: 0, position };
