@@ -13,6 +13,7 @@ pub mod data;
 pub mod device;
 pub mod evaluation;
 pub mod explain;
+pub mod explanations;
 pub mod export;
 pub mod grpo;
 pub mod live;
