@@ -242,6 +242,9 @@ pub struct GenerateConfig {
     pub temperature: f64,
     /// Only the most probable tokens with this total probability (nothing is trained on these texts' probabilities).
     pub top_p: f64,
+    /// Times that a text is sampled at most (1 = once, as in the paper): again while it claims what its prompt does not hold, says
+    /// nothing of the item, repeats itself, repeats an earlier reason of the item, or is cut off.
+    pub attempts: usize,
 }
 
 impl Default for GenerateConfig {
@@ -252,6 +255,7 @@ impl Default for GenerateConfig {
             max_new_tokens: 48,
             temperature: 0.6,
             top_p: 0.9,
+            attempts: 1,
         }
     }
 }
@@ -270,6 +274,11 @@ pub struct CorrectConfig {
     pub freeze_texts: bool,
     /// Reward = score − score without the new reason, instead of the score.
     pub baseline: bool,
+    /// Weight, beside the score, of the share of a reason's claims that its prompt holds: metadata for what it says of the item, the
+    /// pattern for what it says of the person; 0 = the paper.
+    pub grounding_weight: f64,
+    /// Weight of how little a reason repeats the item's earlier reasons and its fellows in the group; 0 = the paper.
+    pub novelty_weight: f64,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Group size, temperature, loss.
@@ -286,6 +295,8 @@ impl Default for CorrectConfig {
             shuffled: false,
             freeze_texts: false,
             baseline: true,
+            grounding_weight: 0.0,
+            novelty_weight: 0.0,
             learning_rate: 5e-5,
             grpo: GrpoConfig {
                 max_new_tokens: 48,

@@ -14,6 +14,7 @@ pub mod data;
 pub mod device;
 pub mod evaluation;
 pub mod explain;
+pub mod explanations;
 pub mod export;
 pub mod fitting;
 pub mod grpo;

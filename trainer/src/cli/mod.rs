@@ -5,6 +5,7 @@ mod bench;
 mod data;
 mod doctor;
 mod dry_run;
+mod evaluate;
 mod explain;
 mod llm;
 mod measure;
@@ -42,7 +43,7 @@ enum Command {
     /// Stage: correct LLM and texts in chronological order, then refit the reward model
     Correct(run::StageArgs),
     /// Stage: rank the full catalogue, with baselines and controls
-    Evaluate(run::StageArgs),
+    Evaluate(evaluate::EvaluateArgs),
     /// Stage: write the web artefact
     Export(run::StageArgs),
     /// Train and rank other people's recommenders under the same protocol
@@ -75,7 +76,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Generate(args) => run::stage(Stage::Generate, args),
         Command::Reward(args) => run::stage(Stage::Reward, args),
         Command::Correct(args) => run::stage(Stage::Correct, args),
-        Command::Evaluate(args) => run::stage(Stage::Evaluate, args),
+        Command::Evaluate(args) => evaluate::run(args),
         Command::Export(args) => run::stage(Stage::Export, args),
         Command::Baseline(args) => baseline::run(args),
         Command::Data(args) => data::run(args),

@@ -205,6 +205,31 @@ pub fn pretrain(args: PretrainArgs) -> Result<()> {
     super::dry_run::pretrain(&run, &config, &device)
 }
 
+/// Looks at a finished run with `ask`, after the checks that `stage` would have made; nothing of the run is written.
+///
+/// # Errors
+/// A stage that `stage` needs is missing or stale; bad settings; what `ask` says.
+pub(super) fn look<T>(
+    stage: Stage,
+    args: &StageArgs,
+    ask: impl FnOnce(&Context) -> Result<T>,
+) -> Result<T> {
+    let (run, config) = open_run(args)?;
+    config.validate()?;
+    on_interrupt();
+    let device = open_for(args.settings.device, config.llm.dtype)?;
+    let context = Context {
+        run: &run,
+        config: &config,
+        device: &device,
+        progress: Progress {
+            quiet: args.settings.quiet,
+        },
+    };
+    ensure_inputs(stage, &context)?;
+    ask(&context)
+}
+
 fn open_run(args: &StageArgs) -> Result<(RunDirectory, Config)> {
     let run = RunDirectory::open(&args.run)?;
     let stored = run.root().join("run.toml");

@@ -53,6 +53,15 @@ impl Config {
             (0.0..1e9).contains(&seconds),
             "`run.checkpoint_seconds` is {seconds}; it must be 0 (after every step) or more"
         );
+        for (name, weight) in [
+            ("grounding_weight", self.correct.grounding_weight),
+            ("novelty_weight", self.correct.novelty_weight),
+        ] {
+            ensure!(
+                weight >= 0.0 && weight.is_finite(),
+                "`correct.{name}` is {weight}; it must be 0 (no such reward) or more"
+            );
+        }
         let (temperature, top_p) = (self.generate.temperature, self.generate.top_p);
         ensure!(
             temperature >= 0.0,
@@ -103,6 +112,7 @@ impl Config {
                 1,
             ),
             ("generate.max_new_tokens", self.generate.max_new_tokens, 1),
+            ("generate.attempts", self.generate.attempts, 1),
             ("correct.window", self.correct.window, 1),
             ("evaluate.list_length", self.evaluate.list_length, 1),
             (
@@ -329,6 +339,9 @@ mod tests {
             "pretrain.grpo.loss.beta=0.5",
             "correct.grpo.max_new_tokens=0",
             "correct.window=0",
+            "correct.grounding_weight=-1.0",
+            "correct.novelty_weight=nan",
+            "generate.attempts=0",
             "generate.top_p=0.0",
             "generate.reasons_per_item=0",
             "export.max_users=0",

@@ -231,4 +231,6 @@ impl<'a> Past<'a> {
 }
 
 #[cfg(test)]
+mod leak_tests;
+#[cfg(test)]
 mod tests;

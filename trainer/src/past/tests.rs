@@ -8,11 +8,11 @@ use super::*;
 use crate::data::{Item, User, UserSplit};
 use crate::reward::stores::{PatternEntry, ReasonEntry};
 
-const ITEMS: u32 = 6;
-const WIDTH: usize = 2;
+pub(super) const ITEMS: u32 = 6;
+pub(super) const WIDTH: usize = 2;
 
 /// A small data set full of ties in time.
-fn dataset(rng: &mut ChaCha8Rng) -> Dataset {
+pub(super) fn dataset(rng: &mut ChaCha8Rng) -> Dataset {
     let histories: Vec<Vec<Event>> = (0..5)
         .map(|_| {
             let mut events: Vec<Event> = (0..rng.random_range(3..12))
@@ -33,7 +33,7 @@ fn dataset(rng: &mut ChaCha8Rng) -> Dataset {
     )
 }
 
-fn with_histories(histories: Vec<(Vec<Event>, usize)>) -> Dataset {
+pub(super) fn with_histories(histories: Vec<(Vec<Event>, usize)>) -> Dataset {
     Dataset {
         name: "test".into(),
         items: (0..ITEMS)
@@ -89,7 +89,7 @@ fn reason(data: &Dataset, user: usize, position: usize) -> ReasonEntry {
 }
 
 /// Every text that may be written is written.
-fn stores(data: &Dataset) -> (PatternStore, ReasonStore) {
+pub(super) fn stores(data: &Dataset) -> (PatternStore, ReasonStore) {
     let timeline = Timeline::new(data);
     let (mut patterns, mut reasons) = (PatternStore::new(WIDTH), ReasonStore::new(WIDTH));
     for user in 0..data.users.len() {
@@ -113,19 +113,28 @@ fn stores(data: &Dataset) -> (PatternStore, ReasonStore) {
 }
 
 #[derive(Debug, PartialEq)]
-struct Known {
+pub(super) struct Known {
     history: Vec<Event>,
-    pattern: Option<(String, Vec<f32>)>,
+    pub(super) pattern: Option<(String, Vec<f32>)>,
     /// Texts without their source's position: that may move when the source's own later events do.
-    reasons: Vec<Vec<(String, Vec<f32>)>>,
+    pub(super) reasons: Vec<Vec<(String, Vec<f32>)>>,
 }
 
-fn known(data: &Dataset, user: usize, position: usize) -> Known {
-    let (patterns, reasons) = stores(data);
+pub(super) fn known(data: &Dataset, user: usize, position: usize) -> Known {
+    known_in(data, &stores(data), user, position)
+}
+
+/// What may be known of these stores.
+pub(super) fn known_in(
+    data: &Dataset,
+    (patterns, reasons): &(PatternStore, ReasonStore),
+    user: usize,
+    position: usize,
+) -> Known {
     let past = Timeline::new(data).past(user, position).unwrap();
     Known {
         history: past.history().to_vec(),
-        pattern: past.pattern(&patterns).map(|row| {
+        pattern: past.pattern(patterns).map(|row| {
             (
                 patterns.entry(row).text.clone(),
                 patterns.vector(row).to_vec(),
@@ -133,7 +142,7 @@ fn known(data: &Dataset, user: usize, position: usize) -> Known {
         }),
         reasons: (0..ITEMS)
             .map(|item| {
-                past.reasons(&reasons, item, 4)
+                past.reasons(reasons, item, 4)
                     .iter()
                     .map(|&row| {
                         (
@@ -148,7 +157,7 @@ fn known(data: &Dataset, user: usize, position: usize) -> Known {
 }
 
 /// Changes everything at or after `time` (for `user` itself: from `position` on, except that the example keeps its time).
-fn disturb(
+pub(super) fn disturb(
     data: &Dataset,
     user: usize,
     position: usize,

@@ -1,6 +1,7 @@
 //! Scores of the whole catalogue, and the reward of a reason (METHOD §3).
 
 use burn::tensor::{Device, Tensor};
+use curec_shared_model::explain::UserScores;
 use curec_shared_model::reward::{HistoryBatch, ItemBatch, ProjectedReasons, RewardModel};
 use rayon::prelude::*;
 use thiserror::Error;
@@ -136,6 +137,11 @@ impl<'a> Scorer<'a> {
         self
     }
 
+    /// How many users are scored at once.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// The model behind it.
     pub fn model(&self) -> &RewardModel {
         &self.model
@@ -169,6 +175,50 @@ impl<'a> Scorer<'a> {
             scores.extend(read(scored.logits)?);
         }
         Ok(scores)
+    }
+
+    /// Logits and attention of items with the reason lists given, for one user at one moment: what is measured of explanations.
+    ///
+    /// `lists` holds items with rows of the reason store. They are the caller's: which may be seen when is not asked here, so
+    /// take them from a [`Past`]. Item `n` of the answer is list `n`; the answer tells nothing of the history.
+    pub fn with_lists(
+        &self,
+        example: Example,
+        lists: &[(u32, Vec<u32>)],
+    ) -> Result<UserScores, ScoreError> {
+        let past = self
+            .features
+            .timeline
+            .past(example.user, example.position)?;
+        let history = self.history(&past);
+        let mut grid = ReasonGrid::default();
+        for (_, rows) in lists {
+            grid.push(rows.iter().map(|&row| row as i32));
+        }
+        let slots = grid.width();
+        let items = lists.iter().map(|(item, _)| *item as i32).collect();
+        let scored = self.model.score_candidates(
+            self.model.states(&history, self.reasons.as_ref()),
+            history.present.clone(),
+            self.pattern_rows(&[past]),
+            &self.grid_batch(items, grid),
+            self.reasons.as_ref(),
+        );
+        let heads = self.model.config().heads;
+        let attention = scored
+            .reason_attention
+            .reshape([1, lists.len() * heads * slots]);
+        Ok(UserScores {
+            user: example.user as u32,
+            logits: read(scored.logits)?,
+            scores: read(scored.scores)?,
+            attention: read(attention)?,
+            heads,
+            slots,
+            window: Vec::new(),
+            event_weights: Vec::new(),
+            state_norms: Vec::new(),
+        })
     }
 
     /// METHOD §3: each candidate reason is put on `R_i` in turn (the oldest leaves when the list is full) and `(u, i)` is scored.

@@ -424,6 +424,56 @@ fn scores_know_nothing_of_the_future() {
     }
 }
 
+/// The same for a training batch, in which all moments of a history stand side by side: each sees the lists of its own time.
+#[test]
+fn training_batches_know_nothing_of_the_future() {
+    let mut original = data(8);
+    // Ties between users.
+    for events in &mut original.histories {
+        events
+            .iter_mut()
+            .for_each(|event| event.time = event.time / 10 * 10);
+    }
+    let model = untrained(&original);
+    let end = 7.min(original.split[0].train);
+    let logits = |data: &Dataset| {
+        let stores = stores(data);
+        let features = features(data, &stores);
+        let window = super::batch::Window {
+            user: 0,
+            start: 0,
+            end,
+        };
+        let batch = Sampler::new(features, &config())
+            .gather(&[window], 0, 9)
+            .unwrap();
+        let found = batch_logits(&model, &features, &batch, 0.0, &Device::flex()).logits;
+        let [_, moments, candidates] = found.dims();
+        let found = found.into_data().try_to_vec::<f32>().unwrap();
+        assert_eq!(moments, end - 1);
+        found
+            .chunks(candidates)
+            .map(<[f32]>::to_vec)
+            .collect::<Vec<_>>()
+    };
+    let before = logits(&original);
+    let mut moved = 0;
+    for position in 1..end {
+        let time = original.histories[0][position].time;
+        let mut changed = original.clone();
+        for events in &mut changed.histories[1..] {
+            for event in events.iter_mut().filter(|event| event.time >= time) {
+                event.item = (event.item + 5) % ITEMS;
+            }
+        }
+        let after = logits(&changed);
+        // Example p is the choice of event p + 1.
+        assert_eq!(before[..position], after[..position], "event {position}");
+        moved += usize::from(before != after);
+    }
+    assert!(moved > 2, "later moments do see it: {moved}");
+}
+
 #[test]
 fn the_reward_of_a_reason_is_the_score_with_it_on_the_list() {
     let data = data(10);
@@ -493,6 +543,48 @@ fn the_reward_of_a_reason_is_the_score_with_it_on_the_list() {
         .reason_rewards_given_pattern(4, 5, full, &candidates, None)
         .unwrap();
     assert_ne!(absent.baseline, rewards.baseline);
+}
+
+/// What explanations are measured with gives the same numbers as what ranks and what rewards.
+#[test]
+fn lists_given_by_hand_score_like_those_of_the_store() {
+    let data = data(10);
+    let (patterns, reasons) = stores(&data);
+    let timeline = Timeline::new(&data);
+    let features = Features {
+        timeline,
+        patterns: &patterns,
+        reasons: &reasons,
+    };
+    let scorer = Scorer::new(untrained(&data), features, &Device::flex()).unwrap();
+    let example = Example {
+        user: 4,
+        position: 5,
+    };
+    let past = timeline.past(4, 5).unwrap();
+    let list = |item: u32| past.reasons(&reasons, item, 3).to_vec();
+    let full = (0..ITEMS).find(|&item| list(item).len() == 3).unwrap();
+    let few = (0..ITEMS).find(|&item| list(item).len() < 3).unwrap();
+    let catalogue = scorer.catalogue(example).unwrap();
+    let asked = [(full, list(full)), (few, list(few)), (full, vec![])];
+    let found = scorer.with_lists(example, &asked).unwrap();
+    for (logit, item) in found.logits.iter().zip([full, few]) {
+        let expected = catalogue[item as usize];
+        assert!((logit - expected).abs() < 1e-5, "{logit} {expected}");
+    }
+    assert!((found.logits[2] - found.logits[0]).abs() > 1e-5);
+    let sum: f32 = found.reason_attention(0).iter().sum();
+    assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+
+    // The newest two and another reason: the list that `reason_rewards` makes.
+    let other = (0..reasons.len() as u32)
+        .find(|row| !list(full).contains(row))
+        .unwrap();
+    let with = [&list(full)[1..], &[other]].concat();
+    let found = scorer.with_lists(example, &[(full, with)]).unwrap();
+    let vector = reasons.vector(other).to_vec();
+    let rewards = scorer.reason_rewards(4, 5, full, &[vector]).unwrap();
+    assert!((found.scores[0] - rewards.scores[0]).abs() < 1e-6);
 }
 
 /// An item nobody took before: the candidate is its only reason, the baseline is the learned "no reason yet".

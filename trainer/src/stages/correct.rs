@@ -24,8 +24,10 @@ use super::reward::{MODEL, fit, read_model};
 use super::standing::{resume, save};
 use super::watch::{Advice, Seen, Watch};
 use super::{Context, LlmPointer};
-use crate::data::Dataset;
+use crate::config::CorrectConfig;
+use crate::data::{Dataset, Item};
 use crate::device::memory_mib;
+use crate::explanations::{Rules, novelty};
 use crate::grpo::{Group, grpo_step};
 use crate::llm::{Completion, LanguageModel, SamplingConfig, Trainer, learning_rate};
 use crate::past::Timeline;
@@ -63,10 +65,40 @@ pub struct CorrectionEvent {
 pub struct Candidate {
     /// What the LLM wrote.
     pub text: String,
-    /// Its reward.
+    /// Its reward: the weighted sum of the parts.
     pub reward: f64,
+    /// What it is made of.
+    #[serde(flatten)]
+    pub parts: Parts,
     /// Its advantage in the group.
     pub advantage: f64,
+}
+
+/// The parts of a reason's reward.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Parts {
+    /// METHOD §3: the score of the interaction with the reason on the item's list, less the score without it (`correct.baseline`).
+    pub score: f64,
+    /// Share of its claims that the prompt holds ([`Rules::grounding`]).
+    pub grounding: f64,
+    /// How new it is ([`novelty`]).
+    pub novelty: f64,
+}
+
+impl CorrectConfig {
+    /// The reward with these parts.
+    pub fn reward(&self, parts: &Parts) -> f64 {
+        parts.score + self.grounding_weight * parts.grounding + self.novelty_weight * parts.novelty
+    }
+}
+
+impl CorrectionEvent {
+    /// Mean reward of its candidates.
+    pub fn reward(&self) -> f64 {
+        let sum: f64 = self.candidates.iter().map(|one| one.reward).sum();
+        sum / self.candidates.len().max(1) as f64
+    }
 }
 
 pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
@@ -94,6 +126,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         context,
         dataset: &dataset,
         timeline,
+        rules: Rules::new(&dataset.items, &context.config.prompts.render),
         encoder,
         reward,
     };
@@ -127,6 +160,7 @@ struct Corrector<'a> {
     context: &'a Context<'a>,
     dataset: &'a Dataset,
     timeline: Timeline<'a>,
+    rules: Rules,
     encoder: LanguageModel,
     reward: RewardModel,
 }
@@ -147,8 +181,18 @@ struct Sampled {
     prompt: Vec<u32>,
     completions: Vec<Completion>,
     texts: Vec<String>,
+    parts: Vec<Parts>,
     rewards: Vec<f64>,
     baseline: f32,
+}
+
+/// What may be known of an interaction when its reason is written, besides the history.
+struct Situation<'a> {
+    item: &'a Item,
+    /// The pattern in the prompt.
+    pattern: Option<&'a str>,
+    /// The item's reasons.
+    others: Vec<&'a str>,
 }
 
 impl Corrector<'_> {
@@ -232,13 +276,21 @@ impl Corrector<'_> {
                     "correct.learning_rate",
                 )?;
             }
-            let rewards = groups.iter().flat_map(|group| &group.rewards).copied();
+            let part = |part: fn(&Parts) -> f64| {
+                let parts = sampled.iter().flat_map(|one| &one.parts);
+                parts.map(part).collect::<Vec<f64>>()
+            };
+            let rewards = [
+                ("score", part(|parts| parts.score)),
+                ("grounding", part(|parts| parts.grounding)),
+                ("novelty", part(|parts| parts.novelty)),
+            ];
             let entry = Entry {
                 step,
                 learning_rate: rate,
                 report: &report,
                 groups: &groups,
-                rewards: &[("score", rewards.collect())],
+                rewards: &rewards,
                 seconds: [start.elapsed().as_secs_f64(), sampling],
                 memory: memory_mib(self.context.device),
             };
@@ -336,6 +388,26 @@ impl Corrector<'_> {
         Ok(policy.tokenizer.prompt(&turns)?)
     }
 
+    /// What may be known of an interaction when its reason is written: everything through the past of that moment.
+    fn situation<'s>(
+        &'s self,
+        user: usize,
+        position: usize,
+        patterns: &'s PatternStore,
+        reasons: &'s ReasonStore,
+    ) -> Result<Situation<'s>> {
+        let past = self.timeline.past(user, position)?;
+        let item = self.dataset.histories[user][position].item;
+        let known = past.pattern(patterns).map(|row| &patterns.entry(row).text);
+        let rows = past.reasons(reasons, item, self.reward.config().reasons);
+        let text = |row: &u32| reasons.entry(*row).text.as_str();
+        Ok(Situation {
+            item: &self.dataset.items[item as usize],
+            pattern: known.map(String::as_str),
+            others: rows.iter().map(text).collect(),
+        })
+    }
+
     /// Samples G reasons for each interaction of a window and lets the reward model score them.
     fn sample_window(
         &self,
@@ -387,6 +459,19 @@ impl Corrector<'_> {
             } else {
                 0.0
             };
+            let seen = self.situation(*user, *position, patterns, reasons)?;
+            let new = novelty(&texts, seen.others.iter().copied());
+            let parts: Vec<Parts> = texts
+                .iter()
+                .zip(&found.scores)
+                .zip(new)
+                .map(|((text, score), novelty)| Parts {
+                    score: f64::from(*score) - shift,
+                    grounding: self.rules.grounding(text, seen.item, seen.pattern),
+                    novelty,
+                })
+                .collect();
+            let reward = |parts| config.correct.reward(parts);
             sampled.push(Sampled {
                 user: *user,
                 position: *position,
@@ -394,11 +479,8 @@ impl Corrector<'_> {
                 prompt,
                 completions,
                 texts,
-                rewards: found
-                    .scores
-                    .iter()
-                    .map(|score| f64::from(*score) - shift)
-                    .collect(),
+                rewards: parts.iter().map(reward).collect(),
+                parts,
                 baseline: found.baseline,
             });
         }

@@ -1,6 +1,7 @@
 //! Stage `generate`: the aligned LLM writes user patterns and reasons (METHOD §2), and turns each text into a vector.
 //!
-//! What a prompt may show comes from [`Past`](crate::past::Past) alone. Finished blocks survive an interruption.
+//! What a prompt may show comes from [`Past`](crate::past::Past) alone. A text that breaks a rule ([`Rules`]) is written again.
+//! Finished blocks survive an interruption.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ use super::data::load_dataset;
 use super::{Context, Interrupted, LlmPointer};
 use crate::config::Config;
 use crate::data::{Dataset, Event, Item};
-use crate::llm::{LanguageModel, SamplingConfig, mean_hidden, sample};
+use crate::explanations::Rules;
+use crate::llm::{Completion, LanguageModel, SamplingConfig, mean_hidden, sample};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
 use crate::run::{Stage, interrupted, read_lines, write_atomic};
@@ -32,6 +34,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         context,
         language: &language,
         pointer: &pointer,
+        rules: Rules::new(&dataset.items, &context.config.prompts.render),
         out,
     };
 
@@ -48,13 +51,20 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The items that the prompt for a pattern shows of the events before a moment.
+pub(super) fn shown_history<'a>(
+    dataset: &'a Dataset,
+    events: &[Event],
+    config: &Config,
+) -> Vec<&'a Item> {
+    let shown = &events[events.len().saturating_sub(config.prompts.history)..];
+    let item = |event: &Event| &dataset.items[event.item as usize];
+    shown.iter().map(item).collect()
+}
+
 /// The prompt for the pattern of a user from the events before a moment.
 pub(super) fn pattern_turns(dataset: &Dataset, events: &[Event], config: &Config) -> Vec<Turn> {
-    let shown = &events[events.len().saturating_sub(config.prompts.history)..];
-    let history: Vec<&Item> = shown
-        .iter()
-        .map(|event| &dataset.items[event.item as usize])
-        .collect();
+    let history = shown_history(dataset, events, config);
     pattern_prompt(&history, &config.prompts.render)
 }
 
@@ -117,8 +127,12 @@ struct Author<'a> {
     context: &'a Context<'a>,
     language: &'a LanguageModel,
     pointer: &'a LlmPointer,
+    rules: Rules,
     out: &'a Path,
 }
+
+/// The text that stands for a key, by the key's place.
+type Before<'t> = dyn Fn(usize) -> &'t str + 't;
 
 impl Author<'_> {
     fn patterns(&self, timeline: &Timeline, moments: &[(usize, usize)]) -> Result<PatternStore> {
@@ -140,6 +154,13 @@ impl Author<'_> {
                 let past = timeline.past(user, upto)?;
                 Ok(pattern_turns(dataset, past.history(), self.context.config))
             },
+            |place, text, _| {
+                let (user, upto) = moments[place];
+                let events = &dataset.histories[user][..upto];
+                let history = shown_history(dataset, events, self.context.config);
+                self.rules.pattern_flaws(text, &history)
+            },
+            |entry| &entry.text,
         )?;
         let vectors = encode(
             self.language,
@@ -159,6 +180,7 @@ impl Author<'_> {
         sources: &[(usize, usize)],
     ) -> Result<ReasonStore> {
         let dataset = timeline.data();
+        let item_of = |(user, position): (usize, usize)| dataset.histories[user][position].item;
         let entries: Vec<ReasonEntry> = self.write(
             "reasons",
             sources,
@@ -181,6 +203,23 @@ impl Author<'_> {
                 let item = dataset.histories[user][position].item;
                 Ok(reason_turns(dataset, known, item, self.context.config))
             },
+            |place, text, before| {
+                let (user, position) = sources[place];
+                let item = item_of(sources[place]);
+                let known = timeline
+                    .past(user, position)
+                    .ok()
+                    .and_then(|past| past.pattern(patterns))
+                    .map(|row| patterns.entry(row).text.as_str());
+                // Sources are sorted by item, then time: its earlier reasons are those right before.
+                let earlier = (0..place).rev();
+                let others = earlier
+                    .take_while(|&other| item_of(sources[other]) == item)
+                    .map(before);
+                let item = &dataset.items[item as usize];
+                self.rules.reason_flaws(text, item, known, others)
+            },
+            |entry| &entry.text,
         )?;
         let vectors = encode(
             self.language,
@@ -193,13 +232,16 @@ impl Author<'_> {
         Ok(store)
     }
 
-    /// Writes one text per key, block by block; blocks already on disk are read back.
+    /// Writes one text per key, block by block; blocks already on disk are read back. `flaws` counts what is wrong with the text
+    /// for the key at a place, given the texts for the keys before it.
     fn write<Entry: Serialize + DeserializeOwned>(
         &self,
         name: &str,
         keys: &[(usize, usize)],
         entry: impl Fn((usize, usize), String) -> Entry,
         turns: impl Fn((usize, usize)) -> Result<Vec<Turn>>,
+        flaws: impl Fn(usize, &str, &Before) -> usize,
+        text_of: impl Fn(&Entry) -> &str,
     ) -> Result<Vec<Entry>> {
         let folder = blocks(self.out, name);
         std::fs::create_dir_all(&folder)?;
@@ -227,6 +269,13 @@ impl Author<'_> {
                 &prompts,
                 self.context.config,
                 seed,
+                |place, text, kept| {
+                    let before = |other: usize| match other.checked_sub(done) {
+                        Some(here) => kept[here].as_str(),
+                        None => text_of(&entries[other]),
+                    };
+                    flaws(done + place, text, &before)
+                },
                 |count| {
                     bar.set((done + count) as u64, "");
                     !interrupted()
@@ -265,14 +314,53 @@ pub(super) struct Written {
     pub(super) cut: usize,
 }
 
-/// One sampled text per prompt.
+/// One sampled text per prompt. A text with `flaws`, or one that the length limit cut off, is sampled again, `generate.attempts`
+/// times in all; of the attempts the one with the fewest flaws stays, the first of equals. `flaws` is asked with the prompt's
+/// place, a text for it, and the texts that stand for the prompts before.
 pub(super) fn write_texts(
     language: &LanguageModel,
     prompts: &[Vec<u32>],
     config: &Config,
     seed: u64,
-    done: impl FnMut(usize) -> bool,
+    flaws: impl Fn(usize, &str, &[String]) -> usize,
+    mut done: impl FnMut(usize) -> bool,
 ) -> Result<Written> {
+    let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+    let first = attempt(language, &rows, config, seed, &mut done)?;
+    let (mut texts, mut cut): (Vec<String>, Vec<bool>) = first.into_iter().unzip();
+    let judge = |place: usize, text: &str, cut: bool, kept: &[String]| {
+        flaws(place, text, kept) + usize::from(cut)
+    };
+    for number in 1..config.generate.attempts {
+        let flawed: Vec<usize> = (0..texts.len())
+            .filter(|&place| judge(place, &texts[place], cut[place], &texts[..place]) > 0)
+            .collect();
+        if flawed.is_empty() {
+            break;
+        }
+        let again: Vec<&[u32]> = flawed.iter().map(|&place| rows[place]).collect();
+        let seed = seed ^ ((number as u64) << 48);
+        let fresh = attempt(language, &again, config, seed, &mut |_| done(prompts.len()))?;
+        for (&place, (text, is_cut)) in flawed.iter().zip(fresh) {
+            let kept = &texts[..place];
+            let old = judge(place, &texts[place], cut[place], kept);
+            if judge(place, &text, is_cut, kept) < old {
+                (texts[place], cut[place]) = (text, is_cut);
+            }
+        }
+    }
+    let cut = cut.into_iter().filter(|cut| *cut).count();
+    Ok(Written { texts, cut })
+}
+
+/// One sampled text per prompt, and whether the length limit cut it off.
+fn attempt(
+    language: &LanguageModel,
+    prompts: &[&[u32]],
+    config: &Config,
+    seed: u64,
+    done: &mut dyn FnMut(usize) -> bool,
+) -> Result<Vec<(String, bool)>> {
     let sampling = SamplingConfig {
         max_new_tokens: config.generate.max_new_tokens,
         temperature: config.generate.temperature,
@@ -282,21 +370,15 @@ pub(super) fn write_texts(
         seed,
         rows: config.llm.rows,
     };
-    let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-    let sampled = sample(&language.model, &rows, 1, &sampling, done);
-    let mut written = Written {
-        texts: Vec::with_capacity(prompts.len()),
-        cut: 0,
-    };
-    for completions in sampled {
+    let sampled = sample(&language.model, prompts, 1, &sampling, done);
+    let text = |completions: Option<Vec<Completion>>| {
         let completion = completions
             .and_then(|all| all.into_iter().next())
             .ok_or(Interrupted)?;
-        written.cut += usize::from(completion.truncated);
         let text = language.tokenizer.decode(&completion.ids);
-        written.texts.push(tidy(&text));
-    }
-    Ok(written)
+        Ok((tidy(&text), completion.truncated))
+    };
+    sampled.into_iter().map(text).collect()
 }
 
 /// One line, no tags: what a reader sees.

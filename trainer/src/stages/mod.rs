@@ -5,6 +5,7 @@ mod correct;
 mod data;
 mod evaluate;
 mod exercises;
+mod explanations;
 mod export;
 mod generate;
 mod journal;
@@ -19,7 +20,9 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 pub use context::{Context, Interrupted};
+pub use correct::{Candidate, CorrectionEvent, Parts};
 pub use data::load_dataset;
+pub use explanations::measure_reasons;
 pub use language::{LlmPointer, load_language_model};
 pub use pretrain::{AlignmentReport, typical_prompts};
 

@@ -62,6 +62,12 @@ impl Vocabulary {
         Self { entries }
     }
 
+    /// Number of different attribute values.
+    pub fn values(&self) -> usize {
+        let entries = self.entries.values().flatten();
+        entries.filter(|entry| !entry.kinds.is_empty()).count()
+    }
+
     /// The longest entry that `text` starts with and that ends at a word boundary, and its length in bytes.
     fn longest(&self, text: &str) -> Option<(&Entry, usize)> {
         let list = self.entries.get(&first_word(text)?)?;
@@ -91,26 +97,39 @@ fn first_word(text: &str) -> Option<String> {
     (!word.is_empty()).then(|| word.to_lowercase())
 }
 
-/// The attributes that a text names, each once, in order of appearance.
+/// An attribute named at a place of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// What is named.
+    pub attribute: Attribute,
+    /// First byte of its value in the text.
+    pub start: usize,
+    /// Byte after its value.
+    pub end: usize,
+}
+
+/// The attributes that a text names, as often as it names them, in order.
 ///
 /// Whole words; values with a capital letter must agree in case (`Lisbon`, `Quill`), others need not (`Noir` starts a
 /// sentence). The longest value wins, and the words of a longer title are skipped. A value of several kinds counts as
 /// the first of them in alphabetical order.
-pub fn claims(text: &str, vocabulary: &Vocabulary) -> Vec<Attribute> {
-    let mut found: Vec<Attribute> = Vec::new();
-    let mut rest = text;
+pub fn mentions(text: &str, vocabulary: &Vocabulary) -> Vec<Mention> {
+    let mut found = Vec::new();
+    let mut start = 0;
     let mut inside_word = false;
-    while let Some(letter) = rest.chars().next() {
+    while let Some(letter) = text[start..].chars().next() {
         let mut step = letter.len_utf8();
-        if !inside_word && let Some((entry, length)) = vocabulary.longest(rest) {
+        if !inside_word && let Some((entry, length)) = vocabulary.longest(&text[start..]) {
             if let Some(kind) = entry.kinds.first() {
-                let claim = Attribute {
+                let attribute = Attribute {
                     kind: kind.clone(),
                     value: entry.text.clone(),
                 };
-                if !found.contains(&claim) {
-                    found.push(claim);
-                }
+                found.push(Mention {
+                    attribute,
+                    start,
+                    end: start + length,
+                });
             }
             step = length;
             inside_word = entry
@@ -121,7 +140,18 @@ pub fn claims(text: &str, vocabulary: &Vocabulary) -> Vec<Attribute> {
         } else {
             inside_word = letter.is_alphanumeric();
         }
-        rest = &rest[step..];
+        start += step;
+    }
+    found
+}
+
+/// The attributes that a text names, each once, in order of appearance; see [`mentions`].
+pub fn claims(text: &str, vocabulary: &Vocabulary) -> Vec<Attribute> {
+    let mut found: Vec<Attribute> = Vec::new();
+    for mention in mentions(text, vocabulary) {
+        if !found.contains(&mention.attribute) {
+            found.push(mention.attribute);
+        }
     }
     found
 }
@@ -135,29 +165,14 @@ pub struct Hallucination {
     pub wrong: usize,
     /// The item's metadata says nothing of this kind.
     pub unverifiable: usize,
-    /// The item does not hold the value, but it was said of the reader, who does.
-    pub about_reader: usize,
 }
 
 /// Counts claims made about `item`.
 pub fn hallucination(claims: &[Attribute], item: &Item) -> Hallucination {
-    hallucination_given(claims, item, &[])
-}
-
-/// Counts claims of a text that speaks about an item *and* about a reader whose pattern holds `reader`: a value that the
-/// item lacks and the reader's pattern names is taken to be said of the reader.
-pub fn hallucination_given(
-    claims: &[Attribute],
-    item: &Item,
-    reader: &[Attribute],
-) -> Hallucination {
     let mut counts = Hallucination::default();
     for claim in claims {
-        let holds = |attribute: &Attribute| clean(&attribute.value) == claim.value;
-        if item.attributes.iter().any(holds) {
+        if holds(item, claim) {
             counts.verified += 1;
-        } else if reader.iter().any(holds) {
-            counts.about_reader += 1;
         } else if item
             .attributes
             .iter()
@@ -169,6 +184,13 @@ pub fn hallucination_given(
         }
     }
     counts
+}
+
+/// Whether the item's metadata has the claimed value, of whatever kind.
+pub fn holds(item: &Item, claim: &Attribute) -> bool {
+    item.attributes
+        .iter()
+        .any(|attribute| clean(&attribute.value) == claim.value)
 }
 
 #[cfg(test)]
@@ -244,20 +266,25 @@ mod tests {
             verified: 2,
             wrong: 1,
             unverifiable: 1,
-            about_reader: 0,
         };
         assert_eq!(hallucination(&said, &items[0]), counts);
-        let western = Attribute {
-            kind: "genre".into(),
-            value: "western".into(),
-        };
-        let counts = Hallucination {
-            verified: 2,
-            wrong: 0,
-            unverifiable: 1,
-            about_reader: 1,
-        };
-        assert_eq!(hallucination_given(&said, &items[0], &[western]), counts);
+    }
+
+    #[test]
+    fn a_mention_says_where_it_stands() {
+        let text = "Été: noir, Noir";
+        let found = mentions(text, &Vocabulary::of(&catalogue()));
+        let places: Vec<(usize, &str)> = found
+            .iter()
+            .map(|mention| (mention.start, &text[mention.start..mention.end]))
+            .collect();
+        // É and é take two bytes each.
+        assert_eq!(places, [(7, "noir"), (13, "Noir")]);
+        assert!(
+            found
+                .iter()
+                .all(|mention| mention.attribute.value == "noir")
+        );
     }
 
     proptest::proptest! {

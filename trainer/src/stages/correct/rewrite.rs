@@ -4,11 +4,11 @@
 
 use anyhow::Result;
 
-use super::{Candidate, CorrectionEvent, Corrector, Sampled};
+use super::{Candidate, CorrectionEvent, Corrector, Sampled, Situation};
 use crate::grpo::Advantages;
 use crate::llm::LanguageModel;
 use crate::reward::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
-use crate::stages::generate::{encode, pattern_turns, write_texts};
+use crate::stages::generate::{encode, pattern_turns, shown_history, write_texts};
 
 impl Corrector<'_> {
     /// The updated LLM writes the patterns and then the reasons of a window anew; both stores move on.
@@ -30,6 +30,7 @@ impl Corrector<'_> {
             let candidates = one
                 .texts
                 .into_iter()
+                .zip(one.parts)
                 .zip(one.rewards)
                 .zip(advantages.values);
             CorrectionEvent {
@@ -40,9 +41,10 @@ impl Corrector<'_> {
                 policy_version: sampled_by,
                 baseline: one.baseline,
                 candidates: candidates
-                    .map(|((text, reward), advantage)| Candidate {
+                    .map(|(((text, parts), reward), advantage)| Candidate {
                         text,
                         reward,
+                        parts,
                         advantage,
                     })
                     .collect(),
@@ -79,7 +81,14 @@ impl Corrector<'_> {
             }
             old.push(known);
         }
-        let texts = write_texts(policy, &prompts, config, seed, |_| true)?.texts;
+        let snapshots: Vec<&PatternEntry> = old.iter().flatten().collect();
+        let flaws = |place: usize, text: &str, _: &[String]| {
+            let PatternEntry { user, upto, .. } = snapshots[place];
+            let events = &self.dataset.histories[*user as usize][..*upto as usize];
+            let history = shown_history(self.dataset, events, config);
+            self.rules.pattern_flaws(text, &history)
+        };
+        let texts = write_texts(policy, &prompts, config, seed, flaws, |_| true)?.texts;
         if !config.correct.freeze_texts {
             let vectors = encode(&self.encoder, texts.iter().map(String::as_str))?;
             for ((entry, text), vector) in old.iter().flatten().zip(&texts).zip(&vectors) {
@@ -112,7 +121,21 @@ impl Corrector<'_> {
             .iter()
             .map(|one| self.reason_prompt(policy, one.user, one.position, patterns))
             .collect::<Result<Vec<_>>>()?;
-        let texts = write_texts(policy, &prompts, config, seed, |_| true)?.texts;
+        let seen = window
+            .iter()
+            .map(|one| self.situation(one.user, one.position, patterns, reasons))
+            .collect::<Result<Vec<Situation>>>()?;
+        let flaws = |place: usize, text: &str, _: &[String]| {
+            let Situation {
+                item,
+                pattern,
+                others,
+            } = &seen[place];
+            self.rules
+                .reason_flaws(text, item, *pattern, others.iter().copied())
+        };
+        let texts = write_texts(policy, &prompts, config, seed, flaws, |_| true)?.texts;
+        drop(seen);
         let vectors = encode(&self.encoder, texts.iter().map(String::as_str))?;
         let mut pairs = Vec::with_capacity(window.len());
         for ((one, text), vector) in window.iter().zip(texts).zip(&vectors) {
