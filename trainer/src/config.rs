@@ -15,7 +15,7 @@ use crate::grpo::GrpoConfig;
 use crate::llm::{SupervisedConfig, TrainerSettings};
 use crate::reward::RewardTrainingConfig;
 use crate::tasks::PromptConfig;
-use crate::text::RewardWeights;
+use crate::text::{ItemText, RewardWeights};
 
 /// Everything that decides a run's result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -240,6 +240,9 @@ pub struct GenerateConfig {
     pub temperature: f64,
     /// Only the most probable tokens with this total probability (nothing is trained on these texts' probabilities).
     pub top_p: f64,
+    /// What prompts for patterns and reasons show of an item, here and in the correction: `full`, `masked` (no titles) or
+    /// `generic` (a number for a title and no attributes).
+    pub item_text: ItemText,
 }
 
 impl Default for GenerateConfig {
@@ -250,6 +253,7 @@ impl Default for GenerateConfig {
             max_new_tokens: 48,
             temperature: 0.6,
             top_p: 0.9,
+            item_text: ItemText::Full,
         }
     }
 }

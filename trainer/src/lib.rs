@@ -7,6 +7,7 @@
 //! what may be known at a time) → [`reward`] (features, training, ranking) → [`stages`] (one file per stage of a run).
 //! Stages never call each other: they meet in the run directory ([`run`]).
 
+pub mod checks;
 pub mod cli;
 pub mod config;
 pub mod data;
@@ -25,5 +26,6 @@ pub mod reward;
 pub mod rollout;
 pub mod run;
 pub mod stages;
+pub mod study;
 pub mod tasks;
 pub mod text;

@@ -2,6 +2,7 @@
 //!
 //! What a prompt may show comes from [`Past`](crate::past::Past) alone. Finished blocks survive an interruption.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -51,10 +52,11 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
 /// The prompt for the pattern of a user from the events before a moment.
 pub(super) fn pattern_turns(dataset: &Dataset, events: &[Event], config: &Config) -> Vec<Turn> {
     let shown = &events[events.len().saturating_sub(config.prompts.history)..];
-    let history: Vec<&Item> = shown
+    let known: Vec<Cow<Item>> = shown
         .iter()
-        .map(|event| &dataset.items[event.item as usize])
+        .map(|event| item_text(dataset, event.item, config))
         .collect();
+    let history: Vec<&Item> = known.iter().map(AsRef::as_ref).collect();
     pattern_prompt(&history, &config.prompts.render)
 }
 
@@ -67,9 +69,15 @@ pub(super) fn reason_turns(
 ) -> Vec<Turn> {
     reason_prompt(
         pattern,
-        &dataset.items[item as usize],
+        &item_text(dataset, item, config),
         &config.prompts.render,
     )
+}
+
+/// An item as these prompts may know it.
+fn item_text<'a>(dataset: &'a Dataset, item: u32, config: &Config) -> Cow<'a, Item> {
+    let index = item as usize;
+    config.generate.item_text.of(&dataset.items[index], index)
 }
 
 /// `(user, events used)`: evenly spaced over each training history, the last at its end.
@@ -306,7 +314,10 @@ pub(super) fn tidy(text: &str) -> String {
 }
 
 /// Text vectors by the encoder.
-pub(super) fn encode<'t>(
+///
+/// # Errors
+/// The tokenizer's.
+pub fn encode<'t>(
     language: &LanguageModel,
     texts: impl Iterator<Item = &'t str>,
 ) -> Result<Vec<Vec<f32>>> {

@@ -16,6 +16,7 @@ pub mod rationale;
 mod rationale_tests;
 mod reasons;
 pub mod render;
+pub mod sparse;
 pub mod strands;
 mod thinking;
 
@@ -28,4 +29,5 @@ pub use corpus::corpus;
 pub use prompts::{Role, Turn, alignment_prompt, pattern_prompt, reason_prompt};
 pub use rationale::{Known, Rationale, RationaleWriter};
 pub use render::{RenderOptions, item_line, shown_attributes, shown_title};
+pub use sparse::ItemText;
 pub use strands::{Frequencies, Strand, strands};
