@@ -17,7 +17,7 @@ use crate::grpo::GrpoConfig;
 use crate::llm::{SupervisedConfig, TrainerSettings};
 use crate::reward::RewardTrainingConfig;
 use crate::tasks::PromptConfig;
-use crate::text::RewardWeights;
+use crate::text::{ItemText, RewardWeights};
 
 /// Everything that decides a run's result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -245,6 +245,9 @@ pub struct GenerateConfig {
     /// Times that a text is sampled at most (1 = once, as in the paper): again while it claims what its prompt does not hold, says
     /// nothing of the item, repeats itself, repeats an earlier reason of the item, or is cut off.
     pub attempts: usize,
+    /// What prompts for patterns and reasons show of an item, here and in the correction: `full`, `masked` (no titles) or
+    /// `generic` (a number for a title and no attributes).
+    pub item_text: ItemText,
 }
 
 impl Default for GenerateConfig {
@@ -256,6 +259,7 @@ impl Default for GenerateConfig {
             temperature: 0.6,
             top_p: 0.9,
             attempts: 1,
+            item_text: ItemText::Full,
         }
     }
 }

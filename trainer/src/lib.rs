@@ -8,6 +8,7 @@
 //! Stages never call each other: they meet in the run directory ([`run`]).
 
 pub mod baselines;
+pub mod checks;
 pub mod cli;
 pub mod config;
 pub mod data;
@@ -29,5 +30,6 @@ pub mod reward;
 pub mod rollout;
 pub mod run;
 pub mod stages;
+pub mod study;
 pub mod tasks;
 pub mod text;

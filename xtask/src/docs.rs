@@ -78,10 +78,7 @@ fn readme(root: &Path) -> Result<(PathBuf, String, String)> {
     if let Some(bench) = read_bench(&folder, "grpo")? {
         block += &render::speed(&bench);
     }
-    block += &baselines::section(
-        &folder.join("baselines"),
-        &root.join("benches/published"),
-    )?;
+    block += &baselines::section(&folder.join("baselines"), &root.join("benches/published"))?;
     if let Some(bench) = read_bench(&folder, "sasrec")? {
         block += &render::sasrec_speed(&bench);
     }

@@ -2,8 +2,10 @@
 
 use thiserror::Error;
 
+use crate::baselines::sequential::SequentialError;
 use crate::data::DataError;
 use crate::evaluation::{EvaluationError, RankError};
+use crate::reward::{RewardTrainingError, ScoreError};
 
 /// Why a baseline could not be had.
 #[derive(Debug, Error)]
@@ -59,6 +61,20 @@ pub enum BaselineError {
     /// The evaluation failed.
     #[error(transparent)]
     Evaluation(#[from] EvaluationError),
+    /// A sequential model could not be trained.
+    #[error(transparent)]
+    Sequential(#[from] SequentialError),
+    /// The reward model could not be trained.
+    #[error(transparent)]
+    Reward(#[from] RewardTrainingError),
+    /// The reward model could not score.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// A model that reads texts was given none.
+    #[error(
+        "this model reads patterns and reasons, and there are none: give --run RUN, a run whose stage `generate` is done"
+    )]
+    NoTexts,
     /// The stop flag was raised.
     #[error("interrupted: a model that is half trained is not reported")]
     Interrupted,

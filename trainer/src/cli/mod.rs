@@ -2,6 +2,7 @@
 
 mod baseline;
 mod bench;
+mod check;
 mod data;
 mod doctor;
 mod dry_run;
@@ -11,6 +12,7 @@ mod llm;
 mod measure;
 mod report;
 mod run;
+mod study;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -54,6 +56,10 @@ enum Command {
     Llm(llm::LlmArgs),
     /// Print explained recommendations for one user
     Explain(explain::ExplainArgs),
+    /// Check a run: the paper's own checks and its open questions, each a verdict with its numbers
+    Check(check::CheckArgs),
+    /// Make a blind human study of a run's reasons: a page for raters, and the key to it
+    Study(study::StudyArgs),
     /// Write a run as one HTML file: stages, curves of every training, samples with their rewards
     Report(report::ReportArgs),
     /// Follow a run in the terminal: stages, live curves, newest samples
@@ -82,6 +88,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Data(args) => data::run(args),
         Command::Llm(args) => llm::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Study(args) => study::run(args),
         Command::Report(args) => report::run(args),
         Command::Watch(args) => watch::run(args),
         Command::Doctor(args) => doctor::run(args),

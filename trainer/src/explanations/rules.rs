@@ -4,6 +4,7 @@
 //! [`Rules::pattern_flaws`] count what is wrong with a text, so that a stage can have it written again. They know what the prompt
 //! knew and what may be seen at the moment (the caller asks [`Past`](crate::past::Past)), never the interaction's true causes.
 
+use std::borrow::Borrow;
 use std::collections::HashSet;
 
 use super::diversity::words;
@@ -81,8 +82,9 @@ impl Rules {
 
     /// What is wrong with a pattern: values that are no telling strand of the shown history (what the warm-up's patterns would
     /// name), none at all though there are such strands, saying the same thing twice.
-    pub fn pattern_flaws(&self, pattern: &str, history: &[&Item]) -> usize {
-        let found = strands(history, &self.frequencies, &self.options);
+    pub fn pattern_flaws(&self, pattern: &str, history: &[impl Borrow<Item>]) -> usize {
+        let history: Vec<&Item> = history.iter().map(Borrow::borrow).collect();
+        let found = strands(&history, &self.frequencies, &self.options);
         let telling = telling_strands(&found, STRANDS);
         let claimed = claims(pattern, &self.vocabulary);
         let runs = |value: &str| telling.iter().any(|strand| strand.feature.value == value);
@@ -228,7 +230,7 @@ mod tests {
         assert_eq!(of("Likes noir; lately comedy."), 1);
         assert_eq!(of("Likes noir, often with noir."), 1, "twice");
         assert_eq!(of("Likes this and that."), 1, "silent");
-        assert_eq!(rules.pattern_flaws("Is new here.", &[]), 0);
+        assert_eq!(rules.pattern_flaws("Is new here.", &[] as &[Item]), 0);
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub struct Scorer<'a> {
     patterns: Option<Tensor<2>>,
     threads: usize,
     chunk: usize,
+    history: usize,
 }
 
 /// The reward of each candidate reason for one interaction.
@@ -122,6 +123,7 @@ impl<'a> Scorer<'a> {
         let threads = resolve_threads(0, device);
         Ok(Self {
             chunk: if threads > 1 { CANDIDATE_CHUNK } else { 2048 },
+            history: config.max_history,
             model,
             features,
             device: device.clone(),
@@ -140,6 +142,12 @@ impl<'a> Scorer<'a> {
     /// How many users are scored at once.
     pub fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// Shows the encoder at most the newest `events` of every history, as if there were no others; patterns are as they are.
+    pub fn with_history(mut self, events: usize) -> Self {
+        self.history = events.min(self.model.config().max_history);
+        self
     }
 
     /// The model behind it.
@@ -219,6 +227,39 @@ impl<'a> Scorer<'a> {
             event_weights: Vec::new(),
             state_norms: Vec::new(),
         })
+    }
+
+    /// Attention of a user's pattern at one moment on the reasons of `items` that are visible then (Eq. 7): per item the rows of
+    /// its reasons in the store, oldest first, each with its weight, the mean over heads; an item's weights sum to 1. Empty for
+    /// items without reasons and for models without them.
+    pub fn reason_attention(
+        &self,
+        example: Example,
+        items: &[u32],
+    ) -> Result<Vec<Vec<(u32, f32)>>, ScoreError> {
+        let past = self
+            .features
+            .timeline
+            .past(example.user, example.position)?;
+        if self.reasons.is_none() {
+            return Ok(vec![Vec::new(); items.len()]);
+        }
+        let mut found = Vec::with_capacity(items.len());
+        for chunk in items.chunks(self.chunk) {
+            let batch = self.item_batch(chunk.iter().map(|&item| (item, past)));
+            let pattern = self.pattern_rows(&[past]);
+            let (_, attention) = self
+                .model
+                .item_inputs(&batch, pattern, self.reasons.as_ref());
+            let [_, _, _, width] = attention.dims();
+            let mean = attention.mean_dim(2).reshape([chunk.len(), width]);
+            let values = read(mean)?;
+            for (&item, weights) in chunk.iter().zip(values.chunks(width)) {
+                let rows = past.reasons(self.features.reasons, item, self.model.config().reasons);
+                found.push(rows.iter().copied().zip(weights.iter().copied()).collect());
+            }
+        }
+        Ok(found)
     }
 
     /// METHOD §3: each candidate reason is put on `R_i` in turn (the oldest leaves when the list is full) and `(u, i)` is scored.
@@ -306,8 +347,7 @@ impl<'a> Scorer<'a> {
 
     /// What the encoder sees at `past`: the newest events, each with the reasons and the pattern of its own time.
     pub fn history(&self, past: &Past) -> HistoryBatch {
-        let config = self.model.config();
-        let events = history_pasts(&self.features.timeline, past, config.max_history);
+        let events = history_pasts(&self.features.timeline, past, self.history);
         let length = events.len().max(1); // an empty history is one absent event
         let mut present = vec![true; events.len()];
         present.resize(length, false);

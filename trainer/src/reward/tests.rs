@@ -439,7 +439,7 @@ fn training_batches_know_nothing_of_the_future() {
     let logits = |data: &Dataset| {
         let stores = stores(data);
         let features = features(data, &stores);
-        let window = super::batch::Window {
+        let window = Window {
             user: 0,
             start: 0,
             end,
@@ -447,7 +447,8 @@ fn training_batches_know_nothing_of_the_future() {
         let batch = Sampler::new(features, &config())
             .gather(&[window], 0, 9)
             .unwrap();
-        let found = batch_logits(&model, &features, &batch, 0.0, &Device::flex()).logits;
+        let encoded = encode(&model, &features, &batch, 0.0, &Device::flex());
+        let found = super::forward::logits(&model, &batch, &encoded);
         let [_, moments, candidates] = found.dims();
         let found = found.into_data().try_to_vec::<f32>().unwrap();
         assert_eq!(moments, end - 1);

@@ -3,6 +3,7 @@
 //! What a prompt may show comes from [`Past`](crate::past::Past) alone. A text that breaks a rule ([`Rules`]) is written again.
 //! Finished blocks survive an interruption.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -56,15 +57,16 @@ pub(super) fn shown_history<'a>(
     dataset: &'a Dataset,
     events: &[Event],
     config: &Config,
-) -> Vec<&'a Item> {
+) -> Vec<Cow<'a, Item>> {
     let shown = &events[events.len().saturating_sub(config.prompts.history)..];
-    let item = |event: &Event| &dataset.items[event.item as usize];
+    let item = |event: &Event| item_text(dataset, event.item, config);
     shown.iter().map(item).collect()
 }
 
 /// The prompt for the pattern of a user from the events before a moment.
 pub(super) fn pattern_turns(dataset: &Dataset, events: &[Event], config: &Config) -> Vec<Turn> {
-    let history = shown_history(dataset, events, config);
+    let shown = shown_history(dataset, events, config);
+    let history: Vec<&Item> = shown.iter().map(AsRef::as_ref).collect();
     pattern_prompt(&history, &config.prompts.render)
 }
 
@@ -77,9 +79,15 @@ pub(super) fn reason_turns(
 ) -> Vec<Turn> {
     reason_prompt(
         pattern,
-        &dataset.items[item as usize],
+        &item_text(dataset, item, config),
         &config.prompts.render,
     )
+}
+
+/// An item as these prompts may know it.
+fn item_text<'a>(dataset: &'a Dataset, item: u32, config: &Config) -> Cow<'a, Item> {
+    let index = item as usize;
+    config.generate.item_text.of(&dataset.items[index], index)
 }
 
 /// `(user, events used)`: evenly spaced over each training history, the last at its end.
@@ -388,7 +396,10 @@ pub(super) fn tidy(text: &str) -> String {
 }
 
 /// Text vectors by the encoder.
-pub(super) fn encode<'t>(
+///
+/// # Errors
+/// The tokenizer's.
+pub fn encode<'t>(
     language: &LanguageModel,
     texts: impl Iterator<Item = &'t str>,
 ) -> Result<Vec<Vec<f32>>> {

@@ -22,9 +22,14 @@ use serde_json::{Value, json};
 pub use context::{Context, Interrupted};
 pub use correct::{Candidate, CorrectionEvent, Parts};
 pub use data::load_dataset;
+pub use evaluate::BEFORE as BEFORE_CORRECTION;
 pub use explanations::measure_reasons;
+pub use generate::encode;
 pub use language::{LlmPointer, load_language_model};
 pub use pretrain::{AlignmentReport, typical_prompts};
+pub use reward::{
+    IDS_ONLY as IDS_ONLY_MODEL, MODEL as RANKING_MODEL, read_model as read_ranking_model,
+};
 
 use crate::config::Config;
 use crate::run::Stage;

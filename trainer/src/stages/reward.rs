@@ -14,8 +14,10 @@ use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::reward::{Features, RewardTrainingConfig, train};
 use crate::run::{Bar, JsonLines, Stage, stop_flag, write_atomic, write_json};
 
-pub(super) const MODEL: &str = "model.safetensors";
-pub(super) const IDS_ONLY: &str = "ids-only.safetensors";
+/// File of the ranking model in `reward` and `correct`.
+pub const MODEL: &str = "model.safetensors";
+/// File of the same model on IDs only, in `reward`.
+pub const IDS_ONLY: &str = "ids-only.safetensors";
 
 pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let dataset = load_dataset(context.run)?;
@@ -104,7 +106,10 @@ pub(super) fn fit(
 }
 
 /// Reads a reward model of a stage.
-pub(super) fn read_model(folder: &Path, file: &str, device: &Device) -> Result<RewardModel> {
+///
+/// # Errors
+/// The file is missing or damaged.
+pub fn read_model(folder: &Path, file: &str, device: &Device) -> Result<RewardModel> {
     let path = folder.join(file);
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     RewardModel::from_bytes(&bytes, device)

@@ -17,6 +17,7 @@ mod rationale_tests;
 mod reasons;
 pub mod render;
 pub mod said;
+pub mod sparse;
 pub mod strands;
 mod thinking;
 
@@ -30,4 +31,5 @@ pub use prompts::{Role, Turn, alignment_prompt, pattern_prompt, reason_prompt};
 pub use rationale::{Known, Rationale, RationaleWriter};
 pub use render::{RenderOptions, item_line, shown_attributes, shown_title};
 pub use said::{Said, said, stutters};
+pub use sparse::ItemText;
 pub use strands::{Frequencies, Strand, features, strands};

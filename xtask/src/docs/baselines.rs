@@ -206,7 +206,10 @@ mod tests {
 
     #[test]
     fn the_best_comes_first_with_what_others_published() {
-        let (ours, theirs) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let (ours, theirs) = (
+            tempfile::tempdir().expect("a folder"),
+            tempfile::tempdir().expect("a folder"),
+        );
         write(ours.path(), "a.json", &result("weak", 0.1));
         write(ours.path(), "b.json", &result("strong", 0.2));
         let published = json!({
@@ -218,16 +221,24 @@ mod tests {
         let strong = "| strong (seed 4) | 0.2000 [0.1900, 0.2100] | 0.2000 [0.1900, 0.2100] | – | 1.5 min | 0.3 / 0.25 (a paper) |";
         let weak = "| weak (seed 4) | 0.1000 [0.0900, 0.1100] | 0.1000 [0.0900, 0.1100] | – | 1.5 min | – |";
         let places = (text.find(strong), text.find(weak));
-        assert!(matches!(places, (Some(first), Some(second)) if first < second), "{text}");
+        assert!(
+            matches!(places, (Some(first), Some(second)) if first < second),
+            "{text}"
+        );
         assert!(text.contains("data 0123456789ab."), "{text}");
     }
 
     #[test]
     fn nothing_measured_is_nothing_said_and_damage_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(section(folder.path(), &folder.path().join("none")).expect("it reads"), "");
+        assert_eq!(
+            section(folder.path(), &folder.path().join("none")).expect("it reads"),
+            ""
+        );
         std::fs::write(folder.path().join("x.json"), "{").expect("it can be written");
-        let error = section(folder.path(), folder.path()).expect_err("it is damaged").to_string();
+        let error = section(folder.path(), folder.path())
+            .expect_err("it is damaged")
+            .to_string();
         assert!(error.contains("x.json"), "{error}");
     }
 }

@@ -253,7 +253,10 @@ pub fn sasrec_speed(bench: &serde_json::Value) -> String {
          items, cross-entropy over the whole catalogue, width {}, {} layers, {} heads, length {}, {} histories a step. Medians of programs run in \
          turns.\n\n| | targets a second | seconds an epoch | MiB at most |\n|---|---:|---:|---:|\n{}{}{}\nThat is {} times the speed of plain \
          PyTorch, and {} times that of PyTorch which forms no logits of padding.\n",
-        bench["machine"]["processor"].as_str().unwrap_or("this processor").trim(),
+        bench["machine"]["processor"]
+            .as_str()
+            .unwrap_or("this processor")
+            .trim(),
         number("/machine/threads", 0),
         number("/rounds/0/found/0/users", 0),
         number("/rounds/0/found/0/items", 0),
@@ -264,7 +267,10 @@ pub fn sasrec_speed(bench: &serde_json::Value) -> String {
         size("batch"),
         row("curec", "curec"),
         row(&torch, "pytorch"),
-        row(&format!("{torch}, logits of real positions only"), "pytorch_select"),
+        row(
+            &format!("{torch}, logits of real positions only"),
+            "pytorch_select"
+        ),
         number("/ratios/curec_over_pytorch", 2),
         number("/ratios/curec_over_pytorch_select", 2),
     )

@@ -24,8 +24,8 @@ use super::registry::FitContext;
 use crate::data::Dataset;
 use crate::evaluation::{Example, RankError, Ranker, Target, sample_examples};
 use crate::fitting::{
-    FitError, FitSettings, Objective, TrainingEnd, TrainingEvent, TrainingReport, Window, epoch_batches,
-    fit as run, initialise, resolve_threads, validation_metrics,
+    FitError, FitSettings, Objective, TrainingEnd, TrainingEvent, TrainingReport, Window,
+    epoch_batches, fit as run, initialise, resolve_threads, validation_metrics,
 };
 
 /// Why a sequential baseline could not be trained.
@@ -97,7 +97,13 @@ pub(super) fn ranker<'a>(
         validation_users: context.validation_users,
         ..config.clone()
     };
-    let (model, report) = fit(context.data, &config, context.device, context.stop, observer)?;
+    let (model, report) = fit(
+        context.data,
+        &config,
+        context.device,
+        context.stop,
+        observer,
+    )?;
     if report.end == TrainingEnd::Interrupted {
         return Err(BaselineError::Interrupted);
     }

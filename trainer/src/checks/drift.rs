@@ -1,0 +1,413 @@
+//! `check drift`: what happens along the correction pass (METHOD §3; EVALUATION, *diversity and drift*)? Per tenth of its
+//! events: reward, diversity, repetition, lengths, and what the stores as they were at its end are worth for ranking
+//! held-out validation items. Reward up with NDCG down is reward hacking.
+
+use std::collections::HashSet;
+
+use anyhow::{Context as _, Result, ensure};
+use burn::tensor::Device;
+
+use super::diversity::{distinct, mean_words, repeated, unique};
+use super::material::{Material, Texts, metric_of};
+use super::statistics::{mean_of, paired, trend};
+use super::verdict::{Condition, ENOUGH, Number, Outcome, Verdict};
+use crate::evaluation::{Estimate, Metric, Target};
+use crate::past::Timeline;
+use crate::reward::stores::{PatternEntry, ReasonEntry};
+use crate::reward::{Features, Scorer};
+use crate::run::{Progress, Stage, read_lines};
+use crate::stages::{CorrectionEvent, encode, load_language_model};
+
+/// Parts of the pass.
+const PARTS: usize = 10;
+/// Share of the first NDCG that may be lost before "it did not fall" is no longer said.
+const MARGIN: f64 = 0.05;
+
+const NOTES: [&str; 3] = [
+    "Parts hold different interactions, so a mean reward may rise because later ones are easier; reward − baseline takes \
+     most of that out.",
+    "The frozen reward model also gave the rewards. The refitted model on the corrected texts is in the evaluation.",
+    "Diversity is that of the sampled candidates of a part; repetition is the share of three-word runs that a text says \
+     again.",
+];
+
+/// A part of the pass and the stores at its end.
+pub struct Part<'a> {
+    /// Its events.
+    pub events: &'a [CorrectionEvent],
+    /// NDCG@10 of every user's validation item with the stores after it.
+    pub ndcg: Vec<f64>,
+}
+
+/// Walks through a run's correction again.
+///
+/// # Errors
+/// Nothing was corrected; the log does not lead from the stores before to those after; a file is damaged; Ctrl-C.
+pub fn check(material: &Material, device: &Device, progress: Progress) -> Result<Verdict> {
+    let config = &material.config;
+    ensure!(
+        config.correct.interactions > 0,
+        "{} left the correction out (correct.interactions = 0): nothing could drift",
+        material.run.root().display()
+    );
+    let log = material.run.stage(Stage::Correct).join("events.jsonl");
+    let events: Vec<CorrectionEvent> = read_lines(&log)?;
+    ensure!(!events.is_empty(), "{} holds no event", log.display());
+    let model = material.ranking_model(Stage::Reward, device)?;
+    let mut texts = material.texts(Stage::Generate)?;
+    let ndcg = |title: &str, texts: &Texts| -> Result<Vec<f64>> {
+        let features = Features {
+            timeline: Timeline::new(&material.dataset),
+            patterns: &texts.patterns,
+            reasons: &texts.reasons,
+        };
+        let scorer = Scorer::new(model.clone(), features, device)?;
+        let ranks = material.ranks(title, Target::Validation, &scorer, progress)?;
+        Ok(metric_of(Metric::Ndcg(10), &ranks))
+    };
+    let before = ndcg("rank before", &texts)?;
+    let (encoder, _) =
+        load_language_model(&material.run, Stage::Pretrain, config.llm.dtype, device)?;
+    let count = PARTS.min(events.len());
+    let mut parts = Vec::new();
+    for part in 0..count {
+        let range = part * events.len() / count..(part + 1) * events.len() / count;
+        let events = &events[range];
+        let ndcg = if config.correct.freeze_texts {
+            before.clone()
+        } else {
+            let written = events.iter().flat_map(|one| {
+                let pattern = one.pattern.as_ref().map(|texts| texts[1].as_str());
+                pattern.into_iter().chain([one.reason[1].as_str()])
+            });
+            let vectors = encode(&encoder, written)?;
+            replay(material, &mut texts, events, &vectors)?;
+            ndcg(&format!("rank after part {}", part + 1), &texts)?
+        };
+        parts.push(Part { events, ndcg });
+    }
+    agree(material, &texts)?;
+    let mut verdict = judge(&before, &parts, config.correct.baseline, config.seed);
+    if config.correct.freeze_texts {
+        verdict.notes.push(
+            "The texts were not written back (correct.freeze_texts), so the ranking cannot move along the pass.".into(),
+        );
+    }
+    Ok(verdict)
+}
+
+/// Puts what the events wrote into the stores, in their order: first the pattern known at the interaction, then its reason.
+/// `vectors` are those of the texts in the same order.
+fn replay(
+    material: &Material,
+    texts: &mut Texts,
+    events: &[CorrectionEvent],
+    vectors: &[Vec<f32>],
+) -> Result<()> {
+    let timeline = Timeline::new(&material.dataset);
+    let mut vectors = vectors.iter();
+    let mut vector = || vectors.next().context("a text has no vector");
+    for event in events {
+        let (user, position) = (event.user as usize, event.position as usize);
+        let version = event.policy_version + 1;
+        if let Some([_, after]) = &event.pattern {
+            let past = timeline.past(user, position)?;
+            let known = past.pattern(&texts.patterns).with_context(|| {
+                format!(
+                    "events.jsonl rewrites a pattern of user {user} that stage `generate` did not write; run the stage \
+                     `correct` again"
+                )
+            })?;
+            let entry = PatternEntry {
+                text: after.clone(),
+                policy_version: version,
+                ..texts.patterns.entry(known).clone()
+            };
+            texts.patterns.insert(&timeline, entry, vector()?)?;
+        }
+        let entry = ReasonEntry {
+            item: event.item,
+            user: event.user,
+            position: event.position,
+            time: event.time,
+            text: event.reason[1].clone(),
+            policy_version: version,
+        };
+        texts.reasons.insert(&timeline, entry, vector()?)?;
+    }
+    Ok(())
+}
+
+/// Refuses a log that does not end at the stores that the correction left.
+fn agree(material: &Material, texts: &Texts) -> Result<()> {
+    let after = material.texts(Stage::Correct)?;
+    let same = texts.patterns.entries() == after.patterns.entries()
+        && texts.reasons.entries() == after.reasons.entries();
+    ensure!(
+        same,
+        "correct/events.jsonl of {} does not lead from the texts of `generate` to those of `correct`; run the stage \
+         `correct` again",
+        material.run.root().display()
+    );
+    Ok(())
+}
+
+/// The verdict on a pass. `relative`: whether rewards are already without the baseline.
+pub fn judge(before: &[f64], parts: &[Part], relative: bool, seed: u64) -> Verdict {
+    let events: Vec<&CorrectionEvent> = parts.iter().flat_map(|part| part.events).collect();
+    let gains: Vec<f64> = events.iter().map(|event| gain(event, relative)).collect();
+    let rising = trend(&gains, seed);
+    let last = parts.last().map_or(before, |part| part.ndcg.as_slice());
+    let change = paired(last, before, seed);
+    let start = mean_of(before, seed);
+    let margin = -MARGIN * start.mean;
+    let held = Condition::above(
+        "validation NDCG@10, end − before the pass",
+        change,
+        before.len(),
+        margin,
+    );
+    let mut numbers = vec![
+        Number::measured(
+            "whole pass",
+            "reward − baseline, change from first to last (fitted line)",
+            rising,
+            gains.len(),
+        ),
+        Number::measured(
+            "whole pass",
+            "validation NDCG@10 before",
+            start,
+            before.len(),
+        ),
+    ];
+    for (index, part) in parts.iter().enumerate() {
+        part_numbers(&mut numbers, index, part, before, relative, seed);
+    }
+    let outcome = outcome(rising, change, &held, gains.len());
+    let mut notes: Vec<String> = NOTES.map(str::to_owned).to_vec();
+    if gains.len() < ENOUGH {
+        notes.push(format!(
+            "{} corrected interactions are too few for a trend; {ENOUGH} are asked for.",
+            gains.len()
+        ));
+    }
+    Verdict {
+        check: "drift".into(),
+        outcome,
+        sentence: sentence(outcome, rising, change, margin),
+        compared: format!(
+            "{} corrected interactions in {} parts, in the order of correction; after each part the stores as they were then, \
+             scored by the reward model of stage `reward` with its weights as they are (no refit), on the validation items of \
+             {} users in the full catalogue, paired with the stores before the pass",
+            events.len(),
+            parts.len(),
+            before.len()
+        ),
+        conditions: vec![held],
+        numbers,
+        notes,
+    }
+}
+
+/// Mean of an event's candidates: score minus the score without the new reason.
+fn gain(event: &CorrectionEvent, relative: bool) -> f64 {
+    let count = event.candidates.len().max(1) as f64;
+    let reward = event.candidates.iter().map(|one| one.reward).sum::<f64>() / count;
+    if relative {
+        reward
+    } else {
+        reward - f64::from(event.baseline)
+    }
+}
+
+fn part_numbers(
+    numbers: &mut Vec<Number>,
+    index: usize,
+    part: &Part,
+    before: &[f64],
+    relative: bool,
+    seed: u64,
+) {
+    let group = format!("part {}", index + 1);
+    let gains: Vec<f64> = part
+        .events
+        .iter()
+        .map(|event| gain(event, relative))
+        .collect();
+    let scores: Vec<f64> = part
+        .events
+        .iter()
+        .zip(&gains)
+        .map(|(event, gain)| gain + f64::from(event.baseline))
+        .collect();
+    let texts: Vec<&str> = part
+        .events
+        .iter()
+        .flat_map(|event| event.candidates.iter().map(|one| one.text.as_str()))
+        .collect();
+    let rewritten: HashSet<&str> = part
+        .events
+        .iter()
+        .map(|event| event.reason[1].as_str())
+        .collect();
+    let n = part.events.len();
+    let mut measured = |name: &str, value: Estimate, n: usize| {
+        numbers.push(Number::measured(&group, name, value, n))
+    };
+    measured("score with the new reason", mean_of(&scores, seed), n);
+    measured("reward − baseline", mean_of(&gains, seed), n);
+    measured(
+        "validation NDCG@10 after it",
+        mean_of(&part.ndcg, seed),
+        part.ndcg.len(),
+    );
+    measured(
+        "validation NDCG@10, change so far",
+        paired(&part.ndcg, before, seed),
+        before.len(),
+    );
+    let mut exact =
+        |name: &str, value: f64, n: usize| numbers.push(Number::exact(&group, name, value, n));
+    exact("Distinct-1 of candidates", distinct(&texts, 1), texts.len());
+    exact("Distinct-2 of candidates", distinct(&texts, 2), texts.len());
+    exact("unique candidates", unique(&texts), texts.len());
+    exact(
+        "unique rewritten reasons",
+        rewritten.len() as f64 / n.max(1) as f64,
+        n,
+    );
+    exact(
+        "repetition within a candidate",
+        repeated(&texts, 3),
+        texts.len(),
+    );
+    exact("words of a candidate", mean_words(&texts), texts.len());
+}
+
+fn outcome(rising: Estimate, change: Estimate, held: &Condition, events: usize) -> Outcome {
+    if held.n < ENOUGH || events < ENOUGH {
+        return Outcome::NotDecidable;
+    }
+    // Worse for certain, by however little, while the reward rose: that is the thing looked for.
+    if change.high < 0.0 && rising.low > 0.0 {
+        return Outcome::Fail;
+    }
+    held.outcome
+}
+
+fn sentence(outcome: Outcome, rising: Estimate, change: Estimate, margin: f64) -> String {
+    let numbers = format!(
+        "reward − baseline {:+.4} [{:+.4}, {:+.4}] from first to last, validation NDCG@10 {:+.4} [{:+.4}, {:+.4}]",
+        rising.mean, rising.low, rising.high, change.mean, change.low, change.high
+    );
+    match outcome {
+        Outcome::Fail if rising.low > 0.0 => {
+            format!("Reward hacking: the reward went up and held-out NDCG went down ({numbers}).")
+        }
+        Outcome::Fail => format!(
+            "The corrected texts serve held-out items worse, without a reward that rose ({numbers})."
+        ),
+        Outcome::Pass => format!(
+            "No reward hacking: held-out NDCG did not fall by more than {:.4} ({numbers}).",
+            -margin
+        ),
+        Outcome::NotDecidable => format!(
+            "Whether the reward rose at the expense of held-out NDCG cannot be told ({numbers})."
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stages::{Candidate, Parts};
+
+    fn event(reward: f64) -> CorrectionEvent {
+        CorrectionEvent {
+            time: 0,
+            user: 0,
+            position: 0,
+            item: 0,
+            policy_version: 1,
+            baseline: 0.4,
+            candidates: vec![
+                Candidate {
+                    text: "a b".into(),
+                    reward: reward + 0.1,
+                    parts: Parts::default(),
+                    advantage: 1.0,
+                },
+                Candidate {
+                    text: "a c".into(),
+                    reward: reward - 0.1,
+                    parts: Parts::default(),
+                    advantage: -1.0,
+                },
+            ],
+            reason: ["old".into(), "new".into()],
+            pattern: None,
+        }
+    }
+
+    fn verdict(slope: f64, end: f64) -> Verdict {
+        let events: Vec<CorrectionEvent> = (0..60)
+            .map(|index| event(f64::from(index) * slope / 59.0))
+            .collect();
+        let users = |value: f64| -> Vec<f64> {
+            (0..50)
+                .map(|user| value + f64::from(user % 4) * 0.05)
+                .collect()
+        };
+        let parts: Vec<Part> = events
+            .chunks(6)
+            .map(|events| Part {
+                events,
+                ndcg: users(end),
+            })
+            .collect();
+        judge(&users(0.3), &parts, true, 1)
+    }
+
+    #[test]
+    fn reward_up_and_ndcg_down_is_reward_hacking() {
+        let found = verdict(0.2, 0.2);
+        assert_eq!(found.outcome, Outcome::Fail);
+        assert!(found.sentence.starts_with("Reward hacking"), "{found}");
+        let found = verdict(0.0, 0.2);
+        assert_eq!(found.outcome, Outcome::Fail);
+        assert!(
+            found.sentence.contains("without a reward that rose"),
+            "{found}"
+        );
+        assert_eq!(verdict(0.2, 0.3).outcome, Outcome::Pass);
+        assert_eq!(verdict(0.2, 0.35).outcome, Outcome::Pass);
+    }
+
+    #[test]
+    fn numbers_of_a_part_by_hand() {
+        let found = verdict(0.0, 0.3);
+        let number = |name: &str| {
+            found
+                .numbers
+                .iter()
+                .find(|one| one.group == "part 1" && one.name == name)
+                .unwrap()
+                .value
+                .mean
+        };
+        assert!((number("score with the new reason") - 0.4).abs() < 1e-6);
+        assert!(number("reward − baseline").abs() < 1e-12);
+        // 12 candidates "a b" and "a c": 24 words, 3 different; 12 pairs, 2 different.
+        assert_eq!(number("Distinct-1 of candidates"), 3.0 / 24.0);
+        assert_eq!(number("Distinct-2 of candidates"), 2.0 / 12.0);
+        assert_eq!(number("unique candidates"), 2.0 / 12.0);
+        assert_eq!(number("words of a candidate"), 2.0);
+    }
+
+    #[test]
+    fn a_reward_that_is_a_plain_score_loses_its_baseline_first() {
+        assert!((gain(&event(0.5), false) - 0.1).abs() < 1e-6);
+        assert!((gain(&event(0.5), true) - 0.5).abs() < 1e-12);
+    }
+}

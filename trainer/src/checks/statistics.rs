@@ -1,0 +1,147 @@
+//! Means with intervals where the units are not independent, and trends: resampling as in [`crate::evaluation`].
+
+use std::collections::BTreeMap;
+
+use rand::Rng;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::evaluation::{Estimate, estimate, resampled_means};
+
+/// Resamples behind each interval.
+pub const RESAMPLES: usize = 2000;
+
+/// Arithmetic mean; 0 of nothing.
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// Mean of independent values with its interval.
+pub fn mean_of(values: &[f64], seed: u64) -> Estimate {
+    let rows = [values.to_vec()];
+    let resampled = resampled_means(&rows, RESAMPLES, seed);
+    estimate(mean(values), &resampled[0])
+}
+
+/// Mean of `left − right` over the same units with its interval.
+pub fn paired(left: &[f64], right: &[f64], seed: u64) -> Estimate {
+    let differences: Vec<f64> = left.iter().zip(right).map(|(a, b)| a - b).collect();
+    mean_of(&differences, seed)
+}
+
+/// Mean over all values, with an interval that resamples whole clusters: values of one cluster, e.g. of one user, say much
+/// the same and are no independent units. `values` are `(cluster, value)`.
+pub fn clustered(values: &[(usize, f64)], seed: u64) -> Estimate {
+    let mut clusters: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+    for (cluster, value) in values {
+        let (sum, count) = clusters.entry(*cluster).or_default();
+        *sum += value;
+        *count += 1.0;
+    }
+    let clusters: Vec<(f64, f64)> = clusters.into_values().collect();
+    let ratio = |sums: (f64, f64)| sums.0 / sums.1.max(1.0);
+    let add = |one: (f64, f64), other: &(f64, f64)| (one.0 + other.0, one.1 + other.1);
+    let all = ratio(clusters.iter().fold((0.0, 0.0), add));
+    if clusters.is_empty() {
+        return estimate(all, &[]);
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let resampled: Vec<f64> = (0..RESAMPLES)
+        .map(|_| {
+            let drawn = (0..clusters.len()).map(|_| &clusters[rng.random_range(0..clusters.len())]);
+            ratio(drawn.fold((0.0, 0.0), add))
+        })
+        .collect();
+    estimate(all, &resampled)
+}
+
+/// Number of different clusters.
+pub fn clusters(values: &[(usize, f64)]) -> usize {
+    let mut found: Vec<usize> = values.iter().map(|(cluster, _)| *cluster).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.len()
+}
+
+/// Change of `values` from first to last along the least-squares line, with the interval of resampled points.
+pub fn trend(values: &[f64], seed: u64) -> Estimate {
+    let points: Vec<(f64, f64)> = (0..values.len())
+        .map(|index| index as f64 / (values.len().max(2) - 1) as f64)
+        .zip(values.iter().copied())
+        .collect();
+    let whole = slope(&points);
+    if points.is_empty() {
+        return estimate(0.0, &[]);
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let resampled: Vec<f64> = (0..RESAMPLES)
+        .map(|_| {
+            let drawn: Vec<(f64, f64)> = (0..points.len())
+                .map(|_| points[rng.random_range(0..points.len())])
+                .collect();
+            slope(&drawn)
+        })
+        .collect();
+    estimate(whole, &resampled)
+}
+
+/// Slope of the least-squares line; 0 where all points have the same abscissa.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let count = points.len().max(1) as f64;
+    let (x, y) = points
+        .iter()
+        .fold((0.0, 0.0), |(x, y), p| (x + p.0, y + p.1));
+    let (x, y) = (x / count, y / count);
+    let (above, below) = points.iter().fold((0.0, 0.0), |(above, below), p| {
+        (above + (p.0 - x) * (p.1 - y), below + (p.0 - x).powi(2))
+    });
+    if below > 0.0 { above / below } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_one_cluster_are_one_unit() {
+        // 20 clusters, half of them all 0 and half all 1, each of 50 values: the standard error is that of 20 coins,
+        // √(0.25 / 20) = 0.112, not that of 1000.
+        let values: Vec<(usize, f64)> = (0..1000)
+            .map(|index| (index / 50, f64::from(index / 50 < 10)))
+            .collect();
+        let found = clustered(&values, 1);
+        assert_eq!(found.mean, 0.5);
+        assert!((found.low - 0.28).abs() < 0.06, "{found:?}");
+        assert!((found.high - 0.72).abs() < 0.06, "{found:?}");
+        assert_eq!(clusters(&values), 20);
+        let narrow = mean_of(&values.iter().map(|one| one.1).collect::<Vec<_>>(), 1);
+        assert!(narrow.high - narrow.low < 0.07, "{narrow:?}");
+    }
+
+    #[test]
+    fn large_clusters_weigh_by_their_values() {
+        // (0 + 0 + 0 + 1) / 4
+        let values = [(7, 0.0), (7, 0.0), (7, 0.0), (9, 1.0)];
+        assert_eq!(clustered(&values, 1).mean, 0.25);
+        assert_eq!(clustered(&[], 1).mean, 0.0);
+    }
+
+    #[test]
+    fn a_trend_is_the_change_from_first_to_last() {
+        // A straight line from 2 to 5 has no spread.
+        let line: Vec<f64> = (0..31).map(|index| 2.0 + 0.1 * f64::from(index)).collect();
+        let found = trend(&line, 1);
+        assert!((found.mean - 3.0).abs() < 1e-9, "{found:?}");
+        assert!((found.low - 3.0).abs() < 1e-9 && (found.high - 3.0).abs() < 1e-9);
+        // By hand: x = 0, ½, 1 and y = 0, 0, 3: Σ(x−½)(y−1) = ½ + 1 = 1.5 over Σ(x−½)² = ½ gives 3.
+        assert!((trend(&[0.0, 0.0, 3.0], 1).mean - 3.0).abs() < 1e-12);
+        assert_eq!(trend(&[1.0], 1).mean, 0.0);
+        assert_eq!(trend(&[], 1).mean, 0.0);
+    }
+
+    #[test]
+    fn pairing_keeps_the_sign() {
+        let found = paired(&[1.0, 2.0, 3.0], &[0.5, 1.5, 2.5], 1);
+        assert_eq!((found.mean, found.low, found.high), (0.5, 0.5, 0.5));
+    }
+}

@@ -1,0 +1,94 @@
+//! `curec study`: the page of a blind human study, and its key beside it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use clap::Args;
+
+use crate::checks::Material;
+use crate::device::{DeviceChoice, open};
+use crate::past::Timeline;
+use crate::reward::{Features, Scorer};
+use crate::run::{Progress, Stage, on_interrupt, write_atomic, write_json};
+use crate::study::{Settings, build, html};
+
+/// Arguments of `curec study`.
+#[derive(Debug, Args)]
+pub struct StudyArgs {
+    /// The run directory; its stage `correct` must be finished
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// The page to write; the key is written beside it, under the same name with .key.json, and is not for raters
+    #[arg(long, value_name = "FILE.html")]
+    out: PathBuf,
+    /// Recommendations to compare, each of another person
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pairs: usize,
+    /// Titles of each person's history that are shown
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    history: usize,
+    /// Seed of the choice of people and of everything random in the page
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Cpu)]
+    device: DeviceChoice,
+}
+
+/// Writes page and key.
+///
+/// # Errors
+/// The run is not finished or its model reads no reasons; too few people with a reason to show.
+pub fn run(args: StudyArgs) -> Result<()> {
+    on_interrupt();
+    let key_path = key_path(&args.out)?;
+    let material = Material::open(&args.run, &[Stage::Correct])?;
+    let device = open(args.device)?;
+    let model = material.ranking_model(Stage::Correct, &device)?;
+    ensure!(
+        model.config().use_reasons,
+        "the ranking model of this run reads no reasons (reward.model.use_reasons = false): there is nothing to show"
+    );
+    let texts = material.texts(Stage::Correct)?;
+    let features = Features {
+        timeline: Timeline::new(&material.dataset),
+        patterns: &texts.patterns,
+        reasons: &texts.reasons,
+    };
+    let scorer = Scorer::new(model, features, &device)?;
+    let settings = Settings {
+        pairs: args.pairs,
+        history: args.history,
+        seed: args.seed,
+    };
+    let (dataset, config) = (&material.dataset, &material.config);
+    let (study, key) = build(
+        dataset,
+        config,
+        &scorer,
+        &texts.reasons,
+        settings,
+        Progress::default(),
+    )?;
+    write_atomic(&args.out, html(&study)?.as_bytes())?;
+    write_json(&key_path, &key)?;
+    eprintln!(
+        "wrote {} ({} pairs, study {}): give it to raters\nwrote {}: keep it; `curec check study RATINGS.json --key {1}` needs it",
+        args.out.display(),
+        study.pairs.len(),
+        key.study,
+        key_path.display(),
+    );
+    Ok(())
+}
+
+/// `study.html` → `study.key.json`.
+fn key_path(page: &Path) -> Result<PathBuf> {
+    ensure!(
+        page.extension()
+            .is_some_and(|extension| extension == "html"),
+        "{} must end in .html: the key is written beside it under the same name",
+        page.display()
+    );
+    Ok(page.with_extension("key.json"))
+}

@@ -1,0 +1,497 @@
+//! `check study`: do raters prefer the run's reasons, and find them more relevant and more coherent than the baselines?
+
+use std::collections::BTreeMap;
+
+use rand::Rng;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::agreement::{Scale, alpha};
+use super::binomial::two_sided;
+use super::content::Condition as Shown;
+use super::ratings::{Judgement, Scores};
+use crate::checks::{Condition, Number, Outcome, Verdict};
+use crate::evaluation::{Estimate, estimate};
+
+/// Resamples behind each interval.
+const RESAMPLES: usize = 2000;
+/// Raters below which nothing is decided: one person's taste is no finding.
+const RATERS: usize = 3;
+
+/// One value with who gave it and to which pair.
+type Rated = (usize, usize, f64);
+/// Takes a scale out of the scores of one explanation.
+type Part = fn(&Scores) -> Option<u8>;
+
+const SCALES: [(&str, Part); 2] = [
+    ("relevance", |scores| scores.relevance),
+    ("coherence", |scores| scores.coherence),
+];
+
+/// The verdict on what all raters said.
+pub fn analyse(judgements: &[Judgement], study: &str, seed: u64) -> Verdict {
+    let raters = count(judgements.iter().map(|one| one.rater));
+    let pairs = count(judgements.iter().map(|one| one.pair));
+    let all: Vec<&Judgement> = judgements.iter().collect();
+    let mut conditions = vec![condition(
+        "share that prefers the reason",
+        &preferences(&all),
+        0.5,
+        seed,
+    )];
+    for (name, part) in SCALES {
+        let name = format!("{name}, reason − baseline");
+        conditions.push(condition(&name, &differences(&all, part), 0.0, seed));
+    }
+    if raters < RATERS {
+        for condition in &mut conditions {
+            condition.outcome = Outcome::NotDecidable;
+        }
+    }
+    let mut numbers = preference_numbers(&all);
+    for (group, baseline) in [
+        ("metadata", Shown::Metadata),
+        ("popularity", Shown::Popularity),
+    ] {
+        let some: Vec<&Judgement> = judgements
+            .iter()
+            .filter(|one| one.baseline == baseline)
+            .collect();
+        if !some.is_empty() {
+            numbers.extend(against(group, &some, seed));
+        }
+    }
+    numbers.extend(means(&all, seed));
+    numbers.extend(agreement(&all, seed));
+    let outcome = Verdict::joint(&conditions);
+    let mut notes = vec![
+        "Intervals resample raters and pairs at once, each with its own draw (a rating counts as often as its rater was drawn \
+         times as often as its pair was): other raters and other recommendations could have been asked."
+            .to_owned(),
+        "\"Cannot tell\" counts in no share and no mean. The exact test over all ratings takes them for independent, which \
+         ratings by one person are not; the one over pairs takes each pair's majority once."
+            .to_owned(),
+    ];
+    if raters < RATERS {
+        notes.push(format!(
+            "{raters} raters are too few to decide anything; ask at least {RATERS}."
+        ));
+    }
+    Verdict {
+        check: "study".into(),
+        outcome,
+        sentence: sentence(outcome, &conditions),
+        compared: format!(
+            "the run's reasons with baseline explanations of the same recommendations, blind and in random order: {} ratings of \
+             {pairs} pairs by {raters} raters, study {study}",
+            judgements.len()
+        ),
+        conditions,
+        numbers,
+        notes,
+    }
+}
+
+fn count(values: impl Iterator<Item = usize>) -> usize {
+    values.collect::<std::collections::BTreeSet<_>>().len()
+}
+
+fn condition(name: &str, values: &[Rated], above: f64, seed: u64) -> Condition {
+    Condition::above(name, both_ways(values, seed), values.len(), above)
+}
+
+/// 1 where the reason was preferred, 0 where the baseline was.
+fn preferences(all: &[&Judgement]) -> Vec<Rated> {
+    let value = |one: &&Judgement| {
+        Some((
+            one.rater,
+            one.pair,
+            f64::from(u8::from(one.reason_preferred?)),
+        ))
+    };
+    all.iter().filter_map(value).collect()
+}
+
+/// Score of the reason minus that of the baseline, where both were given.
+fn differences(all: &[&Judgement], part: Part) -> Vec<Rated> {
+    let value = |one: &&Judgement| {
+        let (reason, other) = (part(&one.reason)?, part(&one.other)?);
+        Some((one.rater, one.pair, f64::from(reason) - f64::from(other)))
+    };
+    all.iter().filter_map(value).collect()
+}
+
+/// Mean with an interval over raters and pairs at once (A. Owen, *The pigeonhole bootstrap*, 2007): raters and pairs are
+/// drawn anew independently, and a value weighs as often as its rater times as often as its pair.
+fn both_ways(values: &[Rated], seed: u64) -> Estimate {
+    let places = |of: fn(&Rated) -> usize| -> Vec<usize> {
+        let mut known: Vec<usize> = values.iter().map(of).collect();
+        known.sort_unstable();
+        known.dedup();
+        values
+            .iter()
+            .map(|value| known.partition_point(|one| *one < of(value)))
+            .collect()
+    };
+    let (raters, pairs) = (places(|value| value.0), places(|value| value.1));
+    let size = |places: &[usize]| places.iter().max().map_or(0, |last| last + 1);
+    let sizes = [size(&raters), size(&pairs)];
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut draw = |size: usize| {
+        let mut times = vec![0.0; size];
+        for _ in 0..size {
+            times[rng.random_range(0..size)] += 1.0;
+        }
+        times
+    };
+    let mut resampled = Vec::with_capacity(RESAMPLES);
+    for _ in 0..RESAMPLES {
+        let (rater_times, pair_times) = (draw(sizes[0]), draw(sizes[1]));
+        let (mut sum, mut weight) = (0.0, 0.0);
+        for (value, (rater, pair)) in values.iter().zip(raters.iter().zip(&pairs)) {
+            let times: f64 = rater_times[*rater] * pair_times[*pair];
+            sum += times * value.2;
+            weight += times;
+        }
+        // With few ratings a draw may hold none of them: it says nothing.
+        if weight > 0.0 {
+            resampled.push(sum / weight);
+        }
+    }
+    let mean = values.iter().map(|value| value.2).sum::<f64>() / values.len().max(1) as f64;
+    estimate(mean, &resampled)
+}
+
+fn preference_numbers(all: &[&Judgement]) -> Vec<Number> {
+    let preferred = preferences(all);
+    let wins = preferred.iter().filter(|one| one.2 > 0.5).count();
+    let mut of_pair: BTreeMap<usize, f64> = BTreeMap::new();
+    for (_, pair, value) in &preferred {
+        *of_pair.entry(*pair).or_default() += value - 0.5;
+    }
+    let decided: Vec<f64> = of_pair
+        .into_values()
+        .filter(|votes| *votes != 0.0)
+        .collect();
+    let won = decided.iter().filter(|votes| **votes > 0.0).count();
+    let first: Vec<bool> = all
+        .iter()
+        .filter_map(|one| Some(one.reason_preferred? == one.reason_first))
+        .collect();
+    let chose_first =
+        first.iter().filter(|chosen| **chosen).count() as f64 / first.len().max(1) as f64;
+    let group = "preference";
+    vec![
+        Number::exact(
+            group,
+            "ratings that prefer the reason",
+            wins as f64,
+            preferred.len(),
+        ),
+        Number::exact(
+            group,
+            "ratings that cannot tell",
+            (all.len() - preferred.len()) as f64,
+            all.len(),
+        ),
+        Number::exact(
+            group,
+            "exact two-sided p over ratings",
+            two_sided(wins, preferred.len()),
+            preferred.len(),
+        ),
+        Number::exact(
+            group,
+            "pairs whose majority prefers the reason",
+            won as f64,
+            decided.len(),
+        ),
+        Number::exact(
+            group,
+            "exact two-sided p over pairs",
+            two_sided(won, decided.len()),
+            decided.len(),
+        ),
+        Number::exact(
+            group,
+            "share that prefers whichever stood first",
+            chose_first,
+            first.len(),
+        ),
+    ]
+}
+
+fn against(name: &str, some: &[&Judgement], seed: u64) -> Vec<Number> {
+    let group = format!("against the {name} explanation");
+    let preferred = preferences(some);
+    let mut numbers = vec![Number::measured(
+        &group,
+        "share that prefers the reason",
+        both_ways(&preferred, seed),
+        preferred.len(),
+    )];
+    for (scale, part) in SCALES {
+        let values = differences(some, part);
+        let name = format!("{scale}, reason − baseline");
+        numbers.push(Number::measured(
+            &group,
+            &name,
+            both_ways(&values, seed),
+            values.len(),
+        ));
+    }
+    numbers
+}
+
+/// Mean score per condition.
+fn means(all: &[&Judgement], seed: u64) -> Vec<Number> {
+    let mut numbers = Vec::new();
+    for (scale, part) in SCALES {
+        let group = format!("mean {scale} (1–5)");
+        let mut add = |name: &str, values: Vec<Rated>| {
+            if !values.is_empty() {
+                numbers.push(Number::measured(
+                    &group,
+                    name,
+                    both_ways(&values, seed),
+                    values.len(),
+                ));
+            }
+        };
+        let value = |one: &Judgement, scores: &Scores| {
+            Some((one.rater, one.pair, f64::from(part(scores)?)))
+        };
+        add(
+            "the run's reason",
+            all.iter()
+                .filter_map(|one| value(one, &one.reason))
+                .collect(),
+        );
+        for (name, baseline) in [
+            ("metadata", Shown::Metadata),
+            ("popularity", Shown::Popularity),
+        ] {
+            let some = all.iter().filter(|one| one.baseline == baseline);
+            add(
+                name,
+                some.filter_map(|one| value(one, &one.other)).collect(),
+            );
+        }
+    }
+    numbers
+}
+
+/// Krippendorff's alpha: of preferences by pair, of scores by explanation.
+fn agreement(all: &[&Judgement], seed: u64) -> Vec<Number> {
+    let mut preferred: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    for (_, pair, value) in preferences(all) {
+        preferred.entry(pair).or_default().push(value);
+    }
+    let mut numbers = Vec::new();
+    let mut add = |name: &str, units: Vec<Vec<f64>>, scale: Scale| {
+        if let Some(found) = alpha_with_interval(&units, scale, seed) {
+            let rated = units.iter().filter(|unit| unit.len() > 1).count();
+            numbers.push(Number::measured("Krippendorff's alpha", name, found, rated));
+        }
+    };
+    add(
+        "preference (nominal)",
+        preferred.into_values().collect(),
+        Scale::Nominal,
+    );
+    for (name, part) in SCALES {
+        let mut units: BTreeMap<(usize, bool), Vec<f64>> = BTreeMap::new();
+        for one in all {
+            for (reason, scores) in [(true, &one.reason), (false, &one.other)] {
+                if let Some(value) = part(scores) {
+                    units
+                        .entry((one.pair, reason))
+                        .or_default()
+                        .push(f64::from(value));
+                }
+            }
+        }
+        let units: Vec<Vec<f64>> = units.into_values().collect();
+        for (scale, kind) in [
+            (Scale::Nominal, "nominal"),
+            (Scale::Ordinal, "ordinal"),
+            (Scale::Interval, "interval"),
+        ] {
+            add(&format!("{name} ({kind})"), units.clone(), scale);
+        }
+    }
+    numbers
+}
+
+/// Alpha with the interval of resampled units.
+fn alpha_with_interval(units: &[Vec<f64>], scale: Scale, seed: u64) -> Option<Estimate> {
+    let found = alpha(units, scale)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let resampled: Vec<f64> = (0..RESAMPLES / 2)
+        .filter_map(|_| {
+            let drawn: Vec<Vec<f64>> = (0..units.len())
+                .map(|_| units[rng.random_range(0..units.len())].clone())
+                .collect();
+            alpha(&drawn, scale)
+        })
+        .collect();
+    Some(estimate(found, &resampled))
+}
+
+fn sentence(outcome: Outcome, conditions: &[Condition]) -> String {
+    let value = |at: usize| conditions[at].value;
+    let (share, relevance, coherence) = (value(0), value(1), value(2));
+    let numbers = format!(
+        "preferred in {:.3} [{:.3}, {:.3}] of decided ratings; relevance {:+.2} [{:+.2}, {:+.2}], coherence {:+.2} [{:+.2}, {:+.2}]",
+        share.mean,
+        share.low,
+        share.high,
+        relevance.mean,
+        relevance.low,
+        relevance.high,
+        coherence.mean,
+        coherence.low,
+        coherence.high
+    );
+    match outcome {
+        Outcome::Pass => format!(
+            "Raters prefer the run's reasons to the baselines and find them more relevant and coherent: {numbers}."
+        ),
+        Outcome::Fail => format!(
+            "The run's reasons are not better than the baselines in all three respects: {numbers}."
+        ),
+        Outcome::NotDecidable => format!(
+            "These ratings do not tell whether the run's reasons are better than the baselines: {numbers}."
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ratings::join;
+    use super::super::ratings::tests::{key, rating, sheet};
+    use super::*;
+
+    /// Ratings made up here, for the test alone: `raters` people rate `pairs` pairs with these scores.
+    fn judged(raters: usize, pairs: usize, scores: impl Fn(usize, usize) -> (u8, u8)) -> Verdict {
+        let sheets: Vec<_> = (0..raters)
+            .map(|rater| {
+                let ratings = (0..pairs).map(|pair| {
+                    let (reason, other) = scores(rater, pair);
+                    rating(pair, reason, other)
+                });
+                sheet(&format!("r{rater}"), ratings.collect())
+            })
+            .collect();
+        analyse(&join(&sheets, &key(pairs)).unwrap(), "s", 1)
+    }
+
+    fn number(verdict: &Verdict, group: &str, name: &str) -> f64 {
+        let found = verdict
+            .numbers
+            .iter()
+            .find(|one| one.group == group && one.name == name);
+        found
+            .unwrap_or_else(|| panic!("no {group}, {name}: {verdict}"))
+            .value
+            .mean
+    }
+
+    #[test]
+    fn better_reasons_pass_and_worse_ones_fail() {
+        let found = judged(4, 12, |_, pair| (4 + u8::from(pair % 3 == 0), 2));
+        assert_eq!(found.outcome, Outcome::Pass, "{found}");
+        assert_eq!(found.conditions[0].value.mean, 1.0);
+        // (4 · 5 + 8 · 4) / 12 − 2
+        assert!((found.conditions[1].value.mean - (52.0 / 12.0 - 2.0)).abs() < 1e-12);
+        assert_eq!(
+            number(&found, "preference", "ratings that prefer the reason"),
+            48.0
+        );
+        // In these the reason always stands second.
+        assert_eq!(
+            number(
+                &found,
+                "preference",
+                "share that prefers whichever stood first"
+            ),
+            0.0
+        );
+        // All raters agree, and the values differ.
+        assert_eq!(
+            number(&found, "Krippendorff's alpha", "relevance (interval)"),
+            1.0
+        );
+        let p = number(&found, "preference", "exact two-sided p over pairs");
+        assert!((p - 2.0 / 4096.0).abs() < 1e-12, "{p}");
+        assert_eq!(judged(4, 12, |_, _| (1, 4)).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn few_raters_or_ratings_decide_nothing() {
+        assert_eq!(judged(2, 40, |_, _| (5, 1)).outcome, Outcome::NotDecidable);
+        assert_eq!(judged(4, 5, |_, _| (5, 1)).outcome, Outcome::NotDecidable);
+        let split = judged(
+            4,
+            12,
+            |rater, _| if rater % 2 == 0 { (5, 1) } else { (1, 5) },
+        );
+        assert_eq!(split.outcome, Outcome::NotDecidable, "{split}");
+        assert_eq!(
+            number(&split, "preference", "exact two-sided p over ratings"),
+            1.0
+        );
+        // Systematic disagreement within every pair.
+        assert!(number(&split, "Krippendorff's alpha", "preference (nominal)") < 0.0);
+    }
+
+    #[test]
+    fn who_cannot_tell_counts_in_no_share() {
+        let found = judged(3, 20, |_, pair| if pair % 2 == 0 { (3, 3) } else { (4, 2) });
+        assert_eq!(found.conditions[0].n, 30);
+        assert_eq!(found.conditions[0].value.mean, 1.0);
+        assert_eq!(
+            number(&found, "preference", "ratings that cannot tell"),
+            30.0
+        );
+        // Pairs with odd numbers have the popularity baseline.
+        assert_eq!(
+            number(
+                &found,
+                "against the popularity explanation",
+                "share that prefers the reason"
+            ),
+            1.0
+        );
+        assert_eq!(
+            number(
+                &found,
+                "against the metadata explanation",
+                "relevance, reason − baseline"
+            ),
+            0.0
+        );
+    }
+
+    #[test]
+    fn the_interval_covers_raters_and_pairs() {
+        // 10 raters with tastes of their own (half always 1, half always 0), 100 pairs: raters are what varies, and the
+        // interval is that of 10 coins, 0.5 ± 1.96 √(0.25/10) = ± 0.31, not of 1000 ratings (± 0.03).
+        let values: Vec<Rated> = (0..1000)
+            .map(|at| (at / 100, at % 100, f64::from(at < 500)))
+            .collect();
+        let found = both_ways(&values, 1);
+        assert_eq!(found.mean, 0.5);
+        assert!(
+            (found.low - 0.2).abs() < 0.05 && (found.high - 0.8).abs() < 0.05,
+            "{found:?}"
+        );
+        // The same with raters and pairs exchanged.
+        let turned: Vec<Rated> = values
+            .iter()
+            .map(|(rater, pair, value)| (*pair, *rater, *value))
+            .collect();
+        let found = both_ways(&turned, 1);
+        assert!((found.low - 0.2).abs() < 0.05, "{found:?}");
+    }
+}
