@@ -12,13 +12,18 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use super::ctr::DinConfig;
 use super::error::BaselineError;
+use super::factors::{self, FactorConfig};
 use super::item_knn::{ItemKnn, ItemKnnConfig};
+use super::reward_model::{self, Texts};
 use super::search::Space;
+use super::sequential::{self, SequentialConfig};
 use crate::config::layers;
 use crate::data::Dataset;
 use crate::evaluation::{Popularity, Ranker};
 use crate::fitting::{TrainingEvent, TrainingReport};
+use crate::reward::RewardTrainingConfig;
 
 /// The models by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
@@ -29,17 +34,60 @@ pub enum Model {
     Pop,
     /// Neighbours by cosine with shrinkage (Sarwar et al. 2001)
     ItemKnn,
+    /// Matrix factorisation by pairs (Rendle et al. 2009)
+    BprMf,
+    /// The same, smoothed over the graph of who took what (He et al. 2020)
+    LightGcn,
+    /// SASRec with cross-entropy over the whole catalogue (Klenitskiy & Vasilev 2023)
+    Sasrec,
+    /// SASRec as published: binary cross-entropy, one sampled item (Kang & McAuley 2018)
+    SasrecBce,
+    /// gSASRec: many sampled items, calibrated (Petrov & Macdonald 2023)
+    Gsasrec,
+    /// GRU4Rec with cross-entropy over the whole catalogue (Hidasi et al. 2016)
+    Gru4rec,
+    /// DIN as a ranker (Zhou et al. 2018)
+    Din,
+    /// DIN with frozen text vectors, the shape of KAR (Xi et al. 2023); needs --run
+    DinText,
+    /// CURec's ranking model on the texts of a run; needs --run
+    Curec,
+    /// Click model: DIN, whether a rating will be 4 or more (Zhou et al. 2018; has a protocol of its own)
+    DinCtr,
 }
 
 impl Model {
     /// Every model.
-    pub const ALL: [Self; 2] = [Self::Pop, Self::ItemKnn];
+    pub const ALL: [Self; 12] = [
+        Self::Pop,
+        Self::ItemKnn,
+        Self::BprMf,
+        Self::LightGcn,
+        Self::Sasrec,
+        Self::SasrecBce,
+        Self::Gsasrec,
+        Self::Gru4rec,
+        Self::Din,
+        Self::DinText,
+        Self::Curec,
+        Self::DinCtr,
+    ];
 
     /// Its name on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pop => "pop",
             Self::ItemKnn => "item-knn",
+            Self::BprMf => "bpr-mf",
+            Self::LightGcn => "light-gcn",
+            Self::Sasrec => "sasrec",
+            Self::SasrecBce => "sasrec-bce",
+            Self::Gsasrec => "gsasrec",
+            Self::Gru4rec => "gru4rec",
+            Self::Din => "din",
+            Self::DinText => "din-text",
+            Self::Curec => "curec",
+            Self::DinCtr => "din-ctr",
         }
     }
 
@@ -48,6 +96,16 @@ impl Model {
         match self {
             Self::Pop => include_str!("../../../configs/baselines/pop.toml"),
             Self::ItemKnn => include_str!("../../../configs/baselines/item-knn.toml"),
+            Self::BprMf => include_str!("../../../configs/baselines/bpr-mf.toml"),
+            Self::LightGcn => include_str!("../../../configs/baselines/light-gcn.toml"),
+            Self::Sasrec => include_str!("../../../configs/baselines/sasrec.toml"),
+            Self::SasrecBce => include_str!("../../../configs/baselines/sasrec-bce.toml"),
+            Self::Gsasrec => include_str!("../../../configs/baselines/gsasrec.toml"),
+            Self::Gru4rec => include_str!("../../../configs/baselines/gru4rec.toml"),
+            Self::Din => include_str!("../../../configs/baselines/din.toml"),
+            Self::DinText => include_str!("../../../configs/baselines/din-text.toml"),
+            Self::Curec => include_str!("../../../configs/baselines/curec.toml"),
+            Self::DinCtr => include_str!("../../../configs/baselines/din-ctr.toml"),
         }
     }
 }
@@ -71,6 +129,8 @@ pub struct Setup {
     pub settings: Settings,
     /// What a search draws.
     pub space: Space,
+    /// The same as declared.
+    pub declared: Table,
 }
 
 impl Setup {
@@ -103,8 +163,18 @@ impl Setup {
             settings: Settings::parse(model, &settings)?,
             table: settings,
             space: Space::parse(&search)?,
+            declared: search,
         };
         Ok(setup)
+    }
+
+    /// A settings file that says the same, for `--config`.
+    ///
+    /// # Errors
+    /// A value that TOML cannot hold.
+    pub fn to_toml(&self) -> anyhow::Result<String> {
+        let whole = Table::from_iter([("settings".to_owned(), self.table.clone().into())]);
+        Ok(toml::to_string_pretty(&whole)?)
     }
 
     /// The same with `drawn` laid over the settings.
@@ -128,6 +198,8 @@ impl Setup {
 pub enum Settings {
     /// Of a model that ranks items.
     Ranking(RankingSettings),
+    /// Of a click model.
+    ClickThrough(DinConfig),
 }
 
 /// Settings of a model that ranks items.
@@ -136,6 +208,12 @@ pub enum Settings {
 pub enum RankingSettings {
     /// [`Model::ItemKnn`]
     ItemKnn(ItemKnnConfig),
+    /// [`Model::BprMf`] and [`Model::LightGcn`]
+    Factors(FactorConfig),
+    /// [`Model::Sasrec`], [`Model::SasrecBce`], [`Model::Gsasrec`] and [`Model::Gru4rec`]
+    Sequential(SequentialConfig),
+    /// [`Model::Din`], [`Model::DinText`] and [`Model::Curec`]
+    Reward(Box<RewardTrainingConfig>),
     /// [`Model::Pop`]
     Pop(PopConfig),
 }
@@ -153,6 +231,30 @@ impl Settings {
                 let config: ItemKnnConfig = read(model, table)?;
                 config.validate()?;
                 Self::Ranking(RankingSettings::ItemKnn(config))
+            }
+            Model::BprMf | Model::LightGcn => {
+                let config: FactorConfig = read(model, table)?;
+                config.validate(model == Model::LightGcn)?;
+                Self::Ranking(RankingSettings::Factors(config))
+            }
+            Model::Sasrec | Model::SasrecBce | Model::Gsasrec | Model::Gru4rec => {
+                let config: SequentialConfig = read(model, table)?;
+                let refuse = |problem| BaselineError::Settings {
+                    model: model.name(),
+                    problem,
+                };
+                config.validate().map_err(refuse)?;
+                Self::Ranking(RankingSettings::Sequential(config))
+            }
+            Model::Din | Model::DinText | Model::Curec => {
+                let config: RewardTrainingConfig = read(model, table)?;
+                config.validate()?;
+                Self::Ranking(RankingSettings::Reward(Box::new(config)))
+            }
+            Model::DinCtr => {
+                let config: DinConfig = read(model, table)?;
+                config.validate()?;
+                Self::ClickThrough(config)
             }
         })
     }
@@ -173,6 +275,8 @@ fn read<T: DeserializeOwned>(model: Model, table: &Table) -> Result<T, BaselineE
 pub struct FitContext<'a> {
     /// Filtered and split.
     pub data: &'a Dataset,
+    /// The texts of a run over the same data, for models that read them.
+    pub texts: Option<Texts<'a>>,
     /// Where tensors live, without gradients.
     pub device: &'a Device,
     /// Seed of everything random.
@@ -211,7 +315,7 @@ impl<'a> Fitted<'a> {
 pub fn fit<'a>(
     settings: &RankingSettings,
     context: FitContext<'a>,
-    _observer: &mut dyn FnMut(&TrainingEvent),
+    observer: &mut dyn FnMut(&TrainingEvent),
 ) -> Result<Fitted<'a>, BaselineError> {
     let data = context.data;
     if data.train_count() == 0 {
@@ -225,6 +329,30 @@ pub fn fit<'a>(
             let model = ItemKnn::new(data, config);
             let parameters = model.similarities();
             Fitted::counted(model, parameters)
+        }
+        RankingSettings::Sequential(config) => {
+            let (ranker, report, parameters) = sequential::ranker(config, context, observer)?;
+            Fitted {
+                ranker: Box::new(ranker),
+                report: Some(report),
+                parameters,
+            }
+        }
+        RankingSettings::Reward(config) => {
+            let (ranker, report, parameters) = reward_model::fit(config, context, observer)?;
+            Fitted {
+                ranker,
+                report: Some(report),
+                parameters,
+            }
+        }
+        RankingSettings::Factors(config) => {
+            let (ranker, report, parameters) = factors::fit(config, context, observer)?;
+            Fitted {
+                ranker: Box::new(ranker),
+                report: Some(report),
+                parameters,
+            }
         }
     })
 }
