@@ -1,5 +1,6 @@
 //! The `curec` command: one file per subcommand.
 
+mod ablate;
 mod baseline;
 mod bench;
 mod check;
@@ -50,6 +51,8 @@ enum Command {
     Export(run::StageArgs),
     /// Train and rank other people's recommenders under the same protocol
     Baseline(baseline::BaselineArgs),
+    /// Take parts of the method away one by one: runs, controls and one table of what each is worth
+    Ablate(ablate::AblateArgs),
     /// Look at logs, download public ones, simulate the built-in world
     Data(data::DataArgs),
     /// Inspect any Qwen2 model folder: score, generate, info
@@ -85,6 +88,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Export(args) => run::stage(Stage::Export, args),
         Command::Baseline(args) => baseline::run(args),
+        Command::Ablate(args) => ablate::run(args),
         Command::Data(args) => data::run(args),
         Command::Llm(args) => llm::run(args),
         Command::Explain(args) => explain::run(args),

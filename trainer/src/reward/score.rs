@@ -150,6 +150,11 @@ impl<'a> Scorer<'a> {
         self
     }
 
+    /// The control *no history*: whoever asks has taken nothing yet. Patterns and reasons stay as they are at that moment.
+    pub fn without_history(self) -> Self {
+        self.with_history(0)
+    }
+
     /// The model behind it.
     pub fn model(&self) -> &RewardModel {
         &self.model

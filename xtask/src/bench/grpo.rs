@@ -1,7 +1,4 @@
 //! `cargo xtask bench grpo`: a GRPO step of curec on this machine, beside its peers where they are installed.
-//!
-//! Programs take turns, round by round, so that a slow minute of the machine hits all of them; what is shown and recorded are
-//! medians over the rounds, and ratios of them.
 
 use std::path::{Path, PathBuf};
 

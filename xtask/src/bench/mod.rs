@@ -5,6 +5,7 @@
 
 pub mod grpo;
 pub mod sasrec;
+pub mod scale;
 
 use std::process::Command;
 

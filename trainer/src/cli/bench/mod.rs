@@ -2,6 +2,7 @@
 
 mod grpo;
 mod sasrec;
+mod scale;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -19,11 +20,14 @@ enum What {
     Grpo(grpo::GrpoArgs),
     /// Epochs of SASRec with cross-entropy over the whole catalogue
     Sasrec(sasrec::SasrecArgs),
+    /// The data's way from files to a ranking on IDs, without a language model, at any size: time and memory of each phase
+    Scale(scale::ScaleArgs),
 }
 
 pub fn run(args: BenchArgs) -> Result<()> {
     match args.what {
         What::Grpo(args) => grpo::run(args),
         What::Sasrec(args) => sasrec::run(args),
+        What::Scale(args) => scale::run(args),
     }
 }
