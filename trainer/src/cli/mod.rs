@@ -50,7 +50,7 @@ enum Command {
     Llm(llm::LlmArgs),
     /// Print explained recommendations for one user
     Explain(explain::ExplainArgs),
-    /// Write a run as one HTML file: stages, curves of every training, samples with their rewards
+    /// Write any number of runs as one HTML file: results with intervals, curves, explanations, protocol, cost
     Report(report::ReportArgs),
     /// Follow a run in the terminal: stages, live curves, newest samples
     Watch(watch::WatchArgs),

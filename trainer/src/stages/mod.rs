@@ -19,9 +19,12 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 pub use context::{Context, Interrupted};
+pub use correct::{Candidate, CorrectionEvent};
 pub use data::load_dataset;
+pub use evaluate::BEFORE;
 pub use language::{LlmPointer, load_language_model};
 pub use pretrain::{AlignmentReport, typical_prompts};
+pub use reward::{MODEL as RANKING_MODEL, read_model as read_ranking_model};
 
 use crate::config::Config;
 use crate::run::Stage;

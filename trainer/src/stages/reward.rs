@@ -13,7 +13,8 @@ use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::reward::{Features, RewardTrainingConfig, TrainingEnd, TrainingEvent, train};
 use crate::run::{JsonLines, Stage, stop_flag, write_atomic, write_json};
 
-pub(super) const MODEL: &str = "model.safetensors";
+/// File of a ranking model that reads patterns and reasons.
+pub const MODEL: &str = "model.safetensors";
 pub(super) const IDS_ONLY: &str = "ids-only.safetensors";
 
 pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
@@ -93,8 +94,11 @@ pub(super) fn fit(
     write_atomic(&path, &model.to_bytes()?)
 }
 
-/// Reads a reward model of a stage.
-pub(super) fn read_model(folder: &Path, file: &str, device: &Device) -> Result<RewardModel> {
+/// Reads a ranking model of a stage.
+///
+/// # Errors
+/// It is not there, or it is damaged.
+pub fn read_model(folder: &Path, file: &str, device: &Device) -> Result<RewardModel> {
     let path = folder.join(file);
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     RewardModel::from_bytes(&bytes, device)
