@@ -50,6 +50,7 @@ fn a_report_of_a_run_stands_in_its_folder() {
         "Training: pretrain",
         "Samples of the first",
         "checkpoint_seconds",
+        "curec evaluate --run",
     ] {
         assert!(html.contains(words), "{words}");
     }

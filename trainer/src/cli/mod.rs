@@ -63,7 +63,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Make a blind human study of a run's reasons: a page for raters, and the key to it
     Study(study::StudyArgs),
-    /// Write a run as one HTML file: stages, curves of every training, samples with their rewards
+    /// Write any number of runs as one HTML file: results with intervals, curves, explanations, protocol, cost
     Report(report::ReportArgs),
     /// Follow a run in the terminal: stages, live curves, newest samples
     Watch(watch::WatchArgs),

@@ -1,8 +1,8 @@
-//! `curec report`: a run as one HTML file.
+//! `curec report`: runs as one HTML file.
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::report::Report;
@@ -10,11 +10,17 @@ use crate::run::{RunDirectory, write_atomic};
 
 /// Arguments of `curec report`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "One run's report is written into its folder. With several runs the first is the one that the others are compared with.\nRuns of different data or measured in different ways stand in one file and are never compared."
+)]
 pub struct ReportArgs {
-    /// The run directory; the run may still be going on
+    /// Run directories; runs may still be going on
+    #[arg(value_name = "RUN", required_unless_present = "run")]
+    runs: Vec<PathBuf>,
+    /// A run directory, as other commands name it
     #[arg(long, value_name = "DIR")]
-    run: PathBuf,
-    /// The file to write [default: report.html in the run directory]
+    run: Option<PathBuf>,
+    /// The file to write [default: report.html in the run directory; of several runs, in the folder at hand]
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
 }
@@ -22,11 +28,24 @@ pub struct ReportArgs {
 /// Writes the report and says where.
 ///
 /// # Errors
-/// There is no run; a file of it is damaged; the report cannot be written.
+/// There is no run; a file of one is damaged; the report cannot be written, or would replace something else.
 pub fn run(args: ReportArgs) -> Result<()> {
-    let run = RunDirectory::open(&args.run)?;
-    let out = args.out.unwrap_or_else(|| run.root().join("report.html"));
-    write_atomic(&out, Report::read(&run)?.html().as_bytes())?;
+    let folders: Vec<PathBuf> = args.run.into_iter().chain(args.runs).collect();
+    let runs = folders
+        .iter()
+        .map(|folder| RunDirectory::open(folder))
+        .collect::<Result<Vec<_>>>()?;
+    let out = args.out.unwrap_or_else(|| match runs.as_slice() {
+        [one] => one.root().join("report.html"),
+        _ => PathBuf::from("report.html"),
+    });
+    if out.is_dir() {
+        bail!(
+            "{} is a folder; name a file, e.g. --out {0}/report.html",
+            out.display()
+        );
+    }
+    write_atomic(&out, Report::read(&runs)?.html()?.as_bytes())?;
     eprintln!("wrote {}", out.display());
     Ok(())
 }
