@@ -193,7 +193,7 @@ pub fn judge(looks: &[Look], seed: u64) -> Verdict {
     Verdict {
         check: "attention".into(),
         outcome,
-        sentence: sentence(outcome, &conditions),
+        sentence: sentence(outcome, &conditions, [0, 1, 2].map(|at| numbers[at].value.mean)),
         compared: format!(
             "{} of {} pairs of a user with a pattern and an item with two visible reasons or more, {users} users: those in \
              which some reasons name an attribute that the pattern names and others do not; attention of the refitted model, \
@@ -209,6 +209,9 @@ pub fn judge(looks: &[Look], seed: u64) -> Verdict {
                 .into(),
             "What a text names is found by the catalogue's attribute values as whole words; a taste said in other words is \
              missed on both sides."
+                .into(),
+            "A difference that is certain may still be small: look at its size before the weights are shown as an \
+             explanation."
                 .into(),
         ],
     }
@@ -231,10 +234,13 @@ fn permutations(looks: &[&Look], seed: u64) -> Vec<f64> {
         .collect()
 }
 
-fn sentence(outcome: Outcome, conditions: &[Condition]) -> String {
-    let [permuted, other] = [0, 1].map(|at| conditions[at].value.mean);
+fn sentence(
+    outcome: Outcome,
+    conditions: &[Condition],
+    [own, permuted, other]: [f64; 3],
+) -> String {
     let numbers = format!(
-        "{permuted:+.4} of the attention against permuted weights, {other:+.4} against another user's pattern"
+        "{own:.4} of the attention lies on them, {permuted:.4} when permuted, {other:.4} with another user's pattern"
     );
     let attends = conditions[0].outcome == Outcome::Pass;
     match outcome {
@@ -242,16 +248,15 @@ fn sentence(outcome: Outcome, conditions: &[Condition]) -> String {
             format!("Patterns attend to the reasons that name their tastes: {numbers}.")
         }
         Outcome::Fail if attends => format!(
-            "Attention leans to reasons that name the pattern's tastes, but anybody's pattern would lean that way: {numbers}."
+            "Attention leans to reasons that name the pattern's tastes, but anybody's pattern would lean that way: \
+             {numbers}."
         ),
         Outcome::Fail => {
             format!("Patterns do not attend to the reasons that name their tastes: {numbers}.")
         }
-        Outcome::NotDecidable => {
-            format!(
-                "These users do not tell whether patterns attend to the reasons that name their tastes: {numbers}."
-            )
-        }
+        Outcome::NotDecidable => format!(
+            "These users do not tell whether patterns attend to the reasons that name their tastes: {numbers}."
+        ),
     }
 }
 

@@ -28,8 +28,8 @@ impl fmt::Display for Bin {
     }
 }
 
-/// At most `parts` bins that together hold every value, lowest first. Each holds its part of the values at least, unless
-/// there is only one.
+/// At most `parts` bins that together hold every value, lowest first. Each holds its part of the values at least, the last
+/// one half of that, unless there is only one.
 pub fn bins(values: &[usize], parts: usize) -> Vec<Bin> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
@@ -40,7 +40,7 @@ pub fn bins(values: &[usize], parts: usize) -> Vec<Bin> {
     for at in 0..count {
         let end = at + 1;
         let last = end == count;
-        if last || (enough(end - start) && enough(count - end) && sorted[at] != sorted[end]) {
+        if last || (enough(end - start) && enough(2 * (count - end)) && sorted[at] != sorted[end]) {
             found.push(Bin {
                 low: sorted[start],
                 high: sorted[at],
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn equal_values_stay_together() {
-        assert_eq!(ends(&[0, 0, 0, 0, 0, 1, 2, 9], 4), [(0, 0), (1, 9)]);
+        assert_eq!(ends(&[0, 0, 0, 0, 0, 1, 2, 9], 4), [(0, 0), (1, 2), (9, 9)]);
         assert_eq!(ends(&[3; 10], 4), [(3, 3)]);
         assert_eq!(bins(&[3; 10], 4)[0].to_string(), "3");
         assert_eq!(bins(&[1, 5], 1)[0].to_string(), "1–5");

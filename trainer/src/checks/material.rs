@@ -18,6 +18,9 @@ use crate::stages::{IDS_ONLY_MODEL, Interrupted, RANKING_MODEL, load_dataset, re
 /// Users scored between two looks at the stop flag.
 const CHUNK: usize = 64;
 
+/// Receives a held-out item, the catalogue's scores, and the items that do not compete.
+pub type Visit<'v> = &'v mut dyn FnMut(u32, &[f32], &HashSet<u32>);
+
 /// A run whose stages up to some point are finished.
 pub struct Material {
     /// Where it lies.
@@ -111,8 +114,7 @@ impl Material {
         Ok(ranks)
     }
 
-    /// Calls `visit` for each example in order with the held-out item, the catalogue's scores, and the items that do not
-    /// compete.
+    /// Calls `visit` for each example in order.
     ///
     /// # Errors
     /// Those of [`Material::ranks`].
@@ -122,7 +124,7 @@ impl Material {
         examples: &[Example],
         ranker: &dyn Ranker,
         progress: Progress,
-        visit: &mut dyn FnMut(u32, &[f32], &HashSet<u32>),
+        visit: Visit,
     ) -> Result<()> {
         let mut bar = progress.bar(title, examples.len() as u64);
         for (number, chunk) in examples.chunks(CHUNK).enumerate() {

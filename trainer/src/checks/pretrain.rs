@@ -60,6 +60,10 @@ pub fn check(run: &RunDirectory, seed: u64) -> Result<Verdict> {
     judge(&answered, seed).context("the exam holds no question")
 }
 
+/// The answers before GRPO, or those after it.
+type Of = fn(&Answered) -> &Answers;
+/// One of the rule rewards.
+type Rule = fn(&Rewards) -> f32;
 /// A share of answers, its value per question as `(user, share)`.
 type Shares = Vec<(usize, f64)>;
 
@@ -69,7 +73,7 @@ pub fn judge(answered: &[Answered], seed: u64) -> Option<Verdict> {
     let mut users: Vec<&str> = answered.iter().map(|one| one.user.as_str()).collect();
     users.sort_unstable();
     users.dedup();
-    let shares = |of: fn(&Answered) -> &Answers, part: fn(&Rewards) -> f32| -> Shares {
+    let shares = |of: Of, part: Rule| -> Shares {
         let share = |one: &Answered| {
             let values = of(one).sampled.iter().map(|found| f64::from(part(found)));
             values.sum::<f64>() / of(one).sampled.len().max(1) as f64
@@ -77,15 +81,14 @@ pub fn judge(answered: &[Answered], seed: u64) -> Option<Verdict> {
         let user = |one: &Answered| users.binary_search(&one.user.as_str()).unwrap_or(0);
         answered.iter().map(|one| (user(one), share(one))).collect()
     };
-    let greedy = |of: fn(&Answered) -> &Answers| -> Shares {
+    let greedy = |of: Of| -> Shares {
         let value = |(at, one): (usize, &Answered)| (at, f64::from(of(one).greedy.correct));
         answered.iter().enumerate().map(value).collect()
     };
-    let (before, after): (fn(&Answered) -> &Answers, fn(&Answered) -> &Answers) =
-        (|one| &one.before, |one| &one.after);
+    let (before, after): (Of, Of) = (|one| &one.before, |one| &one.after);
     let count = answered.len();
     let rate = |values: &Shares| clustered(values, seed);
-    let parts: [(&str, fn(&Rewards) -> f32, f64); 3] = [
+    let parts: [(&str, Rule, f64); 3] = [
         ("format", |found| found.format, KEPT),
         ("legal", |found| found.legal, KEPT),
         ("correct", |found| found.correct, RIGHT),

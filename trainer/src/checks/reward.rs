@@ -23,6 +23,9 @@ pub struct Discrimination {
     pub below: Vec<f64>,
 }
 
+/// One of the three, of every user.
+type Part = fn(&Discrimination) -> &Vec<f64>;
+
 impl Discrimination {
     /// Adds a user from the scores of the catalogue.
     pub fn push(&mut self, item: u32, scores: &[f32], competes: impl Fn(u32) -> bool, rank: u32) {
@@ -39,7 +42,7 @@ impl Discrimination {
 
     /// Per user the mean over several.
     fn mean(all: &[Self]) -> Self {
-        let average = |part: fn(&Self) -> &Vec<f64>| {
+        let average = |part: Part| {
             let users = all.first().map_or(0, |one| part(one).len());
             let of = |user: usize| mean(&all.iter().map(|one| part(one)[user]).collect::<Vec<_>>());
             (0..users).map(of).collect()
@@ -162,7 +165,7 @@ pub fn judge(
 ) -> Verdict {
     let users = real.ndcg.len();
     let (mut conditions, mut numbers) = (Vec::new(), Vec::new());
-    let parts: [(&str, fn(&Discrimination) -> &Vec<f64>); 3] = [
+    let parts: [(&str, Part); 3] = [
         ("NDCG@10", |one| &one.ndcg),
         ("margin of the held-out item (logits)", |one| &one.margin),
         ("share of other items below it", |one| &one.below),

@@ -72,12 +72,12 @@ pub fn run(args: StudyArgs) -> Result<()> {
     )?;
     write_atomic(&args.out, html(&study)?.as_bytes())?;
     write_json(&key_path, &key)?;
+    let (page, key_path) = (args.out.display(), key_path.display());
     eprintln!(
-        "wrote {} ({} pairs, study {}): give it to raters\nwrote {}: keep it; `curec check study RATINGS.json --key {1}` needs it",
-        args.out.display(),
+        "wrote {page} ({} pairs, study {}): give it to raters\nwrote {key_path}: keep it; `curec check study RATINGS.json \
+         --key {key_path}` needs it",
         study.pairs.len(),
-        key.study,
-        key_path.display(),
+        key.study
     );
     Ok(())
 }

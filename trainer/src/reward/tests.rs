@@ -629,6 +629,71 @@ fn a_reason_for_an_item_without_any() {
 }
 
 #[test]
+fn a_shortened_history_knows_nothing_of_older_events() {
+    let before = data(30);
+    let mut after = before.clone();
+    let position = before.histories[0].len() - 1;
+    for event in &mut after.histories[0][..position - 2] {
+        event.item = (event.item + 5) % ITEMS;
+    }
+    let texts = (PatternStore::new(WIDTH), ReasonStore::new(WIDTH));
+    let (model, _) = run(features(&before, &texts), &config());
+    let at = Example { user: 0, position };
+    let scores = |data: &Dataset, events: usize| {
+        let features = features(data, &texts);
+        let scorer = Scorer::new(model.clone(), features, &Device::flex()).unwrap();
+        scorer.with_history(events).catalogue(at).unwrap()
+    };
+    assert_eq!(scores(&before, 2), scores(&after, 2));
+    assert_ne!(scores(&before, 3), scores(&after, 3));
+    assert_ne!(scores(&before, 2), scores(&before, 3));
+    // The model's own limit stays.
+    assert_eq!(scores(&before, 99), scores(&before, 6));
+}
+
+#[test]
+fn attention_is_on_the_visible_reasons_and_follows_the_pattern() {
+    let data = data(30);
+    let texts = stores(&data);
+    let (model, _) = run(features(&data, &texts), &config());
+    let attention = |patterns: PatternStore, at: Example| {
+        let texts = (patterns, texts.1.clone());
+        let features = features(&data, &texts);
+        let scorer = Scorer::new(model.clone(), features, &Device::flex()).unwrap();
+        let items: Vec<u32> = (0..ITEMS).collect();
+        scorer.reason_attention(at, &items).unwrap()
+    };
+    let position = data.histories[0].len() - 1;
+    let found = attention(texts.0.clone(), Example { user: 0, position });
+    let past = Timeline::new(&data).past(0, position).unwrap();
+    for (item, weights) in found.iter().enumerate() {
+        let rows: Vec<u32> = weights.iter().map(|one| one.0).collect();
+        assert_eq!(rows, past.reasons(&texts.1, item as u32, 3));
+        let sum: f32 = weights.iter().map(|one| one.1).sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{item}: {weights:?}");
+    }
+    assert_ne!(
+        found,
+        attention(texts.0.with_swapped_users(1), Example { user: 0, position })
+    );
+    // Before anything was taken nothing was written.
+    let first = attention(
+        texts.0.clone(),
+        Example {
+            user: 0,
+            position: 0,
+        },
+    );
+    let seen = Timeline::new(&data).past(0, 0).unwrap();
+    for (item, weights) in first.iter().enumerate() {
+        assert_eq!(weights.len(), seen.reasons(&texts.1, item as u32, 3).len());
+        if let [only] = weights.as_slice() {
+            assert!((only.1 - 1.0).abs() < 1e-6);
+        }
+    }
+}
+
+#[test]
 fn a_raised_stop_flag_ends_training_with_a_usable_model() {
     let data = data(10);
     let stores = stores(&data);

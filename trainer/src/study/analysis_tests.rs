@@ -1,0 +1,128 @@
+//! Tests of `analysis`: what synthetic ratings, made here, must come to.
+
+use super::super::ratings::join;
+use super::super::ratings::tests::{key, rating, sheet};
+use super::*;
+
+/// Ratings made up here, for the test alone: `raters` people rate `pairs` pairs with these scores.
+fn judged(raters: usize, pairs: usize, scores: impl Fn(usize, usize) -> (u8, u8)) -> Verdict {
+    let sheets: Vec<_> = (0..raters)
+        .map(|rater| {
+            let ratings = (0..pairs).map(|pair| {
+                let (reason, other) = scores(rater, pair);
+                rating(pair, reason, other)
+            });
+            sheet(&format!("r{rater}"), ratings.collect())
+        })
+        .collect();
+    analyse(&join(&sheets, &key(pairs)).unwrap(), "s", 1)
+}
+
+fn number(verdict: &Verdict, group: &str, name: &str) -> f64 {
+    let found = verdict
+        .numbers
+        .iter()
+        .find(|one| one.group == group && one.name == name);
+    found
+        .unwrap_or_else(|| panic!("no {group}, {name}: {verdict}"))
+        .value
+        .mean
+}
+
+#[test]
+fn better_reasons_pass_and_worse_ones_fail() {
+    let found = judged(4, 12, |_, pair| (4 + u8::from(pair % 3 == 0), 2));
+    assert_eq!(found.outcome, Outcome::Pass, "{found}");
+    assert_eq!(found.conditions[0].value.mean, 1.0);
+    // (4 · 5 + 8 · 4) / 12 − 2
+    assert!((found.conditions[1].value.mean - (52.0 / 12.0 - 2.0)).abs() < 1e-12);
+    assert_eq!(
+        number(&found, "preference", "ratings that prefer the reason"),
+        48.0
+    );
+    // In these the reason always stands second.
+    assert_eq!(
+        number(
+            &found,
+            "preference",
+            "share that prefers whichever stood first"
+        ),
+        0.0
+    );
+    // All raters agree, and the values differ.
+    assert_eq!(
+        number(&found, "Krippendorff's alpha", "relevance (interval)"),
+        1.0
+    );
+    let p = number(&found, "preference", "exact two-sided p over pairs");
+    assert!((p - 2.0 / 4096.0).abs() < 1e-12, "{p}");
+    assert_eq!(judged(4, 12, |_, _| (1, 4)).outcome, Outcome::Fail);
+}
+
+#[test]
+fn few_raters_or_ratings_decide_nothing() {
+    assert_eq!(judged(2, 40, |_, _| (5, 1)).outcome, Outcome::NotDecidable);
+    assert_eq!(judged(4, 5, |_, _| (5, 1)).outcome, Outcome::NotDecidable);
+    let split = judged(
+        4,
+        12,
+        |rater, _| if rater % 2 == 0 { (5, 1) } else { (1, 5) },
+    );
+    assert_eq!(split.outcome, Outcome::NotDecidable, "{split}");
+    assert_eq!(
+        number(&split, "preference", "exact two-sided p over ratings"),
+        1.0
+    );
+    // Systematic disagreement within every pair.
+    assert!(number(&split, "Krippendorff's alpha", "preference (nominal)") < 0.0);
+}
+
+#[test]
+fn who_cannot_tell_counts_in_no_share() {
+    let found = judged(3, 20, |_, pair| if pair % 2 == 0 { (3, 3) } else { (4, 2) });
+    assert_eq!(found.conditions[0].n, 30);
+    assert_eq!(found.conditions[0].value.mean, 1.0);
+    assert_eq!(
+        number(&found, "preference", "ratings that cannot tell"),
+        30.0
+    );
+    // Pairs with odd numbers have the popularity baseline.
+    assert_eq!(
+        number(
+            &found,
+            "against the popularity explanation",
+            "share that prefers the reason"
+        ),
+        1.0
+    );
+    assert_eq!(
+        number(
+            &found,
+            "against the metadata explanation",
+            "relevance, reason − baseline"
+        ),
+        0.0
+    );
+}
+
+#[test]
+fn the_interval_covers_raters_and_pairs() {
+    // 10 raters with tastes of their own (half always 1, half always 0), 100 pairs: raters are what varies, and the
+    // interval is that of 10 coins, 0.5 ± 1.96 √(0.25/10) = ± 0.31, not of 1000 ratings (± 0.03).
+    let values: Vec<Rated> = (0..1000)
+        .map(|at| (at / 100, at % 100, f64::from(at < 500)))
+        .collect();
+    let found = both_ways(&values, 1);
+    assert_eq!(found.mean, 0.5);
+    assert!(
+        (found.low - 0.2).abs() < 0.05 && (found.high - 0.8).abs() < 0.05,
+        "{found:?}"
+    );
+    // The same with raters and pairs exchanged.
+    let turned: Vec<Rated> = values
+        .iter()
+        .map(|(rater, pair, value)| (*pair, *rater, *value))
+        .collect();
+    let found = both_ways(&turned, 1);
+    assert!((found.low - 0.2).abs() < 0.05, "{found:?}");
+}
