@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::data::DataError;
+use crate::device::DeviceError;
 use crate::evaluation::{EvaluationError, RankError};
 
 /// Why a baseline could not be had.
@@ -37,8 +38,11 @@ pub enum BaselineError {
     /// The data could not be read or split.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A click model without labels.
+    #[error("a click model needs ratings, and this log has interactions without one")]
+    NoRatings,
     /// There is nothing to learn from.
-    #[error("there is nothing to train on: no user has a training interaction")]
+    #[error("there is nothing to train on: too few interactions are left for training")]
     NoTraining,
     /// The model cannot be chosen without looking at test.
     #[error(
@@ -53,6 +57,12 @@ pub enum BaselineError {
         /// The loss.
         loss: f32,
     },
+    /// No such device.
+    #[error(transparent)]
+    NoDevice(#[from] DeviceError),
+    /// Values did not come back from the device.
+    #[error("the device failed: {0}")]
+    Device(String),
     /// Ranking failed.
     #[error(transparent)]
     Rank(#[from] RankError),

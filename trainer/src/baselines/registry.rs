@@ -12,7 +12,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use super::ctr::DinConfig;
 use super::error::BaselineError;
+use super::factors::{self, FactorConfig};
 use super::item_knn::{ItemKnn, ItemKnnConfig};
 use super::search::Space;
 use crate::config::layers;
@@ -29,17 +31,32 @@ pub enum Model {
     Pop,
     /// Neighbours by cosine with shrinkage (Sarwar et al. 2001)
     ItemKnn,
+    /// Matrix factorisation by pairs (Rendle et al. 2009)
+    BprMf,
+    /// The same, smoothed over the graph of who took what (He et al. 2020)
+    LightGcn,
+    /// Click model: DIN, whether a rating will be 4 or more (Zhou et al. 2018; has a protocol of its own)
+    DinCtr,
 }
 
 impl Model {
     /// Every model.
-    pub const ALL: [Self; 2] = [Self::Pop, Self::ItemKnn];
+    pub const ALL: [Self; 5] = [
+        Self::Pop,
+        Self::ItemKnn,
+        Self::BprMf,
+        Self::LightGcn,
+        Self::DinCtr,
+    ];
 
     /// Its name on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pop => "pop",
             Self::ItemKnn => "item-knn",
+            Self::BprMf => "bpr-mf",
+            Self::LightGcn => "light-gcn",
+            Self::DinCtr => "din-ctr",
         }
     }
 
@@ -48,6 +65,9 @@ impl Model {
         match self {
             Self::Pop => include_str!("../../../configs/baselines/pop.toml"),
             Self::ItemKnn => include_str!("../../../configs/baselines/item-knn.toml"),
+            Self::BprMf => include_str!("../../../configs/baselines/bpr-mf.toml"),
+            Self::LightGcn => include_str!("../../../configs/baselines/light-gcn.toml"),
+            Self::DinCtr => include_str!("../../../configs/baselines/din-ctr.toml"),
         }
     }
 }
@@ -71,6 +91,8 @@ pub struct Setup {
     pub settings: Settings,
     /// What a search draws.
     pub space: Space,
+    /// The same as declared.
+    pub declared: Table,
 }
 
 impl Setup {
@@ -103,8 +125,18 @@ impl Setup {
             settings: Settings::parse(model, &settings)?,
             table: settings,
             space: Space::parse(&search)?,
+            declared: search,
         };
         Ok(setup)
+    }
+
+    /// A settings file that says the same, for `--config`.
+    ///
+    /// # Errors
+    /// A value that TOML cannot hold.
+    pub fn to_toml(&self) -> anyhow::Result<String> {
+        let whole = Table::from_iter([("settings".to_owned(), self.table.clone().into())]);
+        Ok(toml::to_string_pretty(&whole)?)
     }
 
     /// The same with `drawn` laid over the settings.
@@ -128,6 +160,8 @@ impl Setup {
 pub enum Settings {
     /// Of a model that ranks items.
     Ranking(RankingSettings),
+    /// Of a click model.
+    ClickThrough(DinConfig),
 }
 
 /// Settings of a model that ranks items.
@@ -136,6 +170,8 @@ pub enum Settings {
 pub enum RankingSettings {
     /// [`Model::ItemKnn`]
     ItemKnn(ItemKnnConfig),
+    /// [`Model::BprMf`] and [`Model::LightGcn`]
+    Factors(FactorConfig),
     /// [`Model::Pop`]
     Pop(PopConfig),
 }
@@ -153,6 +189,16 @@ impl Settings {
                 let config: ItemKnnConfig = read(model, table)?;
                 config.validate()?;
                 Self::Ranking(RankingSettings::ItemKnn(config))
+            }
+            Model::BprMf | Model::LightGcn => {
+                let config: FactorConfig = read(model, table)?;
+                config.validate(model == Model::LightGcn)?;
+                Self::Ranking(RankingSettings::Factors(config))
+            }
+            Model::DinCtr => {
+                let config: DinConfig = read(model, table)?;
+                config.validate()?;
+                Self::ClickThrough(config)
             }
         })
     }
@@ -211,7 +257,7 @@ impl<'a> Fitted<'a> {
 pub fn fit<'a>(
     settings: &RankingSettings,
     context: FitContext<'a>,
-    _observer: &mut dyn FnMut(&TrainingEvent),
+    observer: &mut dyn FnMut(&TrainingEvent),
 ) -> Result<Fitted<'a>, BaselineError> {
     let data = context.data;
     if data.train_count() == 0 {
@@ -225,6 +271,14 @@ pub fn fit<'a>(
             let model = ItemKnn::new(data, config);
             let parameters = model.similarities();
             Fitted::counted(model, parameters)
+        }
+        RankingSettings::Factors(config) => {
+            let (ranker, report, parameters) = factors::fit(config, context, observer)?;
+            Fitted {
+                ranker: Box::new(ranker),
+                report: Some(report),
+                parameters,
+            }
         }
     })
 }

@@ -1,28 +1,28 @@
 //! `curec baseline`: other people's recommenders under the same protocol.
 
+mod click;
+mod ranking;
+mod told;
+
 use std::io::Write as _;
-use std::path::PathBuf;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-use burn::tensor::Device;
+use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
-use crate::baselines::{
-    BaselineError, BaselineResult, FitContext, Model, Prepared, ProtocolKind, RankingSettings,
-    Seconds, Settings, Setup, fit,
-};
-use crate::data::{Format, load};
-use crate::device::{self, DeviceChoice};
-use crate::evaluation::{EvaluationConfig, EvaluationError, Results, SeenItems, evaluate};
-use crate::reward::TrainingEvent;
-use crate::run::{Progress, RunDirectory, Stage, on_interrupt, stop_flag, write_json};
+use crate::baselines::search::{Plan, best, search};
+use crate::baselines::{BaselineError, Model, ProtocolKind, Settings, Setup};
+use crate::data::Format;
+use crate::device::DeviceChoice;
+use crate::evaluation::{EvaluationError, SeenItems};
+use crate::run::{Progress, on_interrupt, write_json};
 use crate::stages::Interrupted;
 
 /// Train and rank other people's recommenders under the same protocol
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Settings: configs/baselines/NAME.toml, over it --config FILE ([settings], [search]), over it --set KEY=VALUE.\n\nExample: the reference of published numbers\n  curec baseline pop --data ml-1m --protocol sasrec --seen kept"
+    after_help = "Settings: configs/baselines/NAME.toml, over it --config FILE ([settings], [search]), over it --set KEY=VALUE.\n\nExamples:\n  curec baseline pop --data ml-1m --protocol sasrec --seen kept          the reference of published numbers\n  curec baseline bpr-mf --data ml-1m --search 20 --trials bpr.jsonl > bpr.toml\n  curec baseline bpr-mf --data ml-1m --config bpr.toml --out bpr.json    what the search chose, on test"
 )]
 pub struct BaselineArgs {
     /// Which model
@@ -34,15 +34,15 @@ pub struct BaselineArgs {
     /// Format of the files (default: known by their names)
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Filters, order and split
-    #[arg(long, value_enum, default_value_t = ProtocolKind::Default)]
-    protocol: ProtocolKind,
+    /// Filters, order and split [default: default; din-ctr has its own]
+    #[arg(long, value_enum)]
+    protocol: Option<ProtocolKind>,
     /// The data of a run instead, filtered and split as it did
     #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "format", "protocol"])]
     run: Option<PathBuf>,
-    /// Whether items taken before the test event compete with it
-    #[arg(long, value_enum, default_value_t = Seen::Filtered)]
-    seen: Seen,
+    /// Whether items taken before the test event compete with it [default: filtered]
+    #[arg(long, value_enum)]
+    seen: Option<Seen>,
     /// Settings file, laid over the model's own
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -52,9 +52,16 @@ pub struct BaselineArgs {
     /// Seed of weights, samples and order
     #[arg(long, value_name = "SEED", default_value_t = 42)]
     seed: u64,
-    /// Users whose validation event is ranked to choose an epoch (a seeded sample; 0 = all)
+    /// Users whose validation event is ranked to choose epoch and settings (a seeded sample; 0 = all)
     #[arg(long, value_name = "N", default_value_t = 1000)]
     validation_users: usize,
+    /// Train with N random draws of the settings that the file declares under [search], and print the best by validation as a
+    /// settings file; test is not looked at
+    #[arg(long, value_name = "N", requires = "trials", conflicts_with_all = ["seen", "json", "out", "ranks"])]
+    search: Option<u64>,
+    /// JSON lines of the search: every trial; finished ones are not run again
+    #[arg(long, value_name = "FILE", requires = "search")]
+    trials: Option<PathBuf>,
     /// Where tensors live
     #[arg(long, value_enum, default_value_t = DeviceChoice::Cpu)]
     device: DeviceChoice,
@@ -73,9 +80,10 @@ pub struct BaselineArgs {
 }
 
 /// What `--seen` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Seen {
     /// They are taken out of the ranking
+    #[default]
     Filtered,
     /// They stay in
     Kept,
@@ -94,8 +102,12 @@ impl From<Seen> for SeenItems {
 pub fn run(args: BaselineArgs) -> Result<()> {
     on_interrupt();
     let setup = Setup::layered(args.model, args.config.as_deref(), &args.sets)?;
-    let Settings::Ranking(settings) = setup.settings;
-    let outcome = rank(&args, settings);
+    let outcome = match (setup.settings.clone(), args.search) {
+        (Settings::Ranking(settings), None) => ranking::run(&args, settings),
+        (Settings::Ranking(_), Some(trials)) => ranking::search(&args, &setup, trials),
+        (Settings::ClickThrough(settings), None) => click::run(&args, settings),
+        (Settings::ClickThrough(_), Some(trials)) => click::search(&args, &setup, trials),
+    };
     outcome.map_err(|error| match error.downcast_ref::<BaselineError>() {
         Some(
             BaselineError::Interrupted | BaselineError::Evaluation(EvaluationError::Interrupted),
@@ -104,140 +116,174 @@ pub fn run(args: BaselineArgs) -> Result<()> {
     })
 }
 
-fn rank(args: &BaselineArgs, settings: RankingSettings) -> Result<()> {
-    let prepared = prepared(args)?;
-    let device = device::open(args.device)?;
-    let progress = Progress { quiet: args.quiet };
-    let (result, table) = evaluated(args, settings, &prepared, &device, progress)?;
-    if let Some(out) = &args.out {
-        write_json(out, &result)?;
+impl BaselineArgs {
+    fn progress(&self) -> Progress {
+        Progress { quiet: self.quiet }
     }
-    let text = if args.json {
-        serde_json::to_string_pretty(&result)? + "\n"
-    } else {
-        format!(
-            "{}trained in {:.1} s, ranked in {:.1} s; data {} ({} interactions, sha256 {})\n",
-            table.table(),
-            result.seconds.fit,
-            result.seconds.rank,
-            result.protocol.name,
-            result.protocol.interactions,
-            &result.protocol.data_sha256[..12],
-        )
-    };
+
+    /// What a click model has no use for.
+    fn only_for_rankings(&self) -> Result<&Path> {
+        let given = [
+            ("--protocol", self.protocol.is_some()),
+            ("--seen", self.seen.is_some()),
+            ("--ranks", self.ranks),
+            ("--run", self.run.is_some()),
+        ];
+        for (flag, given) in given {
+            ensure!(
+                !given,
+                "{} has a protocol of its own (ratings, divided at random) and takes no {flag}",
+                self.model.name()
+            );
+        }
+        match &self.data {
+            Some(folder) => Ok(folder),
+            None => bail!("give --data FOLDER"),
+        }
+    }
+
+    /// Writes a result where it was asked for and prints it, or `table` instead.
+    fn show(&self, result: &impl Serialize, table: impl FnOnce() -> String) -> Result<()> {
+        if let Some(out) = &self.out {
+            write_json(out, result)?;
+        }
+        if self.json {
+            print(&(serde_json::to_string_pretty(result)? + "\n"))
+        } else {
+            print(&table())
+        }
+    }
+
+    /// Runs the missing trials and prints the best settings; `measured`: hash of the data, what chooses, and on how many.
+    fn searched(
+        &self,
+        setup: &Setup,
+        count: u64,
+        (data_sha256, objective, measured_on): (String, &str, usize),
+        measure: &mut dyn FnMut(&Setup) -> Result<f64, BaselineError>,
+    ) -> Result<()> {
+        let Some(file) = &self.trials else {
+            bail!("give --trials FILE");
+        };
+        let plan = Plan {
+            model: self.model.name().to_owned(),
+            data_sha256,
+            seed: self.seed,
+            objective: objective.to_owned(),
+            measured_on,
+            settings: setup.table.clone(),
+            space: setup.declared.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let progress = self.progress();
+        let trials = search(setup, &plan, count, file, &mut |trial, setup| {
+            let score = match measure(setup) {
+                Ok(score) => Some(score),
+                Err(BaselineError::Diverged { .. }) => None,
+                Err(error) => return Err(error.into()),
+            };
+            let shown = score.map_or("diverged".to_owned(), |score| format!("{score:.4}"));
+            progress.say(&format!(
+                "trial {} of {count}: {objective} {shown}",
+                trial + 1
+            ));
+            Ok(score)
+        })?;
+        let Some(top) = best(&trials) else {
+            bail!("every trial diverged; give a [search] with lower learning rates in --config");
+        };
+        let head = format!(
+            "# {}: best of {} trials by {objective} on {measured_on} ({:.4}, trial {}, seed {})\n",
+            plan.model,
+            trials.len(),
+            top.score.unwrap_or(f64::NAN),
+            top.trial + 1,
+            plan.seed,
+        );
+        print(&(head + &setup.with(&top.drawn)?.to_toml()?))
+    }
+}
+
+fn print(text: &str) -> Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()), // … | head
         outcome => Ok(outcome?),
     }
 }
 
-fn prepared(args: &BaselineArgs) -> Result<Prepared> {
-    match (&args.data, &args.run) {
-        (Some(folder), _) => Ok(args.protocol.prepare(folder, args.format)?),
-        (None, Some(run)) => {
-            let folder = RunDirectory::open(run)?.stage(Stage::Data);
-            Ok(Prepared::of_run(load(&folder)?))
-        }
-        (None, None) => bail!("give --data FOLDER or --run RUN"),
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        baseline: BaselineArgs,
     }
-}
 
-/// Trains, then ranks every user's test event.
-fn evaluated(
-    args: &BaselineArgs,
-    settings: RankingSettings,
-    prepared: &Prepared,
-    device: &Device,
-    progress: Progress,
-) -> Result<(BaselineResult, Results)> {
-    let name = args.model.name();
-    let context = FitContext {
-        data: &prepared.data,
-        device,
-        seed: args.seed,
-        validation_users: args.validation_users,
-        stop: stop_flag(),
-    };
-    let started = Instant::now();
-    let mut told = Told::new(name, progress);
-    let fitted = fit(&settings, context, &mut |event| told.event(event))?;
-    let fit_seconds = started.elapsed().as_secs_f64();
-    let config = EvaluationConfig {
-        seen_items: args.seen.into(),
-        ..EvaluationConfig::default()
-    };
-    let started = Instant::now();
-    let mut bar = progress.bar("ranking", prepared.data.users.len() as u64);
-    let models = [(name, &*fitted.ranker)];
-    let results = evaluate(&prepared.data, &config, &models, stop_flag(), &mut |now| {
-        bar.set(now.done as u64, "");
-    })
-    .map_err(BaselineError::from)?;
-    bar.finish("");
-    let seconds = Seconds {
-        fit: fit_seconds,
-        rank: started.elapsed().as_secs_f64(),
-    };
-    let device = device::describe(device);
-    let result = BaselineResult::new(
-        prepared,
-        settings,
-        args.seed,
-        &fitted,
-        results.clone(),
-        (seconds, device),
-    );
-    let mut result = result.context("the evaluation ranked no model")?;
-    if !args.ranks {
-        result.ranks.clear();
+    fn parse(arguments: &[&str]) -> Result<BaselineArgs, clap::Error> {
+        let arguments = ["baseline"].iter().chain(arguments);
+        Ok(Command::try_parse_from(arguments)?.baseline)
     }
-    Ok((result, results))
-}
 
-/// Shows a training.
-struct Told {
-    name: &'static str,
-    progress: Progress,
-    epochs: usize,
-    bar: Option<crate::run::Bar>,
-}
+    #[test]
+    fn data_comes_from_a_folder_or_a_run_and_a_search_needs_a_file() {
+        parse(&["pop"]).unwrap_err();
+        parse(&["pop", "--data", "x", "--run", "y"]).unwrap_err();
+        parse(&["item-knn", "--data", "x", "--search", "3"]).unwrap_err();
+        parse(&["item-knn", "--data", "x", "--search", "3", "--trials", "t"]).unwrap();
+        parse(&["nobody", "--data", "x"]).unwrap_err();
+    }
 
-impl Told {
-    fn new(name: &'static str, progress: Progress) -> Self {
-        Self {
-            name,
-            progress,
-            epochs: 0,
-            bar: None,
+    #[test]
+    fn a_click_model_takes_no_flags_of_rankings() {
+        for flags in [["--seen", "kept"], ["--protocol", "sasrec"]] {
+            let arguments = [&["din-ctr", "--data", "no/such/folder"][..], &flags].concat();
+            let message = run(parse(&arguments).unwrap()).unwrap_err().to_string();
+            assert!(message.contains("protocol of its own"), "{message}");
         }
     }
 
-    fn event(&mut self, event: &TrainingEvent) {
-        match event {
-            TrainingEvent::Start { epochs, .. } => {
-                self.epochs = *epochs;
-            }
-            TrainingEvent::Step {
-                epoch,
-                step,
-                steps,
-                loss,
-                ..
-            } => {
-                let bar = self.bar.get_or_insert_with(|| {
-                    let title = format!("{} epoch {epoch}/{}", self.name, self.epochs);
-                    self.progress.bar(&title, *steps as u64)
-                });
-                bar.set(*step as u64, format!("loss {loss:.4}"));
-            }
-            TrainingEvent::Epoch(report) => {
-                if let Some(bar) = self.bar.take() {
-                    bar.finish(format!(
-                        "loss {:.4}, validation NDCG@10 {:.4}",
-                        report.loss, report.validation_ndcg_10
-                    ));
-                }
+    /// Six users, forty items, all read and ranked by the command itself.
+    #[test]
+    fn a_result_file_says_how_it_was_made_and_a_search_keeps_its_trials() {
+        let folder = tempfile::tempdir().unwrap();
+        let [data, out, trials] =
+            ["data", "out.json", "trials"].map(|name| folder.path().join(name));
+        std::fs::create_dir(&data).unwrap();
+        let mut items = "item_id,title\n".to_owned();
+        let mut interactions = "user_id,item_id,timestamp\n".to_owned();
+        for item in 0..40 {
+            items += &format!("i{item},Title {item}\n");
+            for user in 0..item.min(6) {
+                interactions += &format!("u{user},i{item},{}\n", 100 + (item * 7 + user * 3) % 40);
             }
         }
+        std::fs::write(data.join("items.csv"), items).unwrap();
+        std::fs::write(data.join("interactions.csv"), interactions).unwrap();
+        let [data, out, trials] = [&data, &out, &trials].map(|path| path.to_str().unwrap());
+        let common = ["item-knn", "--data", data, "-q"];
+        let ranked = ["--seen", "kept", "--out", out, "--ranks"];
+        run(parse(&[&common[..], &ranked].concat()).unwrap()).unwrap();
+        let text = std::fs::read_to_string(out).unwrap();
+        let result: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(result["model"], "item-knn");
+        assert_eq!(result["settings"]["neighbours"], 200);
+        let protocol = &result["protocol"];
+        assert_eq!(protocol["name"], "default");
+        assert_eq!(protocol["seen_items"], "kept");
+        assert_eq!(protocol["split"], "leave-one-out");
+        assert_eq!(protocol["users"], 6);
+        assert_eq!(protocol["data_sha256"].as_str().unwrap().len(), 64);
+        assert_eq!(result["metrics"].as_object().unwrap().len(), 8);
+        assert_eq!(result["ranks"].as_array().unwrap().len(), 6);
+        let searched = ["--search", "3", "--trials", trials];
+        run(parse(&[&common[..], &searched].concat()).unwrap()).unwrap();
+        let lines = std::fs::read_to_string(trials).unwrap();
+        assert_eq!(lines.lines().count(), 4); // the plan and three trials
+        run(parse(&[&common[..], &searched].concat()).unwrap()).unwrap();
+        assert_eq!(std::fs::read_to_string(trials).unwrap(), lines);
     }
 }

@@ -212,6 +212,12 @@ pub enum LineProblem {
         /// The item's key, shortened.
         key: String,
     },
+    /// Two lines that describe one user.
+    #[error("user `{key}` is described a second time")]
+    RepeatedUser {
+        /// The user's key, shortened.
+        key: String,
+    },
     /// Two sequences for one user.
     #[error("user `{key}` has a second sequence")]
     RepeatedSequence {
@@ -266,6 +272,7 @@ impl LineProblem {
             Self::UnknownItem { .. } => "unknown item",
             Self::UnknownUser { .. } => "unknown user in a sequence",
             Self::RepeatedItem { .. } => "item described twice",
+            Self::RepeatedUser { .. } => "user described twice",
             Self::RepeatedSequence { .. } => "second sequence of a user",
             Self::NotTaken { .. } => "sequence names an item not taken",
             Self::BackInTime { .. } => "sequence goes back in time",

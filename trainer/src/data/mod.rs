@@ -23,7 +23,7 @@ pub use calendar::date;
 pub use config::{DataConfig, Format, Order, ReadOptions, SplitKind, SplitOptions};
 pub use error::{DataError, LineProblem};
 pub use prepare::{DropStep, Dropped, prepare};
-pub use readers::{detect, read};
+pub use readers::{Demographics, demographics, detect, read};
 pub use stats::{AttributeCounts, Distribution, Side, SplitCounts, Stats, stats};
 pub use store::{content_hash, load, write};
 pub use types::{Attribute, Cause, Dataset, Event, Interaction, Item, Log, User, UserSplit};

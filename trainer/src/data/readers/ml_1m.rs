@@ -1,5 +1,5 @@
 //! MovieLens-1M: `movies.dat` (`MovieID::Title (Year)::Genre|Genre`, Latin-1) and `ratings.dat`
-//! (`UserID::MovieID::Rating::Timestamp`). `users.dat` (gender, age, occupation) is not read: nothing in the method uses it.
+//! (`UserID::MovieID::Rating::Timestamp`). `users.dat` is not read here, see `ml_1m_users.rs`.
 //!
 //! Half of all ratings share their time with another of the same user, so that the order of ties decides test items. Under
 //! `order = "sasrec"` it comes from `sasrec_sequences.txt` (per line a user, then that user's movies in order), and what
@@ -79,7 +79,7 @@ fn read_ratings(path: &Path, builder: &mut LogBuilder) -> Result<(), DataError> 
 }
 
 /// Exactly `N` fields between `::`.
-fn fields<const N: usize>(line: &[u8]) -> Result<[&[u8]; N], LineProblem> {
+pub(super) fn fields<const N: usize>(line: &[u8]) -> Result<[&[u8]; N], LineProblem> {
     let mut fields = [line; N];
     let mut found = 0;
     let mut start = 0;
@@ -104,7 +104,7 @@ fn fields<const N: usize>(line: &[u8]) -> Result<[&[u8]; N], LineProblem> {
 }
 
 /// A MovieLens identifier: digits only.
-fn id<'a>(bytes: &'a [u8], field: &'static str) -> Result<&'a str, LineProblem> {
+pub(super) fn id<'a>(bytes: &'a [u8], field: &'static str) -> Result<&'a str, LineProblem> {
     let text = lines::text(bytes, field)?;
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         Ok(text)

@@ -9,11 +9,14 @@
 mod amazon;
 mod csv;
 mod ml_1m;
+mod ml_1m_users;
 mod ml_latest;
 mod recbole;
 mod table;
 
 use std::path::{Path, PathBuf};
+
+pub use ml_1m_users::{Demographics, demographics};
 
 use super::builder::LogBuilder;
 use super::config::{Format, Order, ReadOptions};
