@@ -245,4 +245,45 @@ mod tests {
             assert!(message.contains("protocol of its own"), "{message}");
         }
     }
+
+    /// Six users, forty items, all read and ranked by the command itself.
+    #[test]
+    fn a_result_file_says_how_it_was_made_and_a_search_keeps_its_trials() {
+        let folder = tempfile::tempdir().unwrap();
+        let [data, out, trials] =
+            ["data", "out.json", "trials"].map(|name| folder.path().join(name));
+        std::fs::create_dir(&data).unwrap();
+        let mut items = "item_id,title\n".to_owned();
+        let mut interactions = "user_id,item_id,timestamp\n".to_owned();
+        for item in 0..40 {
+            items += &format!("i{item},Title {item}\n");
+            for user in 0..item.min(6) {
+                interactions += &format!("u{user},i{item},{}\n", 100 + (item * 7 + user * 3) % 40);
+            }
+        }
+        std::fs::write(data.join("items.csv"), items).unwrap();
+        std::fs::write(data.join("interactions.csv"), interactions).unwrap();
+        let [data, out, trials] = [&data, &out, &trials].map(|path| path.to_str().unwrap());
+        let common = ["item-knn", "--data", data, "-q"];
+        let ranked = ["--seen", "kept", "--out", out, "--ranks"];
+        run(parse(&[&common[..], &ranked].concat()).unwrap()).unwrap();
+        let text = std::fs::read_to_string(out).unwrap();
+        let result: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(result["model"], "item-knn");
+        assert_eq!(result["settings"]["neighbours"], 200);
+        let protocol = &result["protocol"];
+        assert_eq!(protocol["name"], "default");
+        assert_eq!(protocol["seen_items"], "kept");
+        assert_eq!(protocol["split"], "leave-one-out");
+        assert_eq!(protocol["users"], 6);
+        assert_eq!(protocol["data_sha256"].as_str().unwrap().len(), 64);
+        assert_eq!(result["metrics"].as_object().unwrap().len(), 8);
+        assert_eq!(result["ranks"].as_array().unwrap().len(), 6);
+        let searched = ["--search", "3", "--trials", trials];
+        run(parse(&[&common[..], &searched].concat()).unwrap()).unwrap();
+        let lines = std::fs::read_to_string(trials).unwrap();
+        assert_eq!(lines.lines().count(), 4); // the plan and three trials
+        run(parse(&[&common[..], &searched].concat()).unwrap()).unwrap();
+        assert_eq!(std::fs::read_to_string(trials).unwrap(), lines);
+    }
 }
