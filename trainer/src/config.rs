@@ -299,8 +299,8 @@ impl Default for CorrectConfig {
             shuffled: false,
             freeze_texts: false,
             baseline: true,
-            grounding_weight: 0.0,
-            novelty_weight: 0.0,
+            grounding_weight: 0.1,
+            novelty_weight: 0.05,
             learning_rate: 5e-5,
             grpo: GrpoConfig {
                 max_new_tokens: 48,
@@ -419,6 +419,11 @@ mod tests {
             let hotter = nano.pretrain.grpo.temperature > 1.0;
             assert_eq!(hotter, preset != "tiny");
             assert_eq!(checkpoint.pretrain.grpo.temperature, 1.0);
+            let attempts = [&checkpoint, &nano].map(|config| config.generate.attempts);
+            assert!(
+                attempts[0] == 1 && attempts[1] > 1,
+                "{preset}: {attempts:?}"
+            );
             assert_eq!(checkpoint.pretrain.rewards, RewardWeights::default());
             assert_eq!(render.separator, nano.prompts.render.separator);
             let sets = [

@@ -15,8 +15,8 @@ use crate::text::{
     stutters,
 };
 
-/// Features that a pattern may name, as many as the warm-up's patterns do at most.
-const STRANDS: usize = 3;
+/// Features that a pattern may name: of what repeats in a short history the third is often an accident (benches/LOG.md).
+const STRANDS: usize = 2;
 
 /// The rules over one catalogue.
 #[derive(Debug, Clone, Default)]
@@ -80,8 +80,8 @@ impl Rules {
         found.unheld + flaws.into_iter().filter(|flaw| *flaw).count()
     }
 
-    /// What is wrong with a pattern: values that are no telling strand of the shown history (what the warm-up's patterns would
-    /// name), none at all though there are such strands, saying the same thing twice.
+    /// What is wrong with a pattern: values that are not of the two most telling strands of the shown history, none at all though
+    /// there are such strands, saying the same thing twice.
     pub fn pattern_flaws(&self, pattern: &str, history: &[impl Borrow<Item>]) -> usize {
         let history: Vec<&Item> = history.iter().map(Borrow::borrow).collect();
         let found = strands(&history, &self.frequencies, &self.options);
