@@ -22,6 +22,7 @@ fn every_ablation_goes_through_all_stages() {
         "--no-patterns",
         "--ids-only",
         "--text-only",
+        "--random-texts",
     ] {
         let out = folder.path().join(flag);
         tiny(&out, &[flag]);

@@ -344,6 +344,20 @@ impl Config {
         Ok(config)
     }
 
+    /// These settings with some of them, `a.b = value` each, set anew.
+    ///
+    /// # Errors
+    /// An unknown field or value: the message names it.
+    pub fn with(&self, sets: &[&str]) -> Result<Self> {
+        let mut whole = toml::Table::try_from(self)?;
+        for set in sets {
+            merge(&mut whole, assignment(set)?);
+        }
+        toml::Value::Table(whole)
+            .try_into()
+            .context("in the settings")
+    }
+
     /// As TOML, every field spelled out.
     ///
     /// # Errors

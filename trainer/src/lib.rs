@@ -7,6 +7,7 @@
 //! what may be known at a time) → [`reward`] (features, training, ranking) → [`stages`] (one file per stage of a run).
 //! Stages never call each other: they meet in the run directory ([`run`]).
 
+pub mod ablation;
 pub mod cli;
 pub mod config;
 pub mod data;

@@ -1,5 +1,6 @@
 //! The `curec` command: one file per subcommand.
 
+mod ablate;
 mod bench;
 mod data;
 mod doctor;
@@ -44,6 +45,8 @@ enum Command {
     Evaluate(run::StageArgs),
     /// Stage: write the web artefact
     Export(run::StageArgs),
+    /// Take parts of the method away one by one: runs, controls and one table of what each is worth
+    Ablate(ablate::AblateArgs),
     /// Look at logs, download public ones, simulate the built-in world
     Data(data::DataArgs),
     /// Inspect any Qwen2 model folder: score, generate, info
@@ -74,6 +77,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Correct(args) => run::stage(Stage::Correct, args),
         Command::Evaluate(args) => run::stage(Stage::Evaluate, args),
         Command::Export(args) => run::stage(Stage::Export, args),
+        Command::Ablate(args) => ablate::run(args),
         Command::Data(args) => data::run(args),
         Command::Llm(args) => llm::run(args),
         Command::Explain(args) => explain::run(args),

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
-use serde_json::json;
 
+use crate::ablation;
 use crate::config::Config;
 use crate::device::{DeviceChoice, open_for};
 use crate::llm::hub;
-use crate::run::{Progress, RunDirectory, Stage, on_interrupt, write_atomic, write_json};
+use crate::run::{Progress, RunDirectory, Stage, on_interrupt};
 use crate::stages::{Context, ensure_inputs, execute};
 
-/// Settings, in layers: preset < --config < --set and the flags below.
+/// Settings that every run has, in layers: preset < --config < --set and the flags.
 #[derive(Debug, Args)]
-struct SettingsArgs {
+pub(super) struct BaseArgs {
     /// Start from a preset: world (built-in simulator), small (real logs on two cores), tiny (a smoke test)
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
@@ -30,6 +30,19 @@ struct SettingsArgs {
     /// Hugging Face folder of a Qwen2.5 model, or hf:OWNER/NAME to fetch one (default: a nano model trained from scratch)
     #[arg(long, value_name = "DIR|hf:NAME")]
     model: Option<PathBuf>,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    pub(super) device: DeviceChoice,
+    /// Show no progress, only results, warnings and errors
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+/// Settings of one run.
+#[derive(Debug, Args)]
+struct SettingsArgs {
+    #[command(flatten)]
+    base: BaseArgs,
     /// Seed of everything random
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -57,16 +70,14 @@ struct SettingsArgs {
     /// Ablation: the reward model sees texts only
     #[arg(long)]
     text_only: bool,
-    /// Where to compute
-    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
-    device: DeviceChoice,
-    /// Show no progress, only results, warnings and errors
-    #[arg(long, short)]
-    quiet: bool,
+    /// Control: the reward model is trained on texts dealt at random, without correction
+    #[arg(long)]
+    random_texts: bool,
 }
 
-impl SettingsArgs {
-    fn given(&self) -> bool {
+impl BaseArgs {
+    /// Whether any setting is given.
+    pub(super) fn given(&self) -> bool {
         self.restarts() || !self.overrides().is_empty()
     }
 
@@ -89,28 +100,43 @@ impl SettingsArgs {
                 .as_ref()
                 .map(|model| format!("llm.model = {}", text(model))),
         );
-        sets.extend(self.seed.map(|seed| format!("seed = {seed}")));
+        sets
+    }
+}
+
+impl SettingsArgs {
+    fn given(&self) -> bool {
+        self.base.restarts() || !self.overrides().is_empty()
+    }
+
+    /// All flags as assignments, weakest first.
+    fn overrides(&self) -> Vec<String> {
+        let mut sets = self.base.overrides();
+        sets.extend(self.own());
+        sets
+    }
+
+    /// Those that only a single run has.
+    fn own(&self) -> Vec<String> {
+        let mut sets: Vec<String> = self
+            .seed
+            .iter()
+            .map(|seed| format!("seed = {seed}"))
+            .collect();
         let flags = [
-            (self.no_pretrain, "pretrain.steps = 0"),
-            (self.no_correction, "correct.interactions = 0"),
-            (self.no_update, "correct.freeze_texts = true"),
-            (self.shuffled, "correct.shuffled = true"),
-            (
-                self.no_reasons || self.ids_only,
-                "reward.model.use_reasons = false",
-            ),
-            (
-                self.no_patterns || self.ids_only,
-                "reward.model.use_patterns = false",
-            ),
-            (self.text_only, "reward.model.use_ids = false"),
+            (self.no_pretrain, ablation::NO_PRETRAIN),
+            (self.no_correction, ablation::NO_CORRECTION),
+            (self.no_update, ablation::NO_UPDATE),
+            (self.shuffled, ablation::SHUFFLED),
+            (self.no_reasons, ablation::NO_REASONS),
+            (self.no_patterns, ablation::NO_PATTERNS),
+            (self.ids_only, ablation::ONLY_IDS),
+            (self.text_only, ablation::TEXT_ONLY),
+            (self.random_texts, ablation::RANDOM_TEXTS),
         ];
-        sets.extend(
-            flags
-                .iter()
-                .filter(|(on, _)| *on)
-                .map(|(_, set)| (*set).to_owned()),
-        );
+        for (_, settings) in flags.iter().filter(|(on, _)| *on) {
+            sets.extend(settings.iter().map(|&set| set.to_owned()));
+        }
         sets
     }
 }
@@ -168,10 +194,10 @@ pub fn run(args: RunArgs) -> Result<()> {
             "--resume goes on with the stored settings; leave out --preset, --config, --set and the other settings"
         );
     }
-    let config = if args.resume || (!args.settings.restarts() && stored.exists()) {
+    let config = if args.resume || (!args.settings.base.restarts() && stored.exists()) {
         layer(None, Some(&stored), &args.settings.overrides())?
     } else {
-        resolve(&args.settings)?
+        layered(&args.settings.base, &args.settings.own())?
     };
     keep_data(&run, &config)?;
     let last = args.until.unwrap_or(Stage::Export);
@@ -201,15 +227,15 @@ pub fn pretrain(args: PretrainArgs) -> Result<()> {
     }
     let (run, config) = open_run(&args.stage)?;
     config.validate()?;
-    let device = open_for(args.stage.settings.device, config.llm.dtype)?;
+    let device = open_for(args.stage.settings.base.device, config.llm.dtype)?;
     super::dry_run::pretrain(&run, &config, &device)
 }
 
 fn open_run(args: &StageArgs) -> Result<(RunDirectory, Config)> {
     let run = RunDirectory::open(&args.run)?;
     let stored = run.root().join("run.toml");
-    let config = if args.settings.restarts() {
-        resolve(&args.settings)?
+    let config = if args.settings.base.restarts() {
+        layered(&args.settings.base, &args.settings.own())?
     } else {
         layer(None, Some(&stored), &args.settings.overrides())?
     };
@@ -217,15 +243,16 @@ fn open_run(args: &StageArgs) -> Result<(RunDirectory, Config)> {
     Ok((run, config))
 }
 
-fn resolve(settings: &SettingsArgs) -> Result<Config> {
-    let preset = settings.preset.as_deref().or_else(|| {
-        let real = settings.data.is_some();
-        settings
-            .config
+/// Settings from preset, file and flags, and the assignments `more` over them.
+pub(super) fn layered(base: &BaseArgs, more: &[String]) -> Result<Config> {
+    let preset = base.preset.as_deref().or_else(|| {
+        let real = base.data.is_some();
+        base.config
             .is_none()
             .then_some(if real { "small" } else { "world" })
     });
-    layer(preset, settings.config.as_deref(), &settings.overrides())
+    let sets = [base.overrides(), more.to_vec()].concat();
+    layer(preset, base.config.as_deref(), &sets)
 }
 
 /// The layers, with paths that mean the same from every working folder.
@@ -274,9 +301,9 @@ fn go(
 ) -> Result<()> {
     config.validate()?;
     on_interrupt();
-    let device = open_for(settings.device, config.llm.dtype)?;
+    let device = open_for(settings.base.device, config.llm.dtype)?;
     let progress = Progress {
-        quiet: settings.quiet,
+        quiet: settings.base.quiet,
     };
     let context = Context {
         run,
@@ -287,11 +314,7 @@ fn go(
     if let Some(first) = stages.first() {
         ensure_inputs(*first, &context)?;
     }
-    write_atomic(&run.root().join("run.toml"), config.to_toml()?.as_bytes())?;
-    write_json(
-        &run.root().join("run.json"),
-        &json!({"created_by": format!("curec {}", env!("CARGO_PKG_VERSION")), "seed": config.seed}),
-    )?;
+    context.store_settings()?;
     for stage in stages {
         context.check()?;
         execute(*stage, &context)?;

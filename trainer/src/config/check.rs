@@ -25,6 +25,12 @@ impl Config {
         self.reward
             .validate()
             .context("in the settings under [reward]")?;
+        ensure!(
+            !self.reward.random_texts || self.correct.interactions == 0,
+            "`reward.random_texts` is true and `correct.interactions` is {}: correction would write real texts among the random ones. \
+             Set correct.interactions = 0 (--no-correction)",
+            self.correct.interactions
+        );
         let held_out = self.prompts.held_out_users;
         ensure!(
             (0.0..1.0).contains(&held_out),
@@ -105,6 +111,11 @@ impl Config {
             ("generate.max_new_tokens", self.generate.max_new_tokens, 1),
             ("correct.window", self.correct.window, 1),
             ("evaluate.list_length", self.evaluate.list_length, 1),
+            (
+                "evaluate.max_users",
+                self.evaluate.max_users.unwrap_or(1),
+                1,
+            ),
             (
                 "evaluate.bootstrap_samples",
                 self.evaluate.bootstrap_samples,

@@ -162,6 +162,9 @@ pub struct DataConfig {
     pub min_item_count: usize,
     /// At most this many users, sampled with the run's seed. None: all.
     pub max_users: Option<usize>,
+    /// Another seed for that sample: runs with different seeds then have the same users. None: the run's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_seed: Option<u64>,
     /// `leave-one-out` (per user) or `temporal` (one point in time for all).
     pub split: SplitKind,
     /// Temporal split: training reaches to this quantile of all times.
@@ -180,6 +183,7 @@ impl Default for DataConfig {
             min_history: 30,
             min_item_count: 0,
             max_users: None,
+            sample_seed: None,
             split: SplitKind::LeaveOneOut,
             train_until: 0.8,
             valid_until: 0.9,
@@ -196,13 +200,13 @@ impl DataConfig {
         }
     }
 
-    /// The part that [`prepare`](super::prepare) needs; `seed` samples users under `max_users`.
+    /// The part that [`prepare`](super::prepare) needs; `seed` samples users under `max_users` unless `sample_seed` is set.
     pub fn split_options(&self, seed: u64) -> SplitOptions {
         SplitOptions {
             min_history: self.min_history,
             min_item_count: self.min_item_count,
             max_users: self.max_users,
-            seed,
+            seed: self.sample_seed.unwrap_or(seed),
             split: self.split,
             train_until: self.train_until,
             valid_until: self.valid_until,

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ranking::{SeenItems, Target};
 
-/// A control that runs beside the real model: the same weights, other texts. If it scores like the real one, the texts do nothing.
+/// A control that runs beside the real model: the same weights, something else to read. If it scores like the real one, what was
+/// exchanged does nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
@@ -13,17 +14,56 @@ pub enum Control {
     RandomTexts,
     /// Reason vectors dealt anew among all reasons.
     RandomReasons,
+    /// Every item has the whole list of reasons of another item.
+    SwappedReasons,
     /// Every user has another user's pattern.
     OtherPatterns,
+    /// The model is shown none of the events that it would have seen.
+    NoHistory,
 }
 
 impl Control {
+    /// All of them, in the order of tables.
+    pub const ALL: [Control; 5] = [
+        Control::RandomTexts,
+        Control::RandomReasons,
+        Control::SwappedReasons,
+        Control::OtherPatterns,
+        Control::NoHistory,
+    ];
+
+    /// Name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Control::RandomTexts => "random texts",
+            Control::RandomReasons => "random reasons",
+            Control::SwappedReasons => "swapped reasons",
+            Control::OtherPatterns => "other patterns",
+            Control::NoHistory => "no history",
+        }
+    }
+
+    /// What it means if the real model is not better.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Control::RandomTexts => {
+                "the texts a user and an item have do not matter to the ranking"
+            }
+            Control::RandomReasons | Control::SwappedReasons => {
+                "the reasons an item has do not matter to the ranking"
+            }
+            Control::OtherPatterns => "the pattern a user has does not matter to the ranking",
+            Control::NoHistory => "what a user took before does not matter to the ranking",
+        }
+    }
+
     /// Whether a model of this kind sees what the control exchanges.
     pub fn touches(self, model: &RewardConfig) -> bool {
         match self {
             Control::RandomTexts => model.use_reasons || model.use_patterns,
-            Control::RandomReasons => model.use_reasons,
+            Control::RandomReasons | Control::SwappedReasons => model.use_reasons,
             Control::OtherPatterns => model.use_patterns,
+            Control::NoHistory => true,
         }
     }
 }
@@ -36,6 +76,9 @@ pub struct EvaluationConfig {
     pub target: Target,
     /// Whether items taken before compete.
     pub seen_items: SeenItems,
+    /// At most this many users are ranked, a sample that is the same in every run on the same data. None: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_users: Option<usize>,
     /// Length of the lists behind coverage and Gini.
     pub list_length: usize,
     /// Bootstrap resamples behind each interval.
@@ -51,6 +94,7 @@ impl Default for EvaluationConfig {
         Self {
             target: Target::Test,
             seen_items: SeenItems::Filtered,
+            max_users: None,
             list_length: 10,
             bootstrap_samples: 1000,
             seed: 42,

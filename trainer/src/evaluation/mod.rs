@@ -12,6 +12,7 @@ pub use bootstrap::{Estimate, estimate, resampled_means};
 pub use config::{Control, EvaluationConfig};
 pub use metrics::{Metric, coverage, gini};
 pub use popularity::Popularity;
+pub(crate) use ranking::rows_at_once;
 pub use ranking::{
     Example, RankError, Ranker, SeenItems, Target, examples, rank_examples, rank_of,
     sample_examples, top_items,

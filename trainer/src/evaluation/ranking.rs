@@ -99,8 +99,17 @@ pub fn sample_examples(data: &Dataset, target: Target, count: usize, seed: u64) 
     all
 }
 
-/// Examples scored in one call of a ranker: bounds memory to this many rows of scores.
-const CHUNK: usize = 64;
+/// Examples scored in one call of a ranker at most.
+const ROWS: usize = 64;
+/// Scores that one call of a ranker returns at most (64 MiB), rows of a large catalogue being few; but at least [`FEWEST`] rows.
+const SCORES: usize = 1 << 24;
+/// Rows that threads can share.
+const FEWEST: usize = 8;
+
+/// Examples scored in one call: memory is bounded by rows of scores, never by all users.
+pub(crate) fn rows_at_once(items: usize) -> usize {
+    (SCORES / items.max(1)).clamp(FEWEST, ROWS)
+}
 
 /// Rank (1 = best) of each example's held-out item.
 pub fn rank_examples(
@@ -133,7 +142,7 @@ pub(super) fn visit_scores(
     ranker: &dyn Ranker,
     visit: Visit,
 ) -> Result<(), RankError> {
-    for chunk in examples.chunks(CHUNK) {
+    for chunk in examples.chunks(rows_at_once(data.items.len())) {
         let rows = ranker.scores(chunk)?;
         for (&example, scores) in chunk.iter().zip(&rows) {
             if scores.len() != data.items.len() {
@@ -205,6 +214,14 @@ pub fn top_items(scores: &[f32], count: usize, excluded: &HashSet<u32>) -> Vec<u
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_of_scores_are_bounded_by_memory() {
+        assert_eq!(rows_at_once(0), 64);
+        assert_eq!(rows_at_once(3_416), 64);
+        assert_eq!(rows_at_once(1_000_000), 16);
+        assert_eq!(rows_at_once(1 << 40), 8);
+    }
 
     #[test]
     fn ties_rank_pessimistically() {

@@ -9,9 +9,12 @@ use thiserror::Error;
 use super::config::{Control, EvaluationConfig};
 use super::metrics::{coverage, gini};
 use super::popularity::Popularity;
-use super::ranking::{Example, RankError, Ranker, examples, rank_of, top_items, visit_scores};
+use super::ranking::{
+    Example, RankError, Ranker, rank_of, sample_examples, top_items, visit_scores,
+};
 use super::results::{Protocol, Ranked, Results};
 use crate::data::Dataset;
+use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::reward::{Features, ScoreError, Scorer};
 
 /// Name of the popularity baseline in results.
@@ -57,7 +60,8 @@ pub fn evaluate(
     stop: &AtomicBool,
     observer: &mut dyn FnMut(EvaluationProgress),
 ) -> Result<Results, EvaluationError> {
-    let examples = examples(data, config.target);
+    // Not of the run's seed: runs with other seeds are compared user by user.
+    let examples = sample_examples(data, config.target, config.max_users.unwrap_or(0), 0);
     if examples.is_empty() {
         return Err(EvaluationError::NoExamples);
     }
@@ -138,7 +142,7 @@ pub struct Contenders<'a> {
 
 /// Popularity, the ID-only model, the others, the full model and its controls, in this order.
 ///
-/// Controls exchange texts: those whose texts the model does not see are left out. A rival that the full model does not beat
+/// Controls exchange what the model reads: those whose texts it does not see are left out. A rival that the full model does not beat
 /// (the interval of the paired NDCG@10 difference reaches 0) becomes a warning.
 pub fn evaluate_reward_models(
     features: Features,
@@ -159,24 +163,18 @@ pub fn evaluate_reward_models(
         .map(|model| Scorer::new(model.clone(), features, device))
         .transpose()?;
     let real = Scorer::new(full.clone(), features, device)?;
-    let random_reasons = features.reasons.with_shuffled_vectors(config.seed);
-    let other_patterns = features.patterns.with_swapped_users(config.seed);
+    let exchanged = Exchanged::new(features, config);
     let controls = config
         .controls
         .iter()
         .filter(|control| control.touches(full.config()))
         .map(|&control| {
-            let (name, reasons, patterns) = match control {
-                Control::RandomTexts => ("random texts", &random_reasons, &other_patterns),
-                Control::RandomReasons => ("random reasons", &random_reasons, features.patterns),
-                Control::OtherPatterns => ("other patterns", features.reasons, &other_patterns),
+            let scorer = Scorer::new(full.clone(), exchanged.features(control, features), device)?;
+            let scorer = match control {
+                Control::NoHistory => scorer.without_history(),
+                _ => scorer,
             };
-            let features = Features {
-                reasons,
-                patterns,
-                ..features
-            };
-            Ok((name, Scorer::new(full.clone(), features, device)?))
+            Ok((control, scorer))
         })
         .collect::<Result<Vec<_>, ScoreError>>()?;
 
@@ -191,18 +189,65 @@ pub fn evaluate_reward_models(
     models.extend(
         controls
             .iter()
-            .map(|(name, scorer)| (*name, scorer as &dyn Ranker)),
+            .map(|(control, scorer)| (control.name(), scorer as &dyn Ranker)),
     );
     let mut results = evaluate(data, config, &models, stop, observer)?;
-    let uses_texts = full.config().use_reasons || full.config().use_patterns;
     let mut rivals = vec![(POPULARITY, "it ranks no better than counting who took what")];
-    if uses_texts {
-        let useless = "the texts a user and an item have do not matter to the ranking";
-        rivals.extend(controls.iter().map(|(name, _)| (*name, useless)));
+    rivals.extend(
+        controls
+            .iter()
+            .map(|(control, _)| (control.name(), control.meaning())),
+    );
+    if full.config().use_reasons || full.config().use_patterns {
         rivals.push((IDS_ONLY, "texts do not improve the ranking"));
     }
     results.warnings = warnings(&results, &rivals);
     Ok(results)
+}
+
+/// The stores that controls read instead of a run's own; those that none of them asks for are not made.
+struct Exchanged {
+    random_reasons: Option<ReasonStore>,
+    swapped_reasons: Option<ReasonStore>,
+    other_patterns: Option<PatternStore>,
+}
+
+impl Exchanged {
+    fn new(features: Features, config: &EvaluationConfig) -> Self {
+        let asked = |controls: &[Control]| {
+            let among = |control: &Control| config.controls.contains(control);
+            controls.iter().any(among).then_some(config.seed)
+        };
+        let Features {
+            reasons, patterns, ..
+        } = features;
+        Self {
+            random_reasons: asked(&[Control::RandomTexts, Control::RandomReasons])
+                .map(|seed| reasons.with_shuffled_vectors(seed)),
+            swapped_reasons: asked(&[Control::SwappedReasons])
+                .map(|seed| reasons.with_swapped_items(seed)),
+            other_patterns: asked(&[Control::RandomTexts, Control::OtherPatterns])
+                .map(|seed| patterns.with_swapped_users(seed)),
+        }
+    }
+
+    /// What the model reads under a control.
+    fn features<'a>(&'a self, control: Control, own: Features<'a>) -> Features<'a> {
+        let reasons = match control {
+            Control::RandomTexts | Control::RandomReasons => self.random_reasons.as_ref(),
+            Control::SwappedReasons => self.swapped_reasons.as_ref(),
+            Control::OtherPatterns | Control::NoHistory => None,
+        };
+        let patterns = match control {
+            Control::RandomTexts | Control::OtherPatterns => self.other_patterns.as_ref(),
+            Control::RandomReasons | Control::SwappedReasons | Control::NoHistory => None,
+        };
+        Features {
+            reasons: reasons.unwrap_or(own.reasons),
+            patterns: patterns.unwrap_or(own.patterns),
+            ..own
+        }
+    }
 }
 
 /// One sentence for each rival, `(name, what it means)`, that the full model does not beat.

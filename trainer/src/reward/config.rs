@@ -32,6 +32,10 @@ pub struct RewardTrainingConfig {
     pub negatives: usize,
     /// Which loss.
     pub loss: RewardLoss,
+    /// Control "random texts, retrained": the vectors of all reasons are dealt anew and every user gets another user's patterns before
+    /// training, and they stay so when it is evaluated. Needs `correct.interactions = 0`: correction would write real texts among them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub random_texts: bool,
     /// Weight of an auxiliary loss: the state after each event predicts the next item's ID by a softmax over that item and
     /// `auxiliary_negatives` items drawn once per step. DIEN (Zhou et al. 2019, §4.2) supervises its states this way; the
     /// reward alone gives embeddings and encoder little to learn from per step. 0 = off; always off without ID embeddings.
@@ -66,6 +70,7 @@ impl Default for RewardTrainingConfig {
             batch_windows: 16,
             negatives: 2,
             loss: RewardLoss::default(),
+            random_texts: false,
             auxiliary_weight: 1.0,
             auxiliary_negatives: 256,
             learning_rate: 2e-3,

@@ -54,6 +54,8 @@ pub struct Scorer<'a> {
     patterns: Option<Tensor<2>>,
     threads: usize,
     chunk: usize,
+    /// Events that the encoder is shown at most.
+    shown: usize,
 }
 
 /// The reward of each candidate reason for one interaction.
@@ -121,6 +123,7 @@ impl<'a> Scorer<'a> {
         let threads = resolve_threads(0, device);
         Ok(Self {
             chunk: if threads > 1 { CANDIDATE_CHUNK } else { 2048 },
+            shown: config.max_history,
             model,
             features,
             device: device.clone(),
@@ -133,6 +136,12 @@ impl<'a> Scorer<'a> {
     /// Sets how many users are scored at once; the default is one per core on the CPU, one elsewhere.
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(1);
+        self
+    }
+
+    /// The control *no history*: whoever asks has taken nothing yet. Patterns and reasons stay as they are at that moment.
+    pub fn without_history(mut self) -> Self {
+        self.shown = 0;
         self
     }
 
@@ -256,8 +265,7 @@ impl<'a> Scorer<'a> {
 
     /// What the encoder sees at `past`: the newest events, each with the reasons and the pattern of its own time.
     pub fn history(&self, past: &Past) -> HistoryBatch {
-        let config = self.model.config();
-        let events = history_pasts(&self.features.timeline, past, config.max_history);
+        let events = history_pasts(&self.features.timeline, past, self.shown);
         let length = events.len().max(1); // an empty history is one absent event
         let mut present = vec![true; events.len()];
         present.resize(length, false);

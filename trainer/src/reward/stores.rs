@@ -215,13 +215,7 @@ impl PatternStore {
         let mut swapped = self.clone();
         for (index, user) in users.iter().enumerate() {
             let (own, other) = (&self.by_user[user], &self.by_user[&users[others[index]]]);
-            for (at, &row) in own.iter().enumerate() {
-                let from = other[at.min(other.len() - 1)];
-                swapped
-                    .table
-                    .vector_mut(row)
-                    .copy_from_slice(self.vector(from));
-            }
+            swapped.table.take_over(own, &self.table, other);
         }
         swapped
     }
@@ -316,6 +310,20 @@ impl ReasonStore {
         shuffled
     }
 
+    /// The control *swapped between items*: each item's list gets the vectors (not the texts) of another item's list as a whole, oldest
+    /// to oldest; where that list is shorter, its newest again. Only items with reasons take part.
+    pub fn with_swapped_items(&self, seed: u64) -> Self {
+        let mut items: Vec<u32> = self.by_item.keys().copied().collect();
+        items.sort_unstable();
+        let others = derangement(items.len(), seed);
+        let mut swapped = self.clone();
+        for (index, item) in items.iter().enumerate() {
+            let (own, other) = (&self.by_item[item], &self.by_item[&items[others[index]]]);
+            swapped.table.take_over(own, &self.table, other);
+        }
+        swapped
+    }
+
     /// Writes both files into `folder`.
     pub fn save(&self, folder: &Path) -> Result<(), StoreError> {
         self.table.save(folder, Self::NAME)
@@ -381,6 +389,17 @@ impl<E> Table<E> {
         self.entries.push(entry);
         self.vectors.extend_from_slice(vector);
         (self.entries.len() - 1) as u32
+    }
+
+    /// The rows `own` get the vectors of the rows `other` of `from`, one by one; the last of these again where they run out.
+    fn take_over(&mut self, own: &[u32], from: &Self, other: &[u32]) {
+        let Some(last) = other.len().checked_sub(1) else {
+            return;
+        };
+        for (at, &row) in own.iter().enumerate() {
+            let vector = from.vector(other[at.min(last)]);
+            self.vector_mut(row).copy_from_slice(vector);
+        }
     }
 
     fn replace(&mut self, row: u32, entry: E, vector: &[f32]) {

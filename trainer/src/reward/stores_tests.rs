@@ -213,3 +213,23 @@ fn controls_move_vectors_and_nothing_else() {
         );
     }
 }
+
+/// Item 0 has reasons of users 0, 1, 2 at positions 0 and 3, item 2 at position 2, item 1 none: the two lists change places.
+#[test]
+fn lists_of_reasons_are_swapped_between_items_as_a_whole() {
+    let data = data();
+    let (_, reasons) = filled(&data);
+    let swapped = reasons.with_swapped_items(1);
+    assert_eq!(swapped.entries(), reasons.entries());
+    let list = |item: u32| -> Vec<&[f32]> {
+        let rows = swapped.visible(item, i64::MAX).iter();
+        rows.map(|&row| swapped.vector(row)).collect()
+    };
+    // Six rows get a list of three: its newest fills the rest. Three rows get the oldest three of six.
+    let last = [2.0, 2.1];
+    assert_eq!(list(0), [[0.0, 2.1], [1.0, 2.1], last, last, last, last]);
+    assert_eq!(list(2), [[0.0, 0.1], [1.0, 0.1], [2.0, 0.1]]);
+    assert!(list(1).is_empty());
+    let nothing = ReasonStore::new(2).with_swapped_items(1);
+    assert!(nothing.is_empty());
+}

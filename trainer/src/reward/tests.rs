@@ -356,6 +356,30 @@ fn scores_know_nothing_of_the_future() {
 }
 
 #[test]
+fn without_history_it_does_not_matter_what_was_taken() {
+    let data = data(10);
+    let stores = stores(&data);
+    let here = Example {
+        user: 4,
+        position: 5,
+    };
+    let mut other = data.clone();
+    for event in &mut other.histories[here.user][..here.position] {
+        event.item = (event.item + 5) % ITEMS;
+    }
+    let scorer =
+        |data| Scorer::new(untrained(data), features(data, &stores), &Device::flex()).unwrap();
+    let with = |data| scorer(data).catalogue(here).unwrap();
+    let without = |data| scorer(data).without_history().catalogue(here).unwrap();
+    assert_ne!(with(&data), with(&other));
+    assert_eq!(without(&data), without(&other));
+    // What is left, pattern and reasons, still tells users and items apart.
+    let someone_else = Example { user: 5, ..here };
+    let theirs = scorer(&data).without_history().catalogue(someone_else);
+    assert_ne!(without(&data), theirs.unwrap());
+}
+
+#[test]
 fn the_reward_of_a_reason_is_the_score_with_it_on_the_list() {
     let data = data(10);
     let (patterns, reasons) = stores(&data);
@@ -536,11 +560,7 @@ fn useless_texts_are_reported_before_the_numbers() {
     );
     let evaluation = EvaluationConfig {
         bootstrap_samples: 200,
-        controls: vec![
-            Control::RandomTexts,
-            Control::RandomReasons,
-            Control::OtherPatterns,
-        ],
+        controls: Control::ALL.to_vec(),
         ..EvaluationConfig::default()
     };
     let mut calls = 0;
@@ -570,10 +590,12 @@ fn useless_texts_are_reported_before_the_numbers() {
             "full",
             "random texts",
             "random reasons",
-            "other patterns"
+            "swapped reasons",
+            "other patterns",
+            "no history"
         ]
     );
-    assert_eq!(calls, 6);
+    assert_eq!(calls, 8);
     assert!(
         results.warnings[0].contains("`full` is not better than"),
         "{:?}",

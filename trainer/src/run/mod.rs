@@ -6,6 +6,7 @@
 mod checkpoint;
 mod files;
 mod progress;
+mod share;
 mod tensorboard;
 
 use std::path::{Path, PathBuf};

@@ -4,11 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use burn::tensor::Device;
+use serde_json::json;
 
 use super::language::{LlmPointer, load_language_model};
 use crate::config::Config;
 use crate::llm::LanguageModel;
-use crate::run::{Checkpoints, Progress, RunDirectory, Stage, interrupted};
+use crate::run::{
+    Checkpoints, Progress, RunDirectory, Stage, interrupted, write_atomic, write_json,
+};
 
 /// A run, its settings, a device, and a way to show progress.
 pub struct Context<'a> {
@@ -28,6 +31,19 @@ pub struct Context<'a> {
 pub struct Interrupted;
 
 impl Context<'_> {
+    /// Writes `run.toml` and `run.json`: the run's settings as they are now, and who works on it.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub fn store_settings(&self) -> anyhow::Result<()> {
+        let (root, config) = (self.run.root(), self.config);
+        write_atomic(&root.join("run.toml"), config.to_toml()?.as_bytes())?;
+        write_json(
+            &root.join("run.json"),
+            &json!({"created_by": format!("curec {}", env!("CARGO_PKG_VERSION")), "seed": config.seed}),
+        )
+    }
+
     /// The checkpoints in a stage's working folder.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use super::exercises::Rehearsal;
 use super::generate::{encode, reason_turns, tidy};
 use super::journal::{Entry, Journal, Pages};
 use super::language::{attach_lora, ensure_finite, ensure_goes_on, save_policy};
-use super::reward::{MODEL, fit, read_model};
+use super::reward::{MODEL, fit, generated_texts, read_model};
 use super::standing::{resume, save};
 use super::watch::{Advice, Seen, Watch};
 use super::{Context, LlmPointer};
@@ -72,9 +72,7 @@ pub struct Candidate {
 pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let dataset = load_dataset(context.run)?;
     let timeline = Timeline::new(&dataset);
-    let generated = context.run.stage(Stage::Generate);
-    let patterns = PatternStore::load(&generated, &timeline)?;
-    let reasons = ReasonStore::load(&generated, &timeline)?;
+    let (patterns, reasons) = generated_texts(context, &timeline)?;
     let settings = &context.config.correct;
     let (encoder, pointer) = context.language_model(Stage::Pretrain)?;
     if settings.interactions == 0 {

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::Context;
 use super::data::load_dataset;
-use super::reward::{IDS_ONLY, MODEL, read_model};
+use super::reward::{IDS_ONLY, MODEL, generated_texts, read_model};
 use crate::evaluation::{Contenders, EvaluationConfig, Ranker, evaluate_reward_models};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternStore, ReasonStore};
@@ -19,13 +19,11 @@ pub const BEFORE: &str = "before correction";
 pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let dataset = load_dataset(context.run)?;
     let timeline = Timeline::new(&dataset);
-    let (generated, rewarded, corrected) = (
-        context.run.stage(Stage::Generate),
+    let (rewarded, corrected) = (
         context.run.stage(Stage::Reward),
         context.run.stage(Stage::Correct),
     );
-    let patterns = PatternStore::load(&generated, &timeline)?;
-    let reasons = ReasonStore::load(&generated, &timeline)?;
+    let (patterns, reasons) = generated_texts(context, &timeline)?;
     let new_patterns = PatternStore::load(&corrected, &timeline)?;
     let new_reasons = ReasonStore::load(&corrected, &timeline)?;
     let old = Features {

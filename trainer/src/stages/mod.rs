@@ -20,11 +20,12 @@ use serde_json::{Value, json};
 
 pub use context::{Context, Interrupted};
 pub use data::load_dataset;
+pub use evaluate::BEFORE;
 pub use language::{LlmPointer, load_language_model};
 pub use pretrain::{AlignmentReport, typical_prompts};
 
 use crate::config::Config;
-use crate::run::Stage;
+use crate::run::{RunDirectory, Stage};
 
 /// The stages a stage reads.
 fn needs(stage: Stage) -> &'static [Stage] {
@@ -94,6 +95,21 @@ fn fingerprint(stage: Stage, context: &Context) -> Result<String> {
     context.run.fingerprint(stage, &before, &settings)
 }
 
+/// Takes a stage over from the first of `others` that has finished it with the same settings and inputs; returns which one that was, and
+/// `None` too where this run has it already.
+///
+/// # Errors
+/// A stage it needs is missing, or the files can neither be linked nor copied.
+pub fn share(stage: Stage, context: &Context, others: &[RunDirectory]) -> Result<Option<usize>> {
+    let fingerprint = fingerprint(stage, context)?;
+    for (index, other) in others.iter().enumerate() {
+        if context.run.adopt(stage, &fingerprint, other)? {
+            return Ok(Some(index));
+        }
+    }
+    Ok(None)
+}
+
 /// Runs one stage unless it is finished with these settings.
 ///
 /// # Errors
@@ -133,5 +149,51 @@ pub fn execute(stage: Stage, context: &Context) -> Result<()> {
             Ok(())
         }
         None => bail!("stage {} left no record", stage.name()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ablation;
+
+    /// Runs share what lies before the first stage that an ablation concerns: no earlier stage may know of its settings.
+    #[test]
+    fn an_ablation_changes_no_stage_before_the_one_it_is_about() {
+        let base = Config::layered(Some("tiny"), None, &[]).unwrap();
+        for (sets, first) in [
+            (ablation::NO_PRETRAIN, Stage::Pretrain),
+            (ablation::NO_REASONS, Stage::Reward),
+            (ablation::NO_PATTERNS, Stage::Reward),
+            (ablation::ONLY_IDS, Stage::Reward),
+            (ablation::TEXT_ONLY, Stage::Reward),
+            (ablation::RANDOM_TEXTS, Stage::Reward),
+            (ablation::NO_CORRECTION, Stage::Correct),
+            (ablation::NO_UPDATE, Stage::Correct),
+            (ablation::SHUFFLED, Stage::Correct),
+            (&["evaluate.controls = []"], Stage::Evaluate),
+            (&["evaluate.max_users = 5"], Stage::Evaluate),
+            (&["export.max_users = 5"], Stage::Export),
+        ] {
+            let config = base.with(sets).unwrap();
+            let changed = Stage::ALL.into_iter().find(|&stage| {
+                settings(stage, &base).unwrap() != settings(stage, &config).unwrap()
+            });
+            assert_eq!(changed, Some(first), "{sets:?}");
+        }
+    }
+
+    /// Settings that were added later and are not used leave the fingerprints of older runs as they were.
+    #[test]
+    fn settings_that_are_off_are_not_spelled_out_in_a_fingerprint() {
+        let base = Config::layered(Some("tiny"), None, &[]).unwrap();
+        for (stage, later) in [
+            (Stage::Data, "sample_seed"),
+            (Stage::Reward, "random_texts"),
+            (Stage::Evaluate, "max_users"),
+        ] {
+            let text = settings(stage, &base).unwrap().to_string();
+            assert!(!text.contains(later), "{later}: {text}");
+        }
     }
 }

@@ -19,9 +19,7 @@ pub(super) const IDS_ONLY: &str = "ids-only.safetensors";
 pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let dataset = load_dataset(context.run)?;
     let timeline = Timeline::new(&dataset);
-    let generated = context.run.stage(Stage::Generate);
-    let patterns = PatternStore::load(&generated, &timeline)?;
-    let reasons = ReasonStore::load(&generated, &timeline)?;
+    let (patterns, reasons) = generated_texts(context, &timeline)?;
     let features = Features {
         timeline,
         patterns: &patterns,
@@ -34,6 +32,25 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     config.model.use_reasons = false;
     config.model.use_patterns = false;
     fit(context, out, features, &config, "IDs only", IDS_ONLY)
+}
+
+/// What `generate` wrote, as the ranking model is to see it: with `reward.random_texts` the vectors are dealt anew, the same way in
+/// every stage that asks.
+pub(super) fn generated_texts(
+    context: &Context,
+    timeline: &Timeline,
+) -> Result<(PatternStore, ReasonStore)> {
+    let generated = context.run.stage(Stage::Generate);
+    let patterns = PatternStore::load(&generated, timeline)?;
+    let reasons = ReasonStore::load(&generated, timeline)?;
+    if !context.config.reward.random_texts {
+        return Ok((patterns, reasons));
+    }
+    let seed = context.config.seed ^ 0x64_65_61_6c;
+    Ok((
+        patterns.with_swapped_users(seed),
+        reasons.with_shuffled_vectors(seed),
+    ))
 }
 
 /// Trains one reward model and writes it with its metrics.

@@ -1,19 +1,19 @@
-//! A result file from a finished run directory (layout: `docs/run-directory.md`).
+//! A result file from a finished run directory or an ablation's folder (layout: `docs/run-directory.md`).
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::Collect;
 use super::record::RunResult;
+use super::{Collect, ablation};
 
 /// Stages in order; a recorded run has finished all of them.
 const STAGES: [&str; 8] = [
     "data", "warmup", "pretrain", "generate", "reward", "correct", "evaluate", "export",
 ];
 
-/// Writes `folder/NAME.json` and returns its path.
+/// Writes `folder/NAME.json`, or `folder/ablation-NAME.json` where an ablation lies, and returns its path.
 pub fn collect(what: &Collect, folder: &Path) -> Result<PathBuf> {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     if what.name.is_empty() || what.name.starts_with('.') || !what.name.chars().all(plain) {
@@ -21,6 +21,18 @@ pub fn collect(what: &Collect, folder: &Path) -> Result<PathBuf> {
             "\"{}\" cannot be a file name here: use letters, digits, -, _ and .",
             what.name
         );
+    }
+    if what.name.starts_with(ablation::PREFIX) {
+        bail!(
+            "\"{}\" begins with {}, as the files of ablations do: choose another name",
+            what.name,
+            ablation::PREFIX
+        );
+    }
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create {}", folder.display()))?;
+    if what.run.join(ablation::TABLE).exists() {
+        return ablation::collect(&what.run, &what.name, &what.command, &machine()?, folder);
     }
     let stages = STAGES
         .iter()
@@ -47,8 +59,6 @@ pub fn collect(what: &Collect, folder: &Path) -> Result<PathBuf> {
         "results": without_ranks(read(&what.run.join("evaluate/results.json"))?),
         "stages": stages,
     });
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create {}", folder.display()))?;
     let path = folder.join(format!("{}.json", what.name));
     // What could not be shown must not be recorded.
     serde_json::from_value::<RunResult>(record.clone())
@@ -169,14 +179,18 @@ mod tests {
 
     #[test]
     fn a_name_is_no_path() {
-        for name in ["", "../x", "a/b", ".hidden", "a b"] {
+        for name in ["", "../x", "a/b", ".hidden", "a b", "ablation-x"] {
             let what = Collect {
                 run: "nowhere".into(),
                 name: name.into(),
                 command: String::new(),
             };
             let error = collect(&what, Path::new("nowhere")).expect_err("no name");
-            assert!(error.to_string().contains("file name"), "{name}: {error}");
+            let said = error.to_string();
+            assert!(
+                said.contains("file name") || said.contains("another name"),
+                "{name}: {said}"
+            );
         }
     }
 

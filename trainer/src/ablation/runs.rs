@@ -1,0 +1,292 @@
+//! The runs behind the table: one run directory per row and seed, stages they have in common done once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use burn::tensor::Device;
+use serde::Deserialize;
+
+use super::rows::{REFERENCE, ROWS, Row, Source};
+use super::table::{AblationReport, Cost, Found};
+use crate::config::Config;
+use crate::evaluation::{Control, Protocol, Results};
+use crate::run::{Progress, RunDirectory, Stage, read_json, write_atomic, write_json};
+use crate::stages::{Context, execute, share};
+
+const SETTINGS: &str = "ablate.toml";
+
+/// The folder of an ablation: `ablate.toml`, `seed-N/ROW/` for every run, `ablation.json` and `ablation.txt`.
+#[derive(Debug, Clone)]
+pub struct AblationDirectory {
+    root: PathBuf,
+}
+
+impl AblationDirectory {
+    /// Opens or creates the folder; refuses one that holds something else.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or is not empty and no ablation's.
+    pub fn create(root: &Path) -> Result<Self> {
+        std::fs::create_dir_all(root)
+            .with_context(|| format!("cannot create {}", root.display()))?;
+        let empty = std::fs::read_dir(root)?.next().is_none();
+        ensure!(
+            empty || root.join(SETTINGS).exists(),
+            "{} is not empty and holds no {SETTINGS}: choose another --out, so that nothing of yours is touched",
+            root.display()
+        );
+        Ok(Self {
+            root: root.to_owned(),
+        })
+    }
+
+    /// The settings of its full run, if some were stored.
+    ///
+    /// # Errors
+    /// The file is of another version.
+    pub fn settings(&self) -> Result<Option<Config>> {
+        let path = self.root.join(SETTINGS);
+        if !path.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Config::layered(None, Some(&path), &[])?))
+    }
+
+    /// Stores the settings of the full run; other ones than are there would replace every result.
+    ///
+    /// # Errors
+    /// Others are stored, or the file cannot be written.
+    pub fn keep_settings(&self, config: &Config) -> Result<()> {
+        match self.settings()? {
+            Some(stored) if stored.deciding() != config.deciding() => bail!(
+                "{} holds an ablation with other settings; leave the settings out to go on with it, or choose another --out",
+                self.root.display()
+            ),
+            _ => write_atomic(&self.root.join(SETTINGS), config.to_toml()?.as_bytes()),
+        }
+    }
+
+    /// The run directory of a row and seed.
+    pub fn run(&self, seed: u64, row: &str) -> PathBuf {
+        self.root.join(format!("seed-{seed}")).join(row)
+    }
+}
+
+/// What is to be computed.
+pub struct Plan<'a> {
+    /// Where.
+    pub directory: &'a AblationDirectory,
+    /// Settings of the full run; every run has its own seed in place of theirs.
+    pub config: &'a Config,
+    /// Seeds.
+    pub seeds: &'a [u64],
+    /// Rows, the full one first.
+    pub rows: &'a [Row],
+    /// Where tensors live.
+    pub device: &'a Device,
+    /// Bars.
+    pub progress: Progress,
+}
+
+impl Plan<'_> {
+    /// Refuses settings that cannot work before anything is computed.
+    ///
+    /// # Errors
+    /// Names the setting, and the row that cannot have it.
+    pub fn validate(&self) -> Result<()> {
+        for row in self.rows {
+            let config = self.settings(self.config.seed, row)?;
+            config
+                .validate()
+                .with_context(|| format!("row `{}`", row.label))?;
+        }
+        Ok(())
+    }
+
+    /// Runs whatever is missing, and writes the table after every seed; returns it.
+    ///
+    /// # Errors
+    /// A stage's; Ctrl-C, after which the same call goes on.
+    pub fn run(&self) -> Result<AblationReport> {
+        let mut report = None;
+        for (done, &seed) in self.seeds.iter().enumerate() {
+            for row in self.rows {
+                if let Source::Run(_) = row.source {
+                    self.run_one(seed, row)?;
+                }
+            }
+            report = Some(self.write_table(&self.seeds[..=done])?);
+        }
+        report.context("an ablation needs at least one seed")
+    }
+
+    /// Settings of a row's run. Controls run in the full one only.
+    fn settings(&self, seed: u64, row: &Row) -> Result<Config> {
+        let mut config = match row.source {
+            Source::Run(settings) => self.config.with(settings)?,
+            Source::Model(_) | Source::Control(_) => self.config.clone(),
+        };
+        config.evaluate.controls = match row.name {
+            REFERENCE => Control::ALL.to_vec(),
+            _ => Vec::new(),
+        };
+        // Differences are between the same users.
+        if config.data.max_users.is_some() && config.data.sample_seed.is_none() {
+            config.data.sample_seed = Some(config.seed);
+        }
+        config.seed = seed;
+        Ok(config)
+    }
+
+    /// All stages up to the evaluation, taken over from other runs of the seed where they have them.
+    fn run_one(&self, seed: u64, row: &Row) -> Result<()> {
+        let run = RunDirectory::create(&self.directory.run(seed, row.name))?;
+        let config = self.settings(seed, row)?;
+        let context = Context {
+            run: &run,
+            config: &config,
+            device: self.device,
+            progress: self.progress,
+        };
+        self.progress.say(&format!("— {}, seed {seed}", row.label));
+        context.store_settings()?;
+        let (names, others): (Vec<&str>, Vec<RunDirectory>) = ROWS
+            .iter()
+            .filter(|other| other.name != row.name)
+            .filter_map(|other| {
+                let found = RunDirectory::open(&self.directory.run(seed, other.name)).ok()?;
+                Some((other.label, found))
+            })
+            .unzip();
+        for stage in Stage::ALL
+            .into_iter()
+            .filter(|stage| *stage <= Stage::Evaluate)
+        {
+            context.check()?;
+            match share(stage, &context, &others)? {
+                Some(other) => self.progress.say(&format!(
+                    "{:>22} is that of `{}`",
+                    stage.name(),
+                    names[other]
+                )),
+                None => execute(stage, &context)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The table of these seeds, also as `ablation.json` and `ablation.txt`.
+    fn write_table(&self, seeds: &[u64]) -> Result<AblationReport> {
+        let report = self.table(seeds)?;
+        let root = &self.directory.root;
+        write_json(&root.join("ablation.json"), &report)?;
+        write_atomic(&root.join("ablation.txt"), report.to_string().as_bytes())?;
+        Ok(report)
+    }
+
+    fn table(&self, seeds: &[u64]) -> Result<AblationReport> {
+        let mut found: Vec<Found> = self
+            .rows
+            .iter()
+            .map(|&row| Found {
+                row,
+                ranks: Vec::new(),
+            })
+            .collect();
+        let mut same: Option<(Protocol, String)> = None;
+        let mut bill = Bill::default();
+        for &seed in seeds {
+            let mut read: BTreeMap<&str, Results> = BTreeMap::new();
+            for one in &mut found {
+                let name = one.row.run();
+                let folder = self.directory.run(seed, name);
+                if !read.contains_key(name) {
+                    let run = RunDirectory::open(&folder)?;
+                    let results = read_results(&run, &mut same)?;
+                    bill.add(&run);
+                    read.insert(name, results);
+                }
+                let model = read[name].model(one.row.model()).with_context(|| {
+                    format!(
+                        "the evaluation in {} ranks no model `{}`",
+                        folder.display(),
+                        one.row.model()
+                    )
+                })?;
+                one.ranks.push(model.ranks.clone());
+            }
+        }
+        let (protocol, data) = same.context("an ablation needs at least one seed")?;
+        let mut report =
+            AblationReport::new(&found, seeds, protocol, data, bill.cost(), self.config);
+        report.commit = commit();
+        Ok(report)
+    }
+}
+
+/// Reads a run's evaluation; all of them must have ranked the same users of the same data.
+fn read_results(run: &RunDirectory, same: &mut Option<(Protocol, String)>) -> Result<Results> {
+    #[derive(Deserialize)]
+    struct Meta {
+        sha256: String,
+    }
+    let results: Results = read_json(&run.stage(Stage::Evaluate).join("results.json"))?;
+    let meta: Meta = read_json(&run.stage(Stage::Data).join("meta.json"))?;
+    let (protocol, sha256) =
+        same.get_or_insert_with(|| (results.protocol.clone(), meta.sha256.clone()));
+    ensure!(
+        *sha256 == meta.sha256 && protocol.users == results.protocol.users,
+        "{} was run on other data than the runs before it: the log changed meanwhile; choose another --out",
+        run.root().display()
+    );
+    Ok(results)
+}
+
+/// What the stages of several runs took; shared ones are counted once.
+#[derive(Default)]
+struct Bill {
+    stages: BTreeMap<String, f64>,
+    unshared: f64,
+    memory: Option<u64>,
+}
+
+impl Bill {
+    fn add(&mut self, run: &RunDirectory) {
+        // An artefact that somebody had exported from the run is no part of the table.
+        let stages = Stage::ALL
+            .into_iter()
+            .filter(|stage| *stage <= Stage::Evaluate);
+        for record in stages.filter_map(|stage| run.record(stage)) {
+            self.unshared += record.seconds;
+            self.memory = self.memory.max(record.peak_memory_mib);
+            self.stages.insert(record.fingerprint, record.seconds);
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        Cost {
+            seconds: self.stages.values().sum(),
+            seconds_unshared: self.unshared,
+            peak_memory_mib: self.memory,
+        }
+    }
+}
+
+/// The commit of the sources that this program was built from, with `-dirty` if they have changed since.
+fn commit() -> Option<String> {
+    let output = Command::new("git")
+        .args(["-C", env!("CARGO_MANIFEST_DIR")])
+        .args([
+            "describe",
+            "--always",
+            "--dirty",
+            "--abbrev=12",
+            "--exclude=*",
+        ])
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
+}

@@ -1,0 +1,195 @@
+//! The table in words: what the texts are worth, said from its numbers alone.
+
+use super::table::{RowResult, Test};
+use crate::evaluation::Estimate;
+
+/// Level of the corrected p-values.
+const LEVEL: f64 = 0.05;
+/// Seeds that a claim needs (EVALUATION.md).
+const SEEDS: usize = 3;
+
+/// How the full method stands to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Better,
+    NotTold,
+    Worse,
+}
+
+/// Plain sentences on what reasons and texts are worth in `metric`; rows that are not in the table are not spoken of.
+pub(super) fn verdict(rows: &[RowResult], seeds: usize, metric: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    if seeds < SEEDS {
+        let plural = if seeds == 1 { "" } else { "s" };
+        lines.push(format!(
+            "{seeds} seed{plural}: too few for a claim, which needs at least {SEEDS}; read what follows as a first look."
+        ));
+    }
+    let look = |name: &str| {
+        let row = rows.iter().find(|row| row.name == name)?;
+        let difference = row.differences.get(metric)?.users;
+        Some((row.label.as_str(), difference, row.test?))
+    };
+    let worth = ["no-reasons", "ids-only", "random-texts-retrained"].map(look);
+    let numbers: Vec<String> = worth.iter().flatten().map(number).collect();
+    if !numbers.is_empty() {
+        lines.push(format!(
+            "What the texts are worth in {metric}: {}.",
+            numbers.join("; ")
+        ));
+    }
+    let [without, ids, random] = worth.map(|found| found.map(|found| standing(&found)));
+    lines.extend(without.map(|without| reasons(without, random).to_owned()));
+    lines.extend(ids.map(|ids| texts(ids).to_owned()));
+    let swapped = look("swapped-reasons").or_else(|| look("random-reasons"));
+    lines.extend(swapped.map(|found| reading(&found)));
+    lines
+}
+
+fn number((label, difference, test): &(&str, Estimate, Test)) -> String {
+    let Estimate { mean, low, high } = difference;
+    format!(
+        "full − {label} = {mean:+.4}, 95 % [{low:+.4}, {high:+.4}], p {} after Holm",
+        p(test.p_holm)
+    )
+}
+
+fn p(value: f64) -> String {
+    if value < 0.001 {
+        "< 0.001".to_owned()
+    } else {
+        format!("= {value:.3}")
+    }
+}
+
+fn standing((_, difference, test): &(&str, Estimate, Test)) -> Standing {
+    match difference.mean {
+        _ if test.p_holm >= LEVEL => Standing::NotTold,
+        mean if mean > 0.0 => Standing::Better,
+        _ => Standing::Worse,
+    }
+}
+
+fn reasons(without: Standing, random: Option<Standing>) -> &'static str {
+    match (without, random) {
+        (Standing::Better, Some(Standing::Better)) => {
+            "The reasons improve the ranking, and by what they say: a model trained on texts dealt at random is worse too."
+        }
+        (Standing::Better, Some(_)) => {
+            "The model ranks better with reasons than without, but not better than one trained on texts dealt at random: that what they \
+             say matters is not shown."
+        }
+        (Standing::Better, None) => {
+            "The model ranks better with reasons than without; whether by what they say, only training on random texts could tell."
+        }
+        (Standing::NotTold, _) => "That the reasons improve the ranking is not shown.",
+        (Standing::Worse, _) => "The reasons make the ranking worse.",
+    }
+}
+
+fn texts(ids: Standing) -> &'static str {
+    match ids {
+        Standing::Better => "With patterns and reasons it ranks better than on IDs alone.",
+        Standing::NotTold => {
+            "That patterns and reasons together rank better than IDs alone is not shown."
+        }
+        Standing::Worse => "IDs alone rank better than the full model.",
+    }
+}
+
+fn reading(found: &(&str, Estimate, Test)) -> String {
+    let (label, difference, test) = found;
+    let Estimate { mean, .. } = difference;
+    let what = match standing(found) {
+        Standing::Better => "it does read them",
+        Standing::NotTold => "that it reads them is not shown",
+        Standing::Worse => "it ranks better with the wrong ones",
+    };
+    format!(
+        "The trained model with {label} loses {mean:+.4} (p {} after Holm): {what}.",
+        p(test.p_holm)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::ablation::{Difference, Kind, Spread};
+
+    fn row(name: &str, label: &str, mean: f64, p_holm: f64) -> RowResult {
+        let users = Estimate {
+            mean,
+            low: mean - 0.001,
+            high: mean + 0.001,
+        };
+        let seeds = Spread {
+            mean,
+            deviation: None,
+            seeds: vec![mean],
+        };
+        let difference = Difference {
+            users,
+            users_and_seeds: users,
+            seeds,
+        };
+        RowResult {
+            name: name.into(),
+            label: label.into(),
+            kind: Kind::Trained,
+            settings: vec![],
+            metrics: BTreeMap::new(),
+            differences: BTreeMap::from([("ndcg@10".to_owned(), difference)]),
+            test: Some(Test { p: 0.0, p_holm }),
+        }
+    }
+
+    fn said(rows: &[RowResult], seeds: usize) -> String {
+        verdict(rows, seeds, "ndcg@10").join("\n")
+    }
+
+    #[test]
+    fn numbers_are_said_as_they_are() {
+        let rows = [
+            row("no-reasons", "w/o reasons", 0.01234, 0.0321),
+            row("ids-only", "IDs only", -0.002, 0.9),
+        ];
+        assert_eq!(
+            said(&rows, 3).lines().next().unwrap(),
+            "What the texts are worth in ndcg@10: full − w/o reasons = +0.0123, 95 % [+0.0113, +0.0133], p = 0.032 after Holm; \
+             full − IDs only = -0.0020, 95 % [-0.0030, -0.0010], p = 0.900 after Holm."
+        );
+    }
+
+    #[test]
+    fn a_gain_that_random_texts_give_too_is_not_put_down_to_what_they_say() {
+        let without = row("no-reasons", "w/o reasons", 0.01, 0.001);
+        let random = |mean, p| row("random-texts-retrained", "random texts, retrained", mean, p);
+        let text = said(&[without.clone(), random(0.008, 0.002)], 3);
+        assert!(text.contains("by what they say: a model trained"), "{text}");
+        let text = said(&[without.clone(), random(0.001, 0.4)], 3);
+        assert!(text.contains("is not shown"), "{text}");
+        assert!(said(&[without], 3).contains("only training on random texts"));
+    }
+
+    #[test]
+    fn what_is_not_shown_or_worse_is_said_so() {
+        let of = |mean, p| said(&[row("no-reasons", "w/o reasons", mean, p)], 5);
+        assert!(of(0.01, 0.051).contains("improve the ranking is not shown"));
+        assert!(of(-0.01, 0.01).contains("make the ranking worse"));
+        let ids = |mean, p| said(&[row("ids-only", "IDs only", mean, p)], 5);
+        assert!(ids(0.01, 0.01).contains("better than on IDs alone"));
+        assert!(ids(-0.01, 0.01).contains("IDs alone rank better"));
+        let swapped = |mean, p| said(&[row("swapped-reasons", "reasons swapped", mean, p)], 5);
+        assert!(swapped(0.01, 0.0001).contains("loses +0.0100 (p < 0.001 after Holm): it does"));
+        assert!(swapped(0.01, 0.3).contains("that it reads them is not shown"));
+    }
+
+    #[test]
+    fn few_seeds_come_first() {
+        assert!(said(&[], 1).starts_with("1 seed: too few"));
+        assert!(said(&[], 2).starts_with("2 seeds: too few"));
+        assert!(said(&[], 3).is_empty());
+    }
+}

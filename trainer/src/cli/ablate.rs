@@ -1,0 +1,79 @@
+//! `curec ablate`: what each part of the method is worth, as one table.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+
+use super::run::{BaseArgs, layered};
+use crate::ablation::{AblationDirectory, Plan, selected};
+use crate::device::open_for;
+use crate::run::{Progress, on_interrupt};
+
+/// Arguments of `curec ablate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Rows: full, no-pretrain, no-correction, no-update, shuffled, no-reasons, no-patterns, ids-only, text-only, random-texts-retrained;\ncontrols on the trained full model: random-texts, random-reasons, swapped-reasons, other-patterns, no-history; and popularity.\nEvery run lies in DIR/seed-N/ROW and is a run directory like any other; what runs have in common is computed once.\nAfter a kill the same command goes on. More seeds or rows may be added later."
+)]
+pub struct AblateArgs {
+    #[command(flatten)]
+    base: BaseArgs,
+    /// The folder of the ablation; one that is there goes on with its stored settings unless some are given
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Seeds, each a whole set of runs; a claim needs at least three
+    #[arg(
+        long,
+        value_name = "N,N,…",
+        value_delimiter = ',',
+        default_value = "1,2,3"
+    )]
+    seeds: Vec<u64>,
+    /// Some of the rows only (the full one is always there); p-values are then corrected over these
+    #[arg(long, value_name = "ROW,ROW,…", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Print the table as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs what is missing and prints the table.
+///
+/// # Errors
+/// Bad settings; a folder with something else in it; a failed stage.
+pub fn run(args: AblateArgs) -> Result<()> {
+    let rows = selected(&args.only)?;
+    let mut seeds = args.seeds.clone();
+    seeds.sort_unstable();
+    seeds.dedup();
+    ensure!(
+        seeds.len() == args.seeds.len(),
+        "--seeds names a seed twice; each stands for a set of runs of its own"
+    );
+    let directory = AblationDirectory::create(&args.out)?;
+    let config = match directory.settings()? {
+        Some(stored) if !args.base.given() => stored,
+        _ => layered(&args.base, &[])?,
+    };
+    on_interrupt();
+    let device = open_for(args.base.device, config.llm.dtype)?;
+    let plan = Plan {
+        directory: &directory,
+        config: &config,
+        seeds: &args.seeds,
+        rows: &rows,
+        device: &device,
+        progress: Progress {
+            quiet: args.base.quiet,
+        },
+    };
+    plan.validate()?;
+    directory.keep_settings(&config)?;
+    let report = plan.run()?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}
