@@ -28,10 +28,25 @@ fn parse(meminfo: &str) -> Option<Memory> {
 
 /// Largest resident set of this process so far in MiB, where the system tells.
 pub fn peak_memory_mib() -> Option<u64> {
+    status_mib("VmHWM:")
+}
+
+fn status_mib(field: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let line = status.lines().find(|line| line.starts_with(field))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib / 1024)
+}
+
+/// Resident set of this process now in MiB, where the system tells.
+pub fn resident_mib() -> Option<u64> {
+    status_mib("VmRSS:")
+}
+
+/// Lets [`peak_memory_mib`] count from now on; whether the system does that (Linux).
+pub fn reset_peak_memory() -> bool {
+    // proc(5): 5 resets the peak resident set.
+    std::fs::write("/proc/self/clear_refs", "5").is_ok()
 }
 
 #[cfg(test)]

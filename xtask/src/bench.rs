@@ -1,4 +1,4 @@
-//! `cargo xtask bench grpo`: a GRPO step of curec on this machine, beside its peers where they are installed.
+//! `cargo xtask bench`: a GRPO step of curec on this machine, beside its peers where they are installed; and the data path at scale.
 //!
 //! Programs take turns, round by round, so that a slow minute of the machine hits all of them; what is shown and recorded are
 //! medians over the rounds, and ratios of them.
@@ -65,15 +65,61 @@ pub fn grpo(workspace: &Workspace, options: &Options) -> Result<()> {
     let result = summary(&programs);
     println!("\n{}", table(&result));
     if options.record {
-        let folder = workspace.root.join("benches/results/bench");
-        std::fs::create_dir_all(&folder)?;
-        let file = folder.join("grpo.json");
-        let mut text = serde_json::to_string_pretty(&result)?;
-        text.push('\n');
-        std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-        println!("wrote {}", workspace.show(&file));
+        record(workspace, "grpo", &result)?;
     }
     Ok(())
+}
+
+/// Writes `benches/results/bench/NAME.json`.
+fn record(workspace: &Workspace, name: &str, result: &Value) -> Result<()> {
+    let folder = workspace.root.join("benches/results/bench");
+    std::fs::create_dir_all(&folder)?;
+    let file = folder.join(format!("{name}.json"));
+    let mut text = serde_json::to_string_pretty(result)?;
+    text.push('\n');
+    std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    println!("wrote {}", workspace.show(&file));
+    Ok(())
+}
+
+/// Sizes for real logs; the synthetic one takes the command's own.
+const REAL: [&str; 6] = ["--width", "64", "--steps", "200", "--ranked", "500"];
+
+/// Measures `curec bench scale` on each log and on the synthetic one, each in a process of its own.
+pub fn scale(workspace: &Workspace, logs: &[PathBuf], keep: bool) -> Result<()> {
+    step::run(
+        "build the trainer",
+        workspace
+            .cargo()
+            .args(["build", "--release", "--package", "curec", "--bin", "curec"]),
+    )?;
+    let mut runs = Vec::new();
+    for log in logs.iter().map(Some).chain([None]) {
+        let mut run = command(&workspace.curec());
+        run.args(["bench", "scale", "--json"]);
+        step::announce(&log.map_or("synthetic".to_owned(), |log| workspace.show(log)));
+        if let Some(log) = log {
+            run.arg("--data").arg(log).args(REAL);
+        }
+        let found = measure(&mut run)?;
+        println!("{}", serde_json::to_string_pretty(&found)?);
+        runs.push(found);
+    }
+    let result = json!({"machine": machine(), "runs": runs});
+    if keep {
+        record(workspace, "scale", &result)?;
+    }
+    Ok(())
+}
+
+fn machine() -> Value {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name"));
+    let cpu = cpu.map(|name| name.trim_start_matches([' ', '\t', ':']).to_owned());
+    json!({
+        "processor": cpu,
+        "threads": std::thread::available_parallelism().map_or(1, usize::from),
+    })
 }
 
 fn programs(workspace: &Workspace, peer: Option<&Path>) -> Vec<Program> {
@@ -152,14 +198,8 @@ fn summary(programs: &[Program]) -> Value {
     };
     let ratio = |above: Option<f64>, below: Option<f64>| Some(above? / below?);
     let memory = "peak_memory_mib";
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name"));
-    let cpu = cpu.map(|name| name.trim_start_matches([' ', '\t', ':']).to_owned());
     json!({
-        "machine": {
-            "processor": cpu,
-            "threads": std::thread::available_parallelism().map_or(1, usize::from),
-        },
+        "machine": machine(),
         "medians": {
             "curec": {
                 "step": of(0, "step"), "sampling": of(0, "sampling"), "forward": of(0, "forward"),

@@ -1,13 +1,16 @@
 //! `cargo xtask docs`: the numbers of README.md come from result files, never from a keyboard (STYLE).
 //!
-//! `benches/results/NAME.json` holds one run each ([`record::RunResult`]); `--collect` makes such a file from a finished run
-//! directory. This command writes them into README.md between [`BEGIN`] and [`END`]; `--check` only looks whether it would.
+//! `benches/results/NAME.json` holds one run each ([`record::RunResult`]), `ablation-NAME.json` the table of an ablation; `--collect`
+//! makes such a file from a finished run directory or an ablation's folder. This command writes them into README.md between [`BEGIN`] and
+//! [`END`], and what `bench scale` measured into docs/scale.md; `--check` only looks whether it would.
 
+mod ablation;
 mod collect;
 mod record;
 mod render;
 #[cfg(test)]
 mod sample;
+mod scale;
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +28,7 @@ const FIRST: &str = "world";
 
 /// A finished run to be recorded.
 pub struct Collect {
-    /// The run directory.
+    /// The run directory, or the folder of an ablation.
     pub run: PathBuf,
     /// The name of its result file.
     pub name: String,
@@ -33,52 +36,82 @@ pub struct Collect {
     pub command: String,
 }
 
-/// Records a run if there is one to record, then brings README.md up to date.
+/// A document, its text, and the text it should have.
+struct Document {
+    path: PathBuf,
+    old: String,
+    new: String,
+}
+
+/// Records a run if there is one to record, then brings the documents up to date.
 pub fn update(workspace: &Workspace, collect: Option<&Collect>) -> Result<()> {
     let folder = results_folder(&workspace.root);
     if let Some(collect) = collect {
         let file = collect::collect(collect, &folder)?;
         println!("   wrote {}", workspace.show(&file));
     }
-    let (path, old, new) = readme(&workspace.root)?;
-    if old == new {
-        println!("   {} is up to date", workspace.show(&path));
-        return Ok(());
+    for Document { path, old, new } in documents(&workspace.root)? {
+        if old == new {
+            println!("   {} is up to date", workspace.show(&path));
+            continue;
+        }
+        std::fs::write(&path, new).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("   wrote the results in {}", workspace.show(&path));
     }
-    std::fs::write(&path, new).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("   wrote the results in {}", workspace.show(&path));
     Ok(())
 }
 
-/// Fails if README.md does not show what the result files say.
+/// Fails if a document does not show what the result files say.
 pub fn check(workspace: &Workspace) -> Result<()> {
-    let (path, old, new) = readme(&workspace.root)?;
-    if old != new {
-        bail!(
-            "the results in {} are not those of benches/results: run `cargo xtask docs` and commit",
-            workspace.show(&path)
-        );
+    for Document { path, old, new } in documents(&workspace.root)? {
+        if old != new {
+            bail!(
+                "the results in {} are not those of benches/results: run `cargo xtask docs` and commit",
+                workspace.show(&path)
+            );
+        }
+        println!("   {} is up to date", workspace.show(&path));
     }
-    println!("   {} is up to date", workspace.show(&path));
     Ok(())
+}
+
+fn documents(root: &Path) -> Result<[Document; 2]> {
+    Ok([readme(root)?, scale_page(root)?])
 }
 
 fn results_folder(root: &Path) -> PathBuf {
     root.join("benches").join("results")
 }
 
-/// README.md: its path, its text, and the text it should have.
-fn readme(root: &Path) -> Result<(PathBuf, String, String)> {
+fn readme(root: &Path) -> Result<Document> {
     let path = root.join("README.md");
     let old = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;
     let folder = results_folder(root);
     let mut block = render::block(&read_all(&folder)?);
+    for file in result_files(&folder)?
+        .iter()
+        .filter(|file| is_ablation(file))
+    {
+        block += &ablation::section(&ablation::AblationResult::read(file)?);
+    }
     if let Some(bench) = read_bench(&folder)? {
         block += &render::speed(&bench);
     }
-    let new = replace_block(&old, &block).with_context(|| format!("in {}", path.display()))?;
-    Ok((path, old, new))
+    let new = replace_block(&old, [BEGIN, END], &block)
+        .with_context(|| format!("in {}", path.display()))?;
+    Ok(Document { path, old, new })
+}
+
+fn scale_page(root: &Path) -> Result<Document> {
+    let path = root.join("docs/scale.md");
+    let old = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let found = scale::Scale::read(&results_folder(root).join("bench/scale.json"))?;
+    let block = scale::block(found.as_ref());
+    let new = replace_block(&old, [scale::BEGIN, scale::END], &block)
+        .with_context(|| format!("in {}", path.display()))?;
+    Ok(Document { path, old, new })
 }
 
 /// What `cargo xtask bench grpo --record` measured, if it was recorded.
@@ -95,8 +128,20 @@ fn read_bench(folder: &Path) -> Result<Option<serde_json::Value>> {
     })?))
 }
 
-/// Every result file, [`FIRST`] first, the others by name. A folder that is not there holds none.
+/// Every recorded run, [`FIRST`] first, the others by name.
 fn read_all(folder: &Path) -> Result<Vec<RunResult>> {
+    let files = result_files(folder)?;
+    let runs = files.iter().filter(|file| !is_ablation(file));
+    runs.map(|file| RunResult::read(file)).collect()
+}
+
+fn is_ablation(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default();
+    name.to_string_lossy().starts_with(ablation::PREFIX)
+}
+
+/// Every result file in the order of the documentation. A folder that is not there holds none.
+fn result_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = match std::fs::read_dir(folder) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -111,18 +156,18 @@ fn read_all(folder: &Path) -> Result<Vec<RunResult>> {
             file.clone(),
         )
     });
-    files.iter().map(|file| RunResult::read(file)).collect()
+    Ok(files)
 }
 
 /// The text with the part between the markers replaced; everything else stays byte for byte.
-fn replace_block(text: &str, block: &str) -> Result<String> {
+fn replace_block(text: &str, [opens, closes]: [&str; 2], block: &str) -> Result<String> {
     let places = |marker: &str| {
         let found: Vec<usize> = text.match_indices(marker).map(|(place, _)| place).collect();
         found
     };
-    let (begin, end) = match (places(BEGIN).as_slice(), places(END).as_slice()) {
-        ([begin], [end]) if begin < end => (begin + BEGIN.len(), *end),
-        _ => bail!("{BEGIN} and {END} must be there once each, in this order"),
+    let (begin, end) = match (places(opens).as_slice(), places(closes).as_slice()) {
+        ([begin], [end]) if begin < end => (begin + opens.len(), *end),
+        _ => bail!("{opens} and {closes} must be there once each, in this order"),
     };
     Ok(format!("{}\n{block}\n{}", &text[..begin], &text[end..]))
 }
@@ -141,9 +186,10 @@ mod tests {
     #[test]
     fn only_the_block_changes() {
         let text = format!("# Title\n{BEGIN}\nold\nlines\n{END}\nthe end\n");
-        let new = replace_block(&text, "fresh").expect("both markers");
+        let new = replace_block(&text, [BEGIN, END], "fresh").expect("both markers");
         assert_eq!(new, format!("# Title\n{BEGIN}\nfresh\n{END}\nthe end\n"));
-        assert_eq!(replace_block(&new, "fresh").expect("again"), new);
+        let again = replace_block(&new, [BEGIN, END], "fresh");
+        assert_eq!(again.expect("again"), new);
     }
 
     #[test]
@@ -154,7 +200,7 @@ mod tests {
             format!("{END} {BEGIN}"),
             format!("{BEGIN} {BEGIN} {END}"),
         ] {
-            let error = replace_block(&text, "").expect_err("no block");
+            let error = replace_block(&text, [BEGIN, END], "").expect_err("no block");
             assert!(error.to_string().contains("once each"), "{error}");
         }
     }
@@ -164,15 +210,15 @@ mod tests {
         let root = root("readme");
         let text = format!("{BEGIN}\n{END}\n");
         std::fs::write(root.join("README.md"), text).expect("a file");
-        let (path, old, new) = readme(&root).expect("no results are fine");
+        let Document { path, old, new } = readme(&root).expect("no results are fine");
         assert_ne!(old, new);
         assert!(new.contains("No results have been recorded yet"), "{new}");
         std::fs::write(&path, &new).expect("a file");
-        let (_, old, new) = readme(&root).expect("read again");
+        let Document { old, new, .. } = readme(&root).expect("read again");
         assert_eq!(old, new);
         let file = results_folder(&root).join("toy.json");
         std::fs::write(file, sample::FILE).expect("a file");
-        let (_, old, new) = readme(&root).expect("one result");
+        let Document { old, new, .. } = readme(&root).expect("one result");
         assert_ne!(old, new);
         assert!(new.contains("### toy"), "{new}");
         std::fs::remove_dir_all(&root).expect("removed");

@@ -87,12 +87,12 @@ enum Task {
         #[arg(long, default_value_t = PORT)]
         port: u16,
     },
-    /// Write the numbers of benches/results into README.md
+    /// Write the numbers of benches/results into README.md and docs/scale.md
     Docs {
-        /// Change nothing; fail if README.md is out of date
+        /// Change nothing; fail if a document is out of date
         #[arg(long, conflicts_with = "collect")]
         check: bool,
-        /// First record a finished run as benches/results/NAME.json
+        /// First record a finished run as benches/results/NAME.json, an ablation's folder as ablation-NAME.json
         #[arg(long, num_args = 2, value_names = ["RUN_DIR", "NAME"], requires = "command")]
         collect: Option<Vec<String>>,
         /// The command that made that run, as a reader would type it
@@ -119,6 +119,15 @@ enum Bench {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
         /// Write benches/results/bench/grpo.json
+        #[arg(long)]
+        record: bool,
+    },
+    /// The data's way from files to a ranking, without a language model: a synthetic log of a million users and items, and real ones
+    Scale {
+        /// A folder with a real log to measure first; may be repeated
+        #[arg(long, value_name = "DIR")]
+        log: Vec<PathBuf>,
+        /// Write benches/results/bench/scale.json
         #[arg(long)]
         record: bool,
     },
@@ -221,6 +230,12 @@ fn run(task: Task) -> Result<()> {
                 record,
             },
         ),
+        Task::Bench {
+            what: Bench::Scale { log, record },
+        } => {
+            let logs = log.iter().map(|path| workspace.absolute(path));
+            bench::scale(&workspace, &logs.collect::<Result<Vec<_>>>()?, record)
+        }
         Task::Setup => setup::all(&workspace),
     }
 }

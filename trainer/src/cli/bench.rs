@@ -1,5 +1,7 @@
 //! `curec bench`: what one step costs on this machine.
 
+mod scale;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -25,6 +27,8 @@ pub struct BenchArgs {
 enum What {
     /// One GRPO step of a Qwen2 with random weights: sampling, forward, backward, optimiser, memory
     Grpo(GrpoArgs),
+    /// The data's way from files to a ranking on IDs, without a language model, at any size: time and memory of each phase
+    Scale(scale::ScaleArgs),
 }
 
 /// Sizes of a step; the defaults are the yardstick of benches/LOG.md
@@ -104,7 +108,10 @@ struct Measured {
 }
 
 pub fn run(args: BenchArgs) -> Result<()> {
-    let What::Grpo(args) = args.what;
+    let args = match args.what {
+        What::Grpo(args) => args,
+        What::Scale(args) => return scale::run(args),
+    };
     let measured = grpo(args)?;
     let mut out = std::io::stdout().lock();
     if measured.arguments.json {

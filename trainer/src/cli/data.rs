@@ -1,5 +1,6 @@
 //! `curec data`: look at a log, fetch a public one, or simulate the built-in one.
 
+mod synthetic;
 mod world;
 
 use std::io::{BufRead, IsTerminal, Write};
@@ -27,6 +28,8 @@ enum DataCommand {
     Download(DownloadArgs),
     /// Simulate the built-in world: describe it, or write it as interactions.csv and items.csv
     World(world::WorldArgs),
+    /// Write a log of any size without meaning, to see what the data path can carry
+    Synthetic(synthetic::SyntheticArgs),
 }
 
 /// The same settings as `[data]` in a run's configuration.
@@ -88,6 +91,7 @@ pub fn run(args: DataArgs) -> anyhow::Result<()> {
         DataCommand::Stats(args) => print_stats(args),
         DataCommand::Download(args) => fetch(args),
         DataCommand::World(args) => world::run(args),
+        DataCommand::Synthetic(args) => synthetic::run(args),
     }
 }
 
@@ -100,6 +104,7 @@ fn print_stats(args: StatsArgs) -> anyhow::Result<()> {
         min_history: args.min_history,
         min_item_count: args.min_item_count,
         max_users: args.max_users,
+        sample_seed: None,
         split: args.split,
         train_until: args.train_until,
         valid_until: args.valid_until,

@@ -14,6 +14,7 @@ mod prepare;
 mod readers;
 mod stats;
 mod store;
+pub mod synthetic;
 mod titles;
 mod types;
 pub mod world;

@@ -242,7 +242,14 @@ impl<'a> Remaining<'a> {
     fn into_dataset(self, cuts: Option<(i64, i64)>) -> (Dataset, Dropped) {
         let (log, users, items) = (self.log, dense(&self.users), dense(&self.items));
         let user_count = users.iter().flatten().count();
-        let mut histories: Vec<Vec<Event>> = vec![Vec::new(); user_count];
+        // At their final size from the start: grown step by step, histories would hold up to twice as much.
+        let counts = self.user_counts();
+        let mut histories: Vec<Vec<Event>> = Vec::with_capacity(user_count);
+        histories.extend(
+            (users.iter().zip(&counts))
+                .filter(|(user, _)| user.is_some())
+                .map(|(_, &count)| Vec::with_capacity(count)),
+        );
         let mut causes: Option<Vec<Vec<Vec<Cause>>>> =
             log.causes.as_ref().map(|_| vec![Vec::new(); user_count]);
         let dense_cause = |cause: &Cause| match cause {

@@ -1,6 +1,6 @@
 //! What a log and the data set made of it look like: `curec data stats`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -109,11 +109,10 @@ pub struct SplitCounts {
 /// Describes `log`, and what [`prepare`](super::prepare) made of it.
 pub fn stats(log: &Log, dataset: &Dataset, dropped: &Dropped) -> Stats {
     let events = log.interactions.iter();
-    let read = events.map(|i| (i.user, i.item, i.time)).collect();
+    let read = events.map(|i| (i.user, i.item, i.time));
     let events = dataset.histories.iter().zip(0_u32..);
-    let kept = events
-        .flat_map(|(history, user)| history.iter().map(move |e| (user, e.item, e.time)))
-        .collect();
+    let kept =
+        events.flat_map(|(history, user)| history.iter().map(move |e| (user, e.item, e.time)));
     Stats {
         name: dataset.name.clone(),
         sha256: store::content_hash(dataset),
@@ -126,21 +125,25 @@ pub fn stats(log: &Log, dataset: &Dataset, dropped: &Dropped) -> Stats {
 }
 
 /// `events`: user, item, time; grouped by user and in order.
-fn side(users: usize, items: &[Item], events: Vec<(u32, u32, i64)>) -> Side {
+fn side(users: usize, items: &[Item], events: impl Iterator<Item = (u32, u32, i64)>) -> Side {
     let mut per_user = vec![0_usize; users];
     let mut per_item = vec![0_usize; items.len()];
-    let mut pairs = HashSet::with_capacity(events.len());
-    let (mut repeats, mut equal_times) = (0, 0);
+    // Users come one after another, so an item's newest taker says whether this one had it before.
+    let mut taker = vec![None; items.len()];
+    let (mut interactions, mut repeats, mut equal_times) = (0, 0, 0);
     let mut before = None;
-    for (user, item, time) in &events {
-        per_user[*user as usize] += 1;
-        per_item[*item as usize] += 1;
-        repeats += usize::from(!pairs.insert((*user, *item)));
-        equal_times += usize::from(before.replace((*user, *time)) == Some((*user, *time)));
+    let mut range: Option<(i64, i64)> = None;
+    for (user, item, time) in events {
+        interactions += 1;
+        per_user[user as usize] += 1;
+        per_item[item as usize] += 1;
+        repeats += usize::from(taker[item as usize].replace(user) == Some(user));
+        equal_times += usize::from(before.replace((user, time)) == Some((user, time)));
+        let (first, last) = range.unwrap_or((time, time));
+        range = Some((first.min(time), last.max(time)));
     }
-    let times = || events.iter().map(|(_, _, time)| *time);
-    let first_time = times().min().unwrap_or_default();
-    let last_time = times().max().unwrap_or_default();
+    let (first_time, last_time) = range.unwrap_or_default();
+    let pairs = interactions - repeats;
     per_user.retain(|count| *count > 0);
     per_item.retain(|count| *count > 0);
     per_user.sort_unstable();
@@ -151,8 +154,8 @@ fn side(users: usize, items: &[Item], events: Vec<(u32, u32, i64)>) -> Side {
         items_taken: per_item.len(),
         items_untitled: items.iter().filter(|i| is_untitled(i)).count(),
         attributes: attribute_counts(items),
-        interactions: events.len(),
-        density: pairs.len() as f64 / (users as f64 * items.len() as f64).max(1.0),
+        interactions,
+        density: pairs as f64 / (users as f64 * items.len() as f64).max(1.0),
         history: distribution(&per_user),
         gini: gini(&per_item),
         top_1_percent: top_share(&per_item, 0.01),

@@ -179,19 +179,20 @@ pub fn load(dir: &Path) -> Result<Dataset, DataError> {
     let items: Vec<Item> = read_lines(&dir.join(ITEMS), meta.items)?;
     let users: Vec<User> = read_lines(&dir.join(USERS), meta.users)?;
     let path = dir.join(HISTORIES);
-    let rows: Vec<History> = read_lines(&path, meta.users)?;
-    let with_causes = rows.first().is_some_and(|row| row.causes.is_some());
     let mut dataset = Dataset {
         name: meta.name,
         items,
+        histories: Vec::with_capacity(users.len()),
+        split: Vec::with_capacity(users.len()),
         users,
-        histories: Vec::with_capacity(rows.len()),
-        split: Vec::with_capacity(rows.len()),
-        causes: with_causes.then(Vec::new),
+        causes: None,
     };
-    for (line, row) in rows.into_iter().enumerate() {
-        check(&row, dataset.items.len(), with_causes)
-            .map_err(|problem| stored(&path, format!("line {}: {problem}", line + 1)))?;
+    // One history at a time: all of them as they are in the file would be as large again.
+    visit_lines(&path, meta.users, |row: History| {
+        if dataset.split.is_empty() && row.causes.is_some() {
+            dataset.causes = Some(Vec::new());
+        }
+        check(&row, dataset.items.len(), dataset.causes.is_some())?;
         dataset.split.push(UserSplit {
             train: row.train,
             valid: row.valid,
@@ -205,7 +206,8 @@ pub fn load(dir: &Path) -> Result<Dataset, DataError> {
         if let (Some(causes), Some(row)) = (&mut dataset.causes, row.causes) {
             causes.push(row);
         }
-    }
+        Ok(())
+    })?;
     if content_hash(&dataset) != meta.sha256 {
         let problem = "the content does not have the hash that meta.json gives".to_owned();
         return Err(stored(dir, problem));
@@ -243,25 +245,40 @@ fn check(row: &History, items: usize, with_causes: bool) -> Result<(), &'static 
 }
 
 fn read_lines<T: DeserializeOwned>(path: &Path, expected: usize) -> Result<Vec<T>, DataError> {
+    let mut rows = Vec::new();
+    visit_lines(path, expected, |row| {
+        rows.push(row);
+        Ok(())
+    })?;
+    rows.shrink_to_fit();
+    Ok(rows)
+}
+
+/// Hands over one value a line; what `take` refuses is reported with the line's number.
+fn visit_lines<T: DeserializeOwned>(
+    path: &Path,
+    expected: usize,
+    mut take: impl FnMut(T) -> Result<(), &'static str>,
+) -> Result<(), DataError> {
     let stored = |problem: String| DataError::Stored {
         path: path.to_path_buf(),
         problem,
     };
     let mut lines = Lines::open(path)?;
-    let mut rows = Vec::new();
+    let mut found = 0;
     while let Some((number, line)) = lines.next_line()? {
         let line = line.map_err(|problem| stored(format!("line {number}: {problem}")))?;
         let row = serde_json::from_slice(line)
             .map_err(|error| stored(format!("line {number}: {error}")))?;
-        rows.push(row);
+        take(row).map_err(|problem| stored(format!("line {number}: {problem}")))?;
+        found += 1;
     }
-    if rows.len() != expected {
-        let found = rows.len();
+    if found != expected {
         return Err(stored(format!(
             "{found} lines where meta.json says {expected}"
         )));
     }
-    Ok(rows)
+    Ok(())
 }
 
 #[cfg(test)]
