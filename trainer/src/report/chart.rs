@@ -219,14 +219,16 @@ fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
     })
 }
 
-/// The range with a margin of this share at both ends; around a single value there is always some.
+/// The range with a margin of this share at both ends; around what is practically a single value there is always some
+/// (plotters looks for labels between the ends, and rounding must leave it some).
 fn widened((low, high): (f64, f64), share: f64) -> (f64, f64) {
-    if high > low {
+    let size = low.abs().max(high.abs());
+    if high - low > (size * 1e-9).max(1e-12) {
         let margin = (high - low) * share;
         (low - margin, high + margin)
     } else {
-        let margin = (low.abs() * 0.1).max(1e-3);
-        (low - margin, low + margin)
+        let margin = (size * 0.1).max(1e-3);
+        (low - margin, high + margin)
     }
 }
 
@@ -306,6 +308,15 @@ mod tests {
         assert!(drawn(&[line(0, &[(0.0, f64::NAN), (1.0, f64::INFINITY)])]).is_none());
         let wild = [(0.0, 1e308), (1.0, -1e308), (2.0, 0.5)];
         assert!(drawn(&[line(0, &wild)]).unwrap().contains("<circle"));
+        // Differences of rounding only.
+        for around in [0.0, 1.0, -3e8] {
+            let flat = [
+                (0.0, around),
+                (1.0, around + 1e-15),
+                (2.0, around * (1.0 + 1e-14)),
+            ];
+            assert!(drawn(&[line(0, &flat)]).unwrap().contains("<polyline"));
+        }
         // A run beyond the last colour takes the first again.
         let many = drawn(&[line(COLOURS, &wild)]).unwrap();
         assert!(many.contains("fill-run0"), "{many}");
