@@ -1,4 +1,6 @@
-//! What this machine has, as far as the system tells.
+//! What this machine has, as far as the system tells, and what this program was built from.
+
+use std::process::Command;
 
 /// Memory in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +31,23 @@ fn parse(meminfo: &str) -> Option<Memory> {
 /// Largest resident set of this process so far in MiB, where the system tells.
 pub fn peak_memory_mib() -> Option<u64> {
     status_mib("VmHWM:")
+}
+
+/// The commit of the sources that this program was built from, with `-dirty` if they have changed since.
+pub fn commit() -> Option<String> {
+    let output = Command::new("git")
+        .args(["-C", env!("CARGO_MANIFEST_DIR")])
+        .args([
+            "describe",
+            "--always",
+            "--dirty",
+            "--abbrev=12",
+            "--exclude=*",
+        ])
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
 }
 
 fn status_mib(field: &str) -> Option<u64> {

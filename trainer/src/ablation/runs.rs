@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use burn::tensor::Device;
@@ -221,7 +220,7 @@ impl Plan<'_> {
         let (protocol, data) = same.context("an ablation needs at least one seed")?;
         let mut report =
             AblationReport::new(&found, seeds, protocol, data, bill.cost(), self.config);
-        report.commit = commit();
+        report.commit = crate::machine::commit();
         Ok(report)
     }
 }
@@ -272,21 +271,4 @@ impl Bill {
             peak_memory_mib: self.memory,
         }
     }
-}
-
-/// The commit of the sources that this program was built from, with `-dirty` if they have changed since.
-fn commit() -> Option<String> {
-    let output = Command::new("git")
-        .args(["-C", env!("CARGO_MANIFEST_DIR")])
-        .args([
-            "describe",
-            "--always",
-            "--dirty",
-            "--abbrev=12",
-            "--exclude=*",
-        ])
-        .output()
-        .ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
 }

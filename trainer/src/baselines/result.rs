@@ -59,6 +59,9 @@ pub struct BaselineResult {
     pub seed: u64,
     /// Version of this program.
     pub version: String,
+    /// Commit of its sources, where they are in a repository.
+    #[serde(default)]
+    pub commit: Option<String>,
     /// By [`Metric::name`](crate::evaluation::Metric::name), with 95 % intervals over users.
     pub metrics: BTreeMap<String, Estimate>,
     /// Share of the catalogue in anybody's list.
@@ -108,6 +111,7 @@ impl BaselineResult {
             settings,
             seed,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: crate::machine::commit(),
             metrics: model.metrics,
             coverage: model.coverage,
             gini: model.gini,

@@ -121,6 +121,8 @@ pub struct CtrResult {
     pub seed: u64,
     /// Version of this program.
     pub version: String,
+    /// Commit of its sources, where they are in a repository.
+    pub commit: Option<String>,
     /// `auc` and `log_loss` on the test part, with 95 % intervals over users.
     pub metrics: BTreeMap<String, Estimate>,
     /// Learned values.

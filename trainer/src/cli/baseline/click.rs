@@ -36,6 +36,7 @@ pub(super) fn run(args: &BaselineArgs, settings: DinConfig) -> Result<()> {
         settings,
         seed: args.seed,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: crate::machine::commit(),
         metrics: BTreeMap::from([("auc".to_owned(), auc), ("log_loss".to_owned(), log_loss)]),
         parameters: fitted.parameters,
         best_epoch: fitted.best_epoch,
