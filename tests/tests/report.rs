@@ -124,7 +124,8 @@ fn hostile_titles_and_keys_stay_text() {
     let items = std::fs::read_to_string(data.join("items.csv")).unwrap();
     let hostile = |(index, line): (usize, &str)| match line.split_once(',') {
         Some((key, rest)) if index > 0 => {
-            format!("{key},</script><img src=x onerror=alert({index})> {rest}\n")
+            // Closed tags are taken out when data are read; one that is never closed stays.
+            format!("{key},<img src=x onerror=alert({index}) {rest}\n")
         }
         _ => format!("{line}\n"),
     };

@@ -140,13 +140,14 @@ fn run(features: Features, config: &RewardTrainingConfig) -> (RewardModel, Train
     .unwrap()
 }
 
-/// One model for the tests that only read it.
+/// One model for the tests that only read it; its networks do not begin at nothing.
 pub(super) fn untrained(data: &Dataset) -> RewardModel {
     let device = Device::flex();
     device.seed(3);
     RewardConfig {
         items: data.items.len(),
         text_width: WIDTH,
+        use_recency: false,
         ..config().model
     }
     .init(&device)

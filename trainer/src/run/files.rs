@@ -9,6 +9,9 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// How the names of files begin that are still being written.
+const UNFINISHED: &str = ".unfinished-";
+
 /// Writes a file by way of a temporary one in the same folder: a reader sees the old bytes or the new, never a mixture.
 ///
 /// # Errors
@@ -16,7 +19,9 @@ use serde::de::DeserializeOwned;
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
@@ -150,6 +155,23 @@ pub fn touched(folder: &Path) -> Option<SystemTime> {
 }
 
 /// Removes a folder if it exists.
+/// Removes what a kill in the middle of [`write_atomic`] left behind, in a folder and in those inside it.
+pub(super) fn remove_unfinished(folder: &Path) -> Result<()> {
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(UNFINISHED) {
+            std::fs::remove_file(&path)
+                .with_context(|| format!("cannot remove {}", path.display()))?;
+        } else if path.is_dir() {
+            remove_unfinished(&path)?;
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn remove_folder(path: &Path) -> Result<()> {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

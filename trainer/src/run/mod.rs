@@ -209,6 +209,7 @@ impl RunDirectory {
             std::fs::create_dir_all(&working)?;
             write_atomic(&mark, fingerprint.as_bytes())?;
         }
+        files::remove_unfinished(&working)?;
         let clock = working.join(".seconds");
         let before: f64 = std::fs::read_to_string(&clock)
             .ok()
@@ -298,12 +299,16 @@ mod tests {
         let run = RunDirectory::create(folder.path()).unwrap();
         let failed = run.execute(Stage::Data, "f", |out| {
             std::fs::write(out.join("half"), "kept")?;
+            // As a kill leaves it: the file beside the one that was to be.
+            std::fs::create_dir(out.join("model"))?;
+            std::fs::write(out.join("model/.unfinished-x1"), "a part")?;
             bail!("power cut")
         });
         assert!(format!("{:#}", failed.unwrap_err()).contains("power cut"));
         assert!(run.record(Stage::Data).is_none() && !run.stage(Stage::Data).exists());
         run.execute(Stage::Data, "f", |out| {
             assert_eq!(std::fs::read_to_string(out.join("half"))?, "kept");
+            assert!(!out.join("model/.unfinished-x1").exists());
             Ok(())
         })
         .unwrap();

@@ -102,6 +102,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let one = finished(&folder.path().join("one"), "f", "trained");
         let two = RunDirectory::create(&folder.path().join("two")).unwrap();
+        std::fs::write(folder.path().join("two/run.json"), "{}").unwrap();
         two.adopt(Stage::Warmup, "f", &one).unwrap();
         finished(&folder.path().join("two"), "g", "trained otherwise");
         assert_eq!(
