@@ -29,18 +29,21 @@ fn run_with_kills(
     rng: &mut ChaCha8Rng,
 ) -> Vec<String> {
     let mut hit = Vec::new();
+    let said = out.with_extension("stderr");
     for _ in 0..kills {
         let mut child = curec()
             .args(tiny_arguments(out))
             .args(SETTINGS)
             .args(more)
-            .stderr(std::process::Stdio::null())
+            .stderr(std::fs::File::create(&said).unwrap())
             .spawn()
             .unwrap();
         let share = rng.random_range(0.05..0.45);
         let start = Instant::now();
         while start.elapsed() < whole.mul_f64(share) {
-            if child.try_wait().unwrap().is_some() {
+            if let Some(status) = child.try_wait().unwrap() {
+                let said = std::fs::read_to_string(&said).unwrap();
+                assert!(status.success(), "killed in {hit:?}, then: {said}");
                 return hit;
             }
             std::thread::sleep(Duration::from_millis(2));

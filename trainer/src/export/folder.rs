@@ -8,6 +8,7 @@ use std::path::Path;
 use curec_shared_model::artefact::{Artefact, ArtefactError, MANIFEST};
 
 use super::ExportError;
+use crate::run::UNFINISHED;
 
 /// Sizes of what was written.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -35,7 +36,7 @@ pub fn write_folder(artefact: &Artefact, folder: &Path) -> Result<Written, Expor
     };
     fs::create_dir_all(parent).map_err(at(parent))?;
     let draft = tempfile::Builder::new()
-        .prefix(".artefact-")
+        .prefix(UNFINISHED)
         .tempdir_in(parent)
         .map_err(at(parent))?;
     let mut written = Written {

@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// How the names of files begin that are still being written.
-const UNFINISHED: &str = ".unfinished-";
+/// How the names of files and folders begin that are still being written.
+pub(crate) const UNFINISHED: &str = ".unfinished-";
 
 /// Writes a file by way of a temporary one in the same folder: a reader sees the old bytes or the new, never a mixture.
 ///
@@ -154,7 +154,6 @@ pub fn touched(folder: &Path) -> Option<SystemTime> {
     inside.max(changed(folder))
 }
 
-/// Removes a folder if it exists.
 /// Removes what a kill in the middle of [`write_atomic`] left behind, in a folder and in those inside it.
 pub(super) fn remove_unfinished(folder: &Path) -> Result<()> {
     let entries =
@@ -162,16 +161,18 @@ pub(super) fn remove_unfinished(folder: &Path) -> Result<()> {
     for entry in entries {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with(UNFINISHED) {
-            std::fs::remove_file(&path)
-                .with_context(|| format!("cannot remove {}", path.display()))?;
-        } else if path.is_dir() {
-            remove_unfinished(&path)?;
+        match (name.starts_with(UNFINISHED), path.is_dir()) {
+            (true, true) => remove_folder(&path)?,
+            (true, false) => std::fs::remove_file(&path)
+                .with_context(|| format!("cannot remove {}", path.display()))?,
+            (false, true) => remove_unfinished(&path)?,
+            (false, false) => {}
         }
     }
     Ok(())
 }
 
+/// Removes a folder if it exists.
 pub(super) fn remove_folder(path: &Path) -> Result<()> {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

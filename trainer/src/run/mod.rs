@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::machine::peak_memory_mib;
 
 pub use checkpoint::Checkpoints;
+pub(crate) use files::UNFINISHED;
 pub use files::{JsonLines, read_json, read_lines, touched, write_atomic, write_json};
 pub use progress::{Bar, Progress, interrupted, on_interrupt, stop_flag};
 pub use tensorboard::EventFile;
@@ -302,6 +303,7 @@ mod tests {
             // As a kill leaves it: the file beside the one that was to be.
             std::fs::create_dir(out.join("model"))?;
             std::fs::write(out.join("model/.unfinished-x1"), "a part")?;
+            std::fs::create_dir(out.join(".unfinished-x2"))?;
             bail!("power cut")
         });
         assert!(format!("{:#}", failed.unwrap_err()).contains("power cut"));
@@ -309,6 +311,7 @@ mod tests {
         run.execute(Stage::Data, "f", |out| {
             assert_eq!(std::fs::read_to_string(out.join("half"))?, "kept");
             assert!(!out.join("model/.unfinished-x1").exists());
+            assert!(!out.join(".unfinished-x2").exists());
             Ok(())
         })
         .unwrap();
