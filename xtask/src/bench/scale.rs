@@ -17,7 +17,7 @@ pub fn scale(workspace: &Workspace, logs: &[PathBuf], keep: bool) -> Result<()> 
     build(workspace)?;
     let mut runs = Vec::new();
     for log in logs.iter().map(Some).chain([None]) {
-        let mut run = command(&workspace.curec());
+        let mut run = command(workspace.curec());
         run.args(["bench", "scale", "--json"]);
         step::announce(&log.map_or("synthetic".to_owned(), |log| workspace.show(log)));
         if let Some(log) = log {

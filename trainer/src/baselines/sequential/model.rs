@@ -19,6 +19,10 @@ pub struct SequentialModel {
 }
 
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a model has one of them, and parameters cannot be boxed"
+)]
 enum Encoder {
     Transformer(HistoryEncoder),
     Gru(Vec<GruLayer>),
