@@ -62,7 +62,7 @@ fn every_check_gives_a_verdict_and_leaves_the_run_alone() {
 /// The six events of the preset, one part each.
 fn drift_begins_and_ends_where_the_run_does(out: &Path, path: &str) {
     let found = verdict(&["drift", "--run", path]);
-    assert_eq!(number(&found, "part 6", "reward − baseline")["n"], 1);
+    assert_eq!(number(&found, "part 6", "score − baseline")["n"], 1);
     // A log that tells of another end than the run has is refused.
     let log = out.join("correct/events.jsonl");
     let text = std::fs::read_to_string(&log).unwrap();

@@ -7,11 +7,11 @@ use std::collections::HashSet;
 use anyhow::{Context as _, Result, ensure};
 use burn::tensor::Device;
 
-use super::diversity::{distinct, mean_words, repeated, unique};
 use super::material::{Material, Texts, metric_of};
 use super::statistics::{mean_of, paired, trend};
 use super::verdict::{Condition, ENOUGH, Number, Outcome, Verdict};
 use crate::evaluation::{Estimate, Metric, Target};
+use crate::explanations::{distinct, mean_words, repeated, split, unique};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternEntry, ReasonEntry};
 use crate::reward::{Features, Scorer};
@@ -24,7 +24,7 @@ const PARTS: usize = 10;
 const MARGIN: f64 = 0.05;
 
 const NOTES: [&str; 3] = [
-    "Parts hold different interactions, so a mean reward may rise because later ones are easier; reward − baseline takes \
+    "Parts hold different interactions, so a mean reward may rise because later ones are easier; score − baseline takes \
      most of that out.",
     "The frozen reward model also gave the rewards. The refitted model on the corrected texts is in the evaluation.",
     "Diversity is that of the sampled candidates of a part; repetition is the share of three-word runs that a text says \
@@ -170,7 +170,7 @@ pub fn judge(before: &[f64], parts: &[Part], relative: bool, seed: u64) -> Verdi
     let mut numbers = vec![
         Number::measured(
             "whole pass",
-            "reward − baseline, change from first to last (fitted line)",
+            "score − baseline, change from first to last (fitted line)",
             rising,
             gains.len(),
         ),
@@ -210,14 +210,16 @@ pub fn judge(before: &[f64], parts: &[Part], relative: bool, seed: u64) -> Verdi
     }
 }
 
-/// Mean of an event's candidates: score minus the score without the new reason.
+/// Mean of an event's candidates: score minus the score without the new reason. What else a reward is made of (grounding, novelty) is no
+/// score, and is left out.
 fn gain(event: &CorrectionEvent, relative: bool) -> f64 {
     let count = event.candidates.len().max(1) as f64;
-    let reward = event.candidates.iter().map(|one| one.reward).sum::<f64>() / count;
+    let scores = event.candidates.iter().map(|one| one.parts.score);
+    let score = scores.sum::<f64>() / count;
     if relative {
-        reward
+        score
     } else {
-        reward - f64::from(event.baseline)
+        score - f64::from(event.baseline)
     }
 }
 
@@ -256,7 +258,7 @@ fn part_numbers(
         numbers.push(Number::measured(&group, name, value, n))
     };
     measured("score with the new reason", mean_of(&scores, seed), n);
-    measured("reward − baseline", mean_of(&gains, seed), n);
+    measured("score − baseline", mean_of(&gains, seed), n);
     measured(
         "validation NDCG@10 after it",
         mean_of(&part.ndcg, seed),
@@ -269,20 +271,21 @@ fn part_numbers(
     );
     let mut exact =
         |name: &str, value: f64, n: usize| numbers.push(Number::exact(&group, name, value, n));
-    exact("Distinct-1 of candidates", distinct(&texts, 1), texts.len());
-    exact("Distinct-2 of candidates", distinct(&texts, 2), texts.len());
-    exact("unique candidates", unique(&texts), texts.len());
+    let words = split(texts);
+    for (name, value) in [
+        ("Distinct-1 of candidates", distinct(&words, 1)),
+        ("Distinct-2 of candidates", distinct(&words, 2)),
+        ("unique candidates", unique(&words)),
+        ("repetition within a candidate", repeated(&words, 3)),
+        ("words of a candidate", mean_words(&words)),
+    ] {
+        exact(name, value.unwrap_or_default(), words.len());
+    }
     exact(
         "unique rewritten reasons",
         rewritten.len() as f64 / n.max(1) as f64,
         n,
     );
-    exact(
-        "repetition within a candidate",
-        repeated(&texts, 3),
-        texts.len(),
-    );
-    exact("words of a candidate", mean_words(&texts), texts.len());
 }
 
 fn outcome(rising: Estimate, change: Estimate, held: &Condition, events: usize) -> Outcome {
@@ -298,7 +301,7 @@ fn outcome(rising: Estimate, change: Estimate, held: &Condition, events: usize) 
 
 fn sentence(outcome: Outcome, rising: Estimate, change: Estimate, margin: f64) -> String {
     let numbers = format!(
-        "reward − baseline {:+.4} [{:+.4}, {:+.4}] from first to last, validation NDCG@10 {:+.4} [{:+.4}, {:+.4}]",
+        "score − baseline {:+.4} [{:+.4}, {:+.4}] from first to last, validation NDCG@10 {:+.4} [{:+.4}, {:+.4}]",
         rising.mean, rising.low, rising.high, change.mean, change.low, change.high
     );
     match outcome {
@@ -323,6 +326,15 @@ mod tests {
     use super::*;
     use crate::stages::{Candidate, Parts};
 
+    /// With a part that is no score, which no number here may hold.
+    fn of_score(score: f64) -> Parts {
+        Parts {
+            score,
+            grounding: 1.0,
+            novelty: 1.0,
+        }
+    }
+
     fn event(reward: f64) -> CorrectionEvent {
         CorrectionEvent {
             time: 0,
@@ -334,14 +346,14 @@ mod tests {
             candidates: vec![
                 Candidate {
                     text: "a b".into(),
-                    reward: reward + 0.1,
-                    parts: Parts::default(),
+                    reward: reward + 0.3,
+                    parts: of_score(reward + 0.1),
                     advantage: 1.0,
                 },
                 Candidate {
                     text: "a c".into(),
-                    reward: reward - 0.1,
-                    parts: Parts::default(),
+                    reward: reward + 0.1,
+                    parts: of_score(reward - 0.1),
                     advantage: -1.0,
                 },
             ],
@@ -397,7 +409,7 @@ mod tests {
                 .mean
         };
         assert!((number("score with the new reason") - 0.4).abs() < 1e-6);
-        assert!(number("reward − baseline").abs() < 1e-12);
+        assert!(number("score − baseline").abs() < 1e-12);
         // 12 candidates "a b" and "a c": 24 words, 3 different; 12 pairs, 2 different.
         assert_eq!(number("Distinct-1 of candidates"), 3.0 / 24.0);
         assert_eq!(number("Distinct-2 of candidates"), 2.0 / 12.0);

@@ -7,7 +7,6 @@ pub mod attention;
 mod bins;
 pub mod chronology;
 pub mod cold_start;
-mod diversity;
 pub mod drift;
 mod material;
 pub mod pretrain;

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use burn::tensor::Device;
 
-use super::diversity::{distinct, unique};
 use super::material::{Material, Texts, metric_of};
 use super::statistics::{clustered, mean_of, paired};
 use super::verdict::{Condition, Number, Outcome, Verdict};
 use crate::data::Attribute;
 use crate::evaluation::{Estimate, Metric};
+use crate::explanations::{distinct, split, unique};
 use crate::past::Timeline;
 use crate::reward::{Features, Scorer};
 use crate::run::{Progress, RunDirectory, Stage, write_atomic};
@@ -308,13 +308,17 @@ fn text_numbers(numbers: &mut Vec<Number>, variant: &Variant, seed: u64) {
         clustered(&naming, seed),
         naming.len(),
     ));
-    let texts: Vec<&str> = variant.reasons.iter().map(String::as_str).collect();
+    let words = split(variant.reasons.iter().map(String::as_str));
     let mut exact = |name: &str, value: f64| {
-        numbers.push(Number::exact(&variant.name, name, value, texts.len()))
+        numbers.push(Number::exact(&variant.name, name, value, words.len()))
     };
-    exact("unique reasons", unique(&texts));
-    exact("Distinct-1 of reasons", distinct(&texts, 1));
-    exact("Distinct-2 of reasons", distinct(&texts, 2));
+    for (name, value) in [
+        ("unique reasons", unique(&words)),
+        ("Distinct-1 of reasons", distinct(&words, 1)),
+        ("Distinct-2 of reasons", distinct(&words, 2)),
+    ] {
+        exact(name, value.unwrap_or_default());
+    }
 }
 
 fn sentence(outcome: Outcome, conditions: &[Condition], margin: f64) -> String {

@@ -51,7 +51,7 @@ const LIST: usize = 3;
 
 /// All numbers of a set of texts.
 pub fn diversity(texts: &[&str], vocabulary: &Vocabulary) -> Diversity {
-    let split: Vec<Vec<String>> = texts.iter().map(|text| words(text)).collect();
+    let split = split(texts.iter().copied());
     let named: Vec<Vec<Attribute>> = texts.iter().map(|text| claims(text, vocabulary)).collect();
     Diversity {
         distinct_1: distinct(&split, 1),
@@ -71,6 +71,11 @@ pub fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Each of these texts as words.
+pub fn split<'t>(texts: impl IntoIterator<Item = &'t str>) -> Vec<Vec<String>> {
+    texts.into_iter().map(words).collect()
+}
+
 /// Distinct-n; `None` where no text has `n` words.
 pub fn distinct(texts: &[Vec<String>], n: usize) -> Option<f64> {
     let runs = || texts.iter().flat_map(|text| text.windows(n));
@@ -82,6 +87,25 @@ pub fn distinct(texts: &[Vec<String>], n: usize) -> Option<f64> {
 pub fn unique(texts: &[Vec<String>]) -> Option<f64> {
     let different: HashSet<&Vec<String>> = texts.iter().collect();
     (!texts.is_empty()).then(|| different.len() as f64 / texts.len() as f64)
+}
+
+/// Share of the runs of `n` words that their own text has said before; `None` where no text has `n` words.
+pub fn repeated(texts: &[Vec<String>], n: usize) -> Option<f64> {
+    let (mut again, mut all) = (0, 0usize);
+    for text in texts {
+        let mut said = HashSet::new();
+        for run in text.windows(n) {
+            all += 1;
+            again += usize::from(!said.insert(run));
+        }
+    }
+    (all > 0).then(|| again as f64 / all as f64)
+}
+
+/// Words of a text, on average.
+pub fn mean_words(texts: &[Vec<String>]) -> Option<f64> {
+    let words: usize = texts.iter().map(Vec::len).sum();
+    (!texts.is_empty()).then(|| words as f64 / texts.len() as f64)
 }
 
 /// Values that any text names / `values` in all.
@@ -143,6 +167,16 @@ mod tests {
         assert_eq!(unique(&texts), Some(2.0 / 3.0));
         assert_eq!(distinct(&texts, 5), None);
         assert_eq!(unique(&[]), None);
+    }
+
+    #[test]
+    fn repetition_and_length_by_hand() {
+        let texts = split(["The cat, the cat.", "the dog"]);
+        assert_eq!(mean_words(&texts), Some(3.0));
+        // "the cat" comes again once among three pairs, none among "the dog".
+        assert_eq!(repeated(&texts, 2), Some(1.0 / 4.0));
+        assert_eq!(repeated(&split(["so so so so"]), 3), Some(0.5));
+        assert_eq!((repeated(&split(["a"]), 3), mean_words(&[])), (None, None));
     }
 
     #[test]

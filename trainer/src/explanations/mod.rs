@@ -19,7 +19,9 @@ pub mod rules;
 pub mod self_bleu;
 
 pub use causes::{CauseCounts, cause_counts};
-pub use diversity::{Diversity, Lists, diversity, lists, words};
+pub use diversity::{
+    Diversity, Lists, distinct, diversity, lists, mean_words, repeated, split, unique, words,
+};
 pub use drift::{Decile, Rewritten, deciles};
 pub use faithfulness::{Faithfulness, faithfulness, permuted_spearman, spearman};
 pub use grounding::{Grounding, Tastes, ground};

@@ -93,7 +93,7 @@ fn by_hand(
     found
 }
 
-/// The same by burn, on any device: logits exist for a chunk of the states at a time in the forward pass only.
+/// The same by burn, on any device; here the logits of all these states exist at once.
 fn by_tensors(states: Tensor<2>, items: Tensor<2>, taken: &[u32], weights: &[f32]) -> Tensor<1> {
     let device = states.device();
     let count = taken.len();

@@ -5,6 +5,8 @@ mod catalogue_loss;
 mod dropout;
 mod events;
 mod parts;
+mod softplus;
+mod taken;
 mod windows;
 
 use std::f64::consts::PI;
@@ -23,6 +25,8 @@ pub(crate) use catalogue_loss::catalogue_loss;
 pub(crate) use dropout::Mask;
 pub use events::{EpochReport, TrainingEnd, TrainingEvent, TrainingReport};
 pub(crate) use parts::gradients_of_parts;
+pub(crate) use softplus::softplus;
+pub(crate) use taken::Taken;
 pub(crate) use windows::{Window, epoch_batches, example_count};
 
 use crate::evaluation::{Example, RankError, Ranker, SeenItems, rank_examples};

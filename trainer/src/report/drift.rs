@@ -1,9 +1,6 @@
 //! What becomes of rewards and texts while they are corrected (EVALUATION, diversity and drift): tenths of the pass in
 //! global time order. A reward that rises while texts become alike or ranking gets worse is reward hacking.
 
-use std::collections::HashSet;
-use std::hash::Hash;
-
 use anyhow::Result;
 use serde::Serialize;
 
@@ -12,6 +9,7 @@ use super::compare::mean;
 use super::curves::{Chart, chart};
 use super::files::RunFiles;
 use super::measures::along_the_pass;
+use crate::explanations::{distinct, mean_words, split, unique};
 use crate::run::Stage;
 use crate::stages::CorrectionEvent;
 
@@ -35,23 +33,23 @@ const MEASURES: [(&str, Measure, Option<Measure>); 7] = [
     ("score before a new reason (baseline)", baseline, None),
     (
         "distinct-1 of the reasons",
-        |events| distinct(&after(events), 1),
-        Some(|events| distinct(&before(events), 1)),
+        |events| distinct(&after(events), 1).unwrap_or_default(),
+        Some(|events| distinct(&before(events), 1).unwrap_or_default()),
     ),
     (
         "distinct-2 of the reasons",
-        |events| distinct(&after(events), 2),
-        Some(|events| distinct(&before(events), 2)),
+        |events| distinct(&after(events), 2).unwrap_or_default(),
+        Some(|events| distinct(&before(events), 2).unwrap_or_default()),
     ),
     (
         "share of different reasons",
-        |events| unique(&after(events)),
-        Some(|events| unique(&before(events))),
+        |events| unique(&after(events)).unwrap_or_default(),
+        Some(|events| unique(&before(events)).unwrap_or_default()),
     ),
     (
         "words in a reason",
-        |events| length(&after(events)),
-        Some(|events| length(&before(events))),
+        |events| mean_words(&after(events)).unwrap_or_default(),
+        Some(|events| mean_words(&before(events)).unwrap_or_default()),
     ),
 ];
 
@@ -145,75 +143,18 @@ fn mean_over(events: &[CorrectionEvent], of: impl Fn(&CorrectionEvent) -> f64) -
     mean(&values)
 }
 
-fn before(events: &[CorrectionEvent]) -> Vec<&str> {
-    events
-        .iter()
-        .map(|event| event.reason[0].as_str())
-        .collect()
+fn before(events: &[CorrectionEvent]) -> Vec<Vec<String>> {
+    split(events.iter().map(|event| event.reason[0].as_str()))
 }
 
-fn after(events: &[CorrectionEvent]) -> Vec<&str> {
-    events
-        .iter()
-        .map(|event| event.reason[1].as_str())
-        .collect()
-}
-
-/// Words in lower case, without what is no letter or digit at their ends.
-fn words(text: &str) -> Vec<String> {
-    let bare = |word: &str| {
-        let word = word.trim_matches(|letter: char| !letter.is_alphanumeric());
-        word.to_lowercase()
-    };
-    let all = text.split_whitespace().map(bare);
-    all.filter(|word| !word.is_empty()).collect()
-}
-
-/// Different n-grams of words over all n-grams (Li et al. 2016, distinct-n); 0 where there is none.
-fn distinct(texts: &[&str], n: usize) -> f64 {
-    let texts: Vec<Vec<String>> = texts.iter().map(|text| words(text)).collect();
-    share_of_different(texts.iter().flat_map(|words| words.windows(n)))
-}
-
-/// Different texts over all texts.
-fn unique(texts: &[&str]) -> f64 {
-    share_of_different(texts.iter())
-}
-
-fn share_of_different<T: Eq + Hash>(all: impl Iterator<Item = T>) -> f64 {
-    let (mut different, mut count) = (HashSet::new(), 0usize);
-    for one in all {
-        different.insert(one);
-        count += 1;
-    }
-    different.len() as f64 / count.max(1) as f64
-}
-
-fn length(texts: &[&str]) -> f64 {
-    let lengths: Vec<f64> = texts.iter().map(|text| words(text).len() as f64).collect();
-    mean(&lengths)
+fn after(events: &[CorrectionEvent]) -> Vec<Vec<String>> {
+    split(events.iter().map(|event| event.reason[1].as_str()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stages::{Candidate, Parts};
-
-    #[test]
-    fn diversity_by_hand() {
-        let texts = [
-            "Noir, set in Lisbon.",
-            "noir set in Oslo",
-            "noir set in Oslo",
-        ];
-        // Words: 12, of them noir, set, in, lisbon, oslo are different.
-        assert_eq!(distinct(&texts, 1), 5.0 / 12.0);
-        // Pairs: 9, of them noir-set, set-in, in-lisbon, in-oslo.
-        assert_eq!(distinct(&texts, 2), 4.0 / 9.0);
-        assert_eq!(unique(&texts), 2.0 / 3.0);
-        assert_eq!(length(&texts), 4.0);
-        assert_eq!(distinct(&["…"], 2), 0.0);
-    }
 
     #[test]
     fn tenths_hold_everything_once_and_in_order() {

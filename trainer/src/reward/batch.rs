@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::config::RewardLoss;
 use super::features::{Features, ReasonGrid, RowSet};
-use crate::fitting::Window;
+use crate::fitting::{Taken, Window};
 
 /// A batch of windows on the host. `B` windows of `E` events (right-padded); event `e` has candidate 0, itself, and `n` negatives.
 #[derive(Debug, Default)]
@@ -39,8 +39,7 @@ pub(crate) struct HostBatch {
 #[derive(Debug, Clone)]
 pub(crate) struct Sampler<'a> {
     features: Features<'a>,
-    /// Each user's training items, sorted.
-    taken: Arc<Vec<Vec<u32>>>,
+    taken: Arc<Taken>,
     items: usize,
     negatives: usize,
     /// The negatives are all other items, in their order.
@@ -54,22 +53,9 @@ pub(crate) struct Sampler<'a> {
 impl<'a> Sampler<'a> {
     pub(crate) fn new(features: Features<'a>, config: &super::RewardTrainingConfig) -> Self {
         let data = features.timeline.data();
-        // Training items only: leaving held-out items out of the negatives would tell the model what they are.
-        let taken = (0..data.users.len())
-            .map(|user| {
-                let mut items: Vec<u32> = data
-                    .train_events(user)
-                    .iter()
-                    .map(|event| event.item)
-                    .collect();
-                items.sort_unstable();
-                items.dedup();
-                items
-            })
-            .collect();
         Self {
             features,
-            taken: Arc::new(taken),
+            taken: Arc::new(Taken::new(data)),
             items: data.items.len(),
             negatives: match config.loss {
                 RewardLoss::CrossEntropy => data.items.len().saturating_sub(1),
@@ -163,7 +149,7 @@ impl<'a> Sampler<'a> {
                 let other = candidate as u32 - 1;
                 other + u32::from(other >= item)
             } else {
-                self.negative(window.user, rng)
+                self.taken.other(window.user, rng)
             };
             batch.items.push(item as i32);
             let visible: &[u32] = if self.use_reasons && (candidate == 0 || event > 0) {
@@ -208,17 +194,5 @@ impl<'a> Sampler<'a> {
         batch.present.push(false);
         batch.patterns.push(0);
         batch.pattern_present.push(false);
-    }
-
-    fn negative(&self, user: usize, rng: &mut ChaCha8Rng) -> u32 {
-        let taken = &self.taken[user];
-        // A user who has taken everything gets any item; else a few tries are enough on any real catalogue.
-        for _ in 0..100 {
-            let item = rng.random_range(0..self.items as u32);
-            if taken.binary_search(&item).is_err() {
-                return item;
-            }
-        }
-        rng.random_range(0..self.items as u32)
     }
 }

@@ -62,6 +62,7 @@ pub struct CorrectionEvent {
 
 /// A sampled reason and what it earned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "WrittenCandidate")]
 pub struct Candidate {
     /// What the LLM wrote.
     pub text: String,
@@ -74,9 +75,36 @@ pub struct Candidate {
     pub advantage: f64,
 }
 
+/// A candidate as an event log may have it: in the logs of older programs the score is all there is to a reward.
+#[derive(Deserialize)]
+struct WrittenCandidate {
+    text: String,
+    reward: f64,
+    score: Option<f64>,
+    #[serde(default)]
+    grounding: f64,
+    #[serde(default)]
+    novelty: f64,
+    advantage: f64,
+}
+
+impl From<WrittenCandidate> for Candidate {
+    fn from(written: WrittenCandidate) -> Self {
+        Self {
+            text: written.text,
+            reward: written.reward,
+            parts: Parts {
+                score: written.score.unwrap_or(written.reward),
+                grounding: written.grounding,
+                novelty: written.novelty,
+            },
+            advantage: written.advantage,
+        }
+    }
+}
+
 /// The parts of a reason's reward.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Parts {
     /// METHOD §3: the score of the interaction with the reason on the item's list, less the score without it (`correct.baseline`).
     pub score: f64,
@@ -512,6 +540,26 @@ fn windows(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_candidate_comes_back_and_an_older_one_is_all_score() {
+        let parts = Parts {
+            score: 0.2,
+            grounding: 1.0,
+            novelty: 0.5,
+        };
+        let candidate = Candidate {
+            text: "a".into(),
+            reward: 0.325,
+            parts,
+            advantage: 1.0,
+        };
+        let line = serde_json::to_string(&candidate).unwrap();
+        assert_eq!(serde_json::from_str::<Candidate>(&line).unwrap(), candidate);
+        let older = r#"{"text": "a", "reward": 0.3, "advantage": 1.0}"#;
+        let older: Candidate = serde_json::from_str(older).unwrap();
+        assert_eq!((older.reward, older.parts.score), (0.3, 0.3));
+    }
 
     #[test]
     fn no_user_and_no_item_stands_twice_in_a_window_and_the_order_stays() {

@@ -24,7 +24,7 @@ use super::registry::FitContext;
 use crate::data::Dataset;
 use crate::evaluation::{Example, RankError, Ranker, Target, sample_examples};
 use crate::fitting::{
-    FitError, FitSettings, Objective, TrainingEnd, TrainingEvent, TrainingReport, Window,
+    FitError, FitSettings, Objective, Taken, TrainingEnd, TrainingEvent, TrainingReport, Window,
     epoch_batches, fit as run, initialise, resolve_threads, validation_metrics,
 };
 
@@ -68,7 +68,7 @@ pub fn fit(
         step: Step {
             data,
             config,
-            taken: taken(data, config),
+            taken: Taken::new(data),
             device: training,
             threads,
         },
@@ -114,21 +114,6 @@ pub(super) fn ranker<'a>(
         device: context.device.clone(),
     };
     Ok((ranker, report, parameters))
-}
-
-/// Each user's training items, sorted, where negatives are drawn.
-fn taken(data: &Dataset, config: &SequentialConfig) -> Vec<Vec<u32>> {
-    if config.loss.negatives() == 0 {
-        return Vec::new();
-    }
-    let of = |user: usize| {
-        let events = data.train_events(user);
-        let mut items: Vec<u32> = events.iter().map(|event| event.item).collect();
-        items.sort_unstable();
-        items.dedup();
-        items
-    };
-    (0..data.users.len()).map(of).collect()
 }
 
 struct Sequential<'a> {

@@ -1,7 +1,6 @@
 //! A training step of a sequential baseline: a batch of windows, cut into parts of similar length.
 
 use burn::optim::GradientsParams;
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,7 +8,9 @@ use rand_chacha::ChaCha8Rng;
 use super::config::{SequentialConfig, SequentialLoss};
 use super::model::SequentialModel;
 use crate::data::Dataset;
-use crate::fitting::{Mask, Window, catalogue_loss, example_count, gradients_of_parts};
+use crate::fitting::{
+    Mask, Taken, Window, catalogue_loss, example_count, gradients_of_parts, softplus,
+};
 
 /// Positions that a part holds, padding included: small enough for a core's cache.
 const PART: usize = 2048;
@@ -18,8 +19,7 @@ const PART: usize = 2048;
 pub(super) struct Step<'a> {
     pub(super) data: &'a Dataset,
     pub(super) config: &'a SequentialConfig,
-    /// Each user's training items, sorted; empty without negatives.
-    pub(super) taken: Vec<Vec<u32>>,
+    pub(super) taken: Taken,
     /// With gradients switched on.
     pub(super) device: Device,
     pub(super) threads: usize,
@@ -130,23 +130,13 @@ impl Step<'_> {
                 examples.positions.push(place as i32);
                 examples.taken.push(pair[1].item);
                 for _ in 0..self.config.loss.negatives() {
-                    examples.negatives.push(self.negative(window.user, rng));
+                    examples
+                        .negatives
+                        .push(self.taken.other(window.user, rng) as i32);
                 }
             }
         }
         examples
-    }
-
-    fn negative(&self, user: usize, rng: &mut ChaCha8Rng) -> i32 {
-        let items = self.data.items.len() as u32;
-        // A user who has taken everything gets any item; else a few tries are enough on any real catalogue.
-        for _ in 0..100 {
-            let item = rng.random_range(0..items);
-            if self.taken[user].binary_search(&item).is_err() {
-                return item as i32;
-            }
-        }
-        rng.random_range(0..items) as i32
     }
 
     /// Sum over examples of `−β log σ(s⁺) − mean or sum of log σ(−s⁻)`.
@@ -201,12 +191,6 @@ fn beta(alpha: f32, calibration: f32) -> f32 {
     alpha * (calibration * (1.0 - 1.0 / alpha) + 1.0 / alpha)
 }
 
-/// `log(1 + eˢ)`, without overflow; its gradient is `σ(s)`.
-fn softplus(s: Tensor<2>) -> Tensor<2> {
-    // log(1 + eˢ) = max(s, 0) − log σ(|s|)
-    s.clone().clamp_min(0.0) - sigmoid(s.abs()).log()
-}
-
 pub(super) fn ints<const D: usize>(
     values: Vec<i32>,
     shape: [usize; D],
@@ -247,13 +231,5 @@ mod tests {
     fn calibration_runs_from_plain_to_the_sampling_rate() {
         assert!((beta(0.1, 0.0) - 1.0).abs() < 1e-6);
         assert!((beta(0.1, 1.0) - 0.1).abs() < 1e-6);
-    }
-
-    #[test]
-    fn softplus_survives_large_scores() {
-        let out = softplus(Tensor::from_floats([[200.0, -200.0, 0.0]], &Device::flex()));
-        let out = out.into_data().try_to_vec::<f32>().unwrap();
-        assert_eq!(out[..2], [200.0, 0.0]);
-        assert!((out[2] - 2f32.ln()).abs() < 1e-6);
     }
 }

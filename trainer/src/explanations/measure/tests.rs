@@ -2,9 +2,13 @@
 
 use burn::tensor::Device;
 use curec_shared_model::reward::RewardConfig;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
+use super::model::push_list;
 use super::*;
-use crate::data::{Attribute, Cause, Dataset, Event, User, UserSplit};
+use crate::data::{Attribute, Cause, Dataset, Event, Item, User, UserSplit};
+use crate::past::Timeline;
 use crate::reward::stores::{PatternEntry, PatternStore, ReasonStore};
 
 const WIDTH: usize = 4;
