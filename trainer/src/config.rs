@@ -14,7 +14,7 @@ use crate::data::DataConfig;
 use crate::data::world::WorldConfig;
 use crate::evaluation::EvaluationConfig;
 use crate::grpo::GrpoConfig;
-use crate::llm::{SupervisedConfig, TrainerSettings};
+use crate::llm::{SupervisedConfig, TextVector, TrainerSettings};
 use crate::reward::RewardTrainingConfig;
 use crate::tasks::PromptConfig;
 use crate::text::{ItemText, RewardWeights};
@@ -248,6 +248,8 @@ pub struct GenerateConfig {
     /// What prompts for patterns and reasons show of an item, here and in the correction: `full`, `masked` (no titles) or
     /// `generic` (a number for a title and no attributes).
     pub item_text: ItemText,
+    /// What a text becomes for the reward model: `first_last` or `last`.
+    pub text_vector: TextVector,
 }
 
 impl Default for GenerateConfig {
@@ -260,6 +262,7 @@ impl Default for GenerateConfig {
             top_p: 0.9,
             attempts: 1,
             item_text: ItemText::Full,
+            text_vector: TextVector::FirstLast,
         }
     }
 }

@@ -105,6 +105,11 @@ impl TokenBatch {
         }
     }
 
+    /// Row by row, padding included.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
     /// `[rows, width]`, padding included.
     pub fn dims(&self) -> [usize; 2] {
         [self.rows, self.width]

@@ -31,6 +31,20 @@ pub struct Matched {
     pub attention: Tensor<4>,
 }
 
+/// What the dot product of a vector `h` with `m` needs, without forming any `m`:
+/// `h · m = Σ_heads Σ_k softmax_k(query · k) (gate · v) + some` where there are reasons, `none` where there are none.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Scaled by the root of a head's width, `[n, d]`.
+    pub query: Tensor<2>,
+    /// `[n, d]`
+    pub gate: Tensor<2>,
+    /// `[n, 1]`
+    pub some: Tensor<2>,
+    /// `[n, 1]`
+    pub none: Tensor<2>,
+}
+
 /// Multi-head attention of one query per user over the reasons of each item.
 #[derive(Module, Debug)]
 pub struct ReasonMatch {
@@ -79,6 +93,27 @@ impl ReasonMatch {
         self.no_reason.val().unsqueeze::<3>()
     }
 
+    /// Of `n` vectors, each with the `e(P_u)` of its moment: both `[n, d]`.
+    pub fn probe(&self, vectors: Tensor<2>, pattern: Tensor<2>) -> Probe {
+        let weight = self.output.weight.val(); // m = joined · W + b, so h · m = joined · (W h) + b · h
+        let some = match &self.output.bias {
+            Some(bias) => (vectors.clone() * bias.val().unsqueeze::<2>()).sum_dim(1),
+            None => Tensor::zeros([vectors.dims()[0], 1], &vectors.device()),
+        };
+        Probe {
+            query: self.scaled_query(pattern),
+            gate: vectors.clone().matmul(weight.transpose()),
+            some,
+            none: (vectors * self.no_reason.val().unsqueeze::<2>()).sum_dim(1),
+        }
+    }
+
+    fn scaled_query(&self, pattern: Tensor<2>) -> Tensor<2> {
+        let query = self.query.forward(pattern);
+        let [_, width] = query.dims();
+        query.mul_scalar(((width / self.heads) as f64).powf(-0.5))
+    }
+
     /// Eq. 7. `pattern` is `e(P_u)`, one row per user (or per user and moment).
     ///
     /// # Shapes
@@ -91,15 +126,12 @@ impl ReasonMatch {
         mask: Tensor<3, Bool>,
     ) -> Matched {
         let [batch, items, reasons, width] = keys.dims();
-        let (heads, head_width) = (self.heads, width / self.heads);
+        let heads = self.heads;
         let device = keys.device();
 
         // The query as a block-diagonal matrix [d, heads]: one product gives all heads' logits without moving the keys.
         let blocks = head_blocks(width, heads, &device);
-        let query = self
-            .query
-            .forward(pattern)
-            .mul_scalar((head_width as f64).powf(-0.5));
+        let query = self.scaled_query(pattern);
         let query = query.unsqueeze_dim::<3>(2) * blocks.clone().unsqueeze::<3>();
         let logits = keys
             .reshape([batch, items * reasons, width])

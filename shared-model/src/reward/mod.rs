@@ -26,5 +26,5 @@ pub use config::{ActivationKind, ConfigError, RewardConfig};
 pub use encoder::{EncoderConfig, EncoderLayer, HistoryEncoder};
 pub use inference::{HistoryBatch, ItemBatch, Scored, ages};
 pub use interest::{Interest, InterestUnit};
-pub use matching::{Matched, ProjectedReasons, ReasonMatch};
+pub use matching::{Matched, Probe, ProjectedReasons, ReasonMatch};
 pub use model::{RewardModel, ScoreHead};

@@ -9,7 +9,7 @@ use super::activation::Activation;
 use super::config::{ConfigError, RewardConfig};
 use super::encoder::{EncoderConfig, HistoryEncoder};
 use super::interest::{Interest, InterestUnit};
-use super::matching::{Matched, ProjectedReasons, ReasonMatch};
+use super::matching::{Matched, Probe, ProjectedReasons, ReasonMatch};
 
 /// Scores `(user, item)` from the user's history and pattern and the item's reasons.
 #[derive(Module, Debug)]
@@ -155,6 +155,11 @@ impl RewardModel {
             vector: self.no_match(batch, items),
             attention: Tensor::zeros([batch, items, self.config.heads, reasons], &mask.device()),
         }
+    }
+
+    /// What `n` vectors need to meet `m` by [`Probe`]: vectors and patterns `[n, d]`.
+    pub fn probe(&self, vectors: Tensor<2>, patterns: Tensor<2>) -> Probe {
+        self.matching.probe(vectors, patterns)
     }
 
     /// `m` of items without reasons, `[B, N, d]`.

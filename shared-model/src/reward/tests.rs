@@ -127,6 +127,63 @@ fn heads_attend_to_their_own_columns() {
     close(matched.vector, unit.output.forward(joined));
 }
 
+/// `h · m` without `m` is `h · m`.
+#[test]
+fn a_probe_meets_reasons_as_their_vector_does() {
+    let config = small();
+    let mut unit = model(&config).matching;
+    unit.output.weight = Param::from_tensor(random([8, 8]));
+    unit.no_reason = Param::from_tensor(random([8]));
+    let (keys, values) = (random([2, 3, 3, 8]), random([2, 3, 3, 8]));
+    let (vectors, pattern) = (random::<2>([2, 8]), random::<2>([2, 8]));
+    let mask = [
+        true, true, true, true, false, false, false, false, false, true, true, false, false, true,
+        true, true, true, true,
+    ];
+    let rectangle = bools(&mask, [2, 3, 3]);
+    let matched = unit.forward(pattern.clone(), keys.clone(), values.clone(), rectangle);
+    let known = (matched.vector * vectors.clone().unsqueeze_dim::<3>(1)).sum_dim(2);
+    let probe = unit.probe(vectors, pattern);
+    let host = |tensor: TensorData| tensor.try_to_vec::<f32>().unwrap();
+    let (query, gate) = (host(probe.query.into_data()), host(probe.gate.into_data()));
+    let (some, none) = (host(probe.some.into_data()), host(probe.none.into_data()));
+    let (keys, values) = (host(keys.into_data()), host(values.into_data()));
+    let mut found = Vec::new();
+    for row in 0..6 {
+        let user = row / 3;
+        let seen: Vec<usize> = (row * 3..row * 3 + 3).filter(|&at| mask[at]).collect();
+        if seen.is_empty() {
+            found.push(none[user]);
+            continue;
+        }
+        let mut sum = some[user];
+        for head in 0..2 {
+            let dot = |left: &[f32], right: &[f32], at: usize| -> f32 {
+                let columns = head * 4..head * 4 + 4;
+                columns
+                    .map(|c| left[user * 8 + c] * right[at * 8 + c])
+                    .sum()
+            };
+            let weights: Vec<f32> = seen
+                .iter()
+                .map(|&at| dot(&query, &keys, at).exp())
+                .collect();
+            let total: f32 = weights.iter().sum();
+            let inner = seen.iter().map(|&at| dot(&gate, &values, at));
+            sum += weights
+                .iter()
+                .zip(inner)
+                .map(|(w, v)| w / total * v)
+                .sum::<f32>();
+        }
+        found.push(sum);
+    }
+    close(
+        Tensor::<1>::from_floats(found.as_slice(), &device()),
+        known.reshape([6]),
+    );
+}
+
 #[test]
 fn an_all_masked_row_is_the_learned_vector() {
     let config = small();

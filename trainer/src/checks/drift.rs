@@ -80,7 +80,7 @@ pub fn check(material: &Material, device: &Device, progress: Progress) -> Result
                 let pattern = one.pattern.as_ref().map(|texts| texts[1].as_str());
                 pattern.into_iter().chain([one.reason[1].as_str()])
             });
-            let vectors = encode(&encoder, written)?;
+            let vectors = encode(&encoder, written, config.generate.text_vector)?;
             replay(material, &mut texts, events, &vectors)?;
             ndcg(&format!("rank after part {}", part + 1), &texts)?
         };

@@ -104,7 +104,7 @@ pub fn build(input: &ExportInput, device: &Device) -> Result<Artefact, ExportErr
     }
     let lists: Vec<&[u32]> = (0..data.items.len() as u32)
         .map(|item| {
-            let rows = input.reasons.visible(item, i64::MAX);
+            let rows = input.reasons.of_item(item);
             &rows[rows.len().saturating_sub(config.reasons)..]
         })
         .collect();

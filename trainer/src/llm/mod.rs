@@ -25,7 +25,7 @@ pub use checkpoint::{
 pub use gradient::{Gradient, GradientSettings, gradient, token_scores};
 pub use nano::nano;
 pub use sample::{Completion, SamplingConfig, sample};
-pub use score::{Scored, mean_hidden, score};
+pub use score::{Scored, TextVector, score, text_vectors};
 pub use sequence::{Sequence, TokenScores};
 pub use supervised::{Example, SupervisedConfig, supervised_loss, supervised_step};
 pub use template::{ChatTemplate, TemplateError};

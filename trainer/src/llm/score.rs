@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use curec_shared_model::qwen2::{Qwen2, TokenBatch};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a model says about one sequence.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,34 +45,65 @@ pub fn score(model: &Qwen2, ids: &[u32]) -> Scored {
     }
 }
 
-/// Text vectors: the mean of the last hidden state over each text's tokens (METHOD §2), `batch` texts at a time.
-///
-/// An empty text has the zero vector.
-pub fn mean_hidden(model: &Qwen2, texts: &[Vec<u32>], batch: usize) -> Vec<Vec<f32>> {
-    let d = model.config().hidden_size;
+/// Which of a language model's states make a text's vector, each averaged over the text's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextVector {
+    /// The last hidden states (METHOD §2): what the model would say next.
+    Last,
+    /// Before them the token embeddings, which hold what the text *said* (the first-last average of Su et al. 2021,
+    /// arXiv 2103.15316, with both kept apart): twice as wide.
+    #[default]
+    FirstLast,
+}
+
+impl TextVector {
+    /// Width of a vector by a model with states of `hidden`.
+    pub fn width(self, hidden: usize) -> usize {
+        match self {
+            Self::Last => hidden,
+            Self::FirstLast => 2 * hidden,
+        }
+    }
+}
+
+/// Text vectors, `batch` texts at a time. An empty text has the zero vector.
+pub fn text_vectors(
+    model: &Qwen2,
+    texts: &[Vec<u32>],
+    batch: usize,
+    kind: TextVector,
+) -> Vec<Vec<f32>> {
+    let hidden = model.config().hidden_size;
     let mut order: Vec<usize> = (0..texts.len())
         .filter(|index| !texts[*index].is_empty())
         .collect();
     order.sort_by_key(|index| texts[*index].len());
-    let mut vectors = vec![vec![0.0; d]; texts.len()];
+    let mut vectors = vec![vec![0.0; kind.width(hidden)]; texts.len()];
     for chunk in order.chunks(batch.max(1)) {
         let rows: Vec<&[u32]> = chunk.iter().map(|index| texts[*index].as_slice()).collect();
         let tokens = TokenBatch::right_padded(&rows, 0);
-        let [_, width] = tokens.dims();
-        let hidden = model.hidden(&tokens, true);
+        let dims @ [_, width] = tokens.dims();
+        let last = model.hidden(&tokens, true);
         let mut mask = Vec::with_capacity(rows.len() * width);
         for row in &rows {
             let share = 1.0 / row.len() as f32;
             mask.extend((0..width).map(|slot| if slot < row.len() { share } else { 0.0 }));
         }
-        let mask = Tensor::<1>::from_floats(mask.as_slice(), &hidden.device()).reshape([
+        let mask = Tensor::<1>::from_floats(mask.as_slice(), &last.device()).reshape([
             rows.len(),
             1,
             width,
         ]);
-        let means = floats(mask.matmul(hidden));
-        for (index, mean) in chunk.iter().zip(means.chunks(d)) {
-            vectors[*index] = mean.to_vec();
+        let mut states = vec![last];
+        if kind == TextVector::FirstLast {
+            states.insert(0, model.embed(tokens.ids(), dims));
+        }
+        for (part, states) in states.into_iter().enumerate() {
+            let means = floats(mask.clone().matmul(states));
+            for (index, mean) in chunk.iter().zip(means.chunks(hidden)) {
+                vectors[*index][part * hidden..][..hidden].copy_from_slice(mean);
+            }
         }
     }
     vectors
@@ -117,6 +148,42 @@ mod tests {
             for (position, (found, id)) in found[1..].iter().zip(&ids[1..]).enumerate() {
                 let known = whole[position * 50 + *id as usize];
                 assert!((found.unwrap() - known).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn text_vectors_are_means_of_embeddings_and_states() {
+        let config = Qwen2Config {
+            vocab_size: 30,
+            hidden_size: 8,
+            intermediate_size: 12,
+            num_hidden_layers: 1,
+            num_attention_heads: 2,
+            num_key_value_heads: 1,
+            rms_norm_eps: 1e-6,
+            rope_theta: 10_000.0,
+            tie_word_embeddings: true,
+            max_position_embeddings: 64,
+        };
+        let model = Qwen2::init(&config, &Device::flex());
+        let table = floats(model.embed_tokens.val());
+        let texts = [vec![3, 7, 3], vec![], vec![11]];
+        // Whatever else is in the batch.
+        for batch in [1, 8] {
+            let both = text_vectors(&model, &texts, batch, TextVector::FirstLast);
+            let last = text_vectors(&model, &texts, batch, TextVector::Last);
+            assert_eq!(both[1], vec![0.0; 16]);
+            assert_eq!(last[1], vec![0.0; 8]);
+            for (index, ids) in texts.iter().enumerate().filter(|(_, ids)| !ids.is_empty()) {
+                for column in 0..8 {
+                    let sum: f32 = ids.iter().map(|&id| table[id as usize * 8 + column]).sum();
+                    let mean = sum / ids.len() as f32;
+                    assert!((both[index][column] - mean).abs() < 1e-6);
+                    let known = score(&model, ids).mean_hidden[column];
+                    assert!((both[index][8 + column] - known).abs() < 1e-5);
+                    assert!((last[index][column] - known).abs() < 1e-5);
+                }
             }
         }
     }

@@ -9,6 +9,8 @@
 //!
 //! A user's own history may include the validation event when the test event is ranked (as in EVALUATION.md's references); texts may not.
 
+use std::ops::Range;
+
 use thiserror::Error;
 
 use crate::data::{Dataset, Event};
@@ -225,8 +227,13 @@ impl<'a> Past<'a> {
 
     /// The newest `count` reasons of `item` from strictly before this moment, oldest first: rows in the store.
     pub fn reasons<'s>(&self, reasons: &'s ReasonStore, item: u32, count: usize) -> &'s [u32] {
-        let visible = reasons.visible(item, self.time);
-        &visible[visible.len().saturating_sub(count)..]
+        &reasons.of_item(item)[self.reason_range(reasons, item, count)]
+    }
+
+    /// Where those stand among [all reasons](ReasonStore::of_item) of `item`.
+    pub fn reason_range(&self, reasons: &ReasonStore, item: u32, count: usize) -> Range<usize> {
+        let end = reasons.earlier(item, self.time);
+        end.saturating_sub(count)..end
     }
 }
 

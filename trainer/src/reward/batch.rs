@@ -6,6 +6,7 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::catalogue::Catalogue;
 use super::config::RewardLoss;
 use super::features::{Features, ReasonGrid, RowSet};
 use crate::fitting::{Taken, Window};
@@ -27,8 +28,8 @@ pub(crate) struct HostBatch {
     /// `[B, E]`
     pub(crate) pattern_present: Vec<bool>,
     pub(crate) pattern_rows: RowSet,
-    /// Items every example is held against by the auxiliary loss; may be empty.
-    pub(crate) shared: Vec<i32>,
+    /// What the state loss holds every example against; empty without it.
+    pub(crate) catalogue: Catalogue,
     /// Number of examples: present events that have one before them.
     pub(crate) examples: usize,
     /// Seeds the dropout of each window.
@@ -44,7 +45,8 @@ pub(crate) struct Sampler<'a> {
     negatives: usize,
     /// The negatives are all other items, in their order.
     all: bool,
-    shared: usize,
+    /// Items that the state loss holds every example against, if there is one.
+    shared: Option<usize>,
     reasons: usize,
     use_reasons: bool,
     use_patterns: bool,
@@ -62,11 +64,12 @@ impl<'a> Sampler<'a> {
                 _ => config.negatives,
             },
             all: config.loss == RewardLoss::CrossEntropy,
-            shared: if config.has_auxiliary() {
-                config.auxiliary_negatives
-            } else {
-                0
-            },
+            shared: config
+                .has_auxiliary()
+                .then_some(match config.auxiliary_negatives {
+                    0 => data.items.len(),
+                    drawn => drawn,
+                }),
             reasons: config.model.reasons,
             use_reasons: config.model.use_reasons,
             use_patterns: config.model.use_patterns,
@@ -106,10 +109,13 @@ impl<'a> Sampler<'a> {
             patterns: Vec::with_capacity(slots),
             pattern_present: Vec::with_capacity(slots),
             pattern_rows: RowSet::default(),
-            shared: self.shared_items(&mut rng),
+            catalogue: Catalogue::default(),
             examples: 0,
             dropout_seeds: Vec::with_capacity(windows.len()),
         };
+        if let Some(shared) = self.shared {
+            batch.catalogue = self.catalogue(windows, shared, &mut rng)?;
+        }
         for (index, window) in windows.iter().enumerate() {
             rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream((1 + first + index) as u64);
@@ -175,15 +181,36 @@ impl<'a> Sampler<'a> {
         Ok(())
     }
 
-    /// Distinct items, or the whole catalogue where it is no larger than the sample; none where nothing is to be drawn.
-    fn shared_items(&self, rng: &mut ChaCha8Rng) -> Vec<i32> {
-        if self.shared >= self.items {
-            return (0..self.items as i32).collect();
+    /// `shared` distinct items, or all where there are no more, and what the windows' examples took; with the reasons that each
+    /// example may see of them.
+    fn catalogue(
+        &self,
+        windows: &[Window],
+        shared: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Catalogue, crate::past::LeakError> {
+        let Features {
+            timeline, reasons, ..
+        } = self.features;
+        let mut catalogue = Catalogue::new(if shared >= self.items {
+            (0..self.items as u32).collect()
+        } else {
+            rand::seq::index::sample(rng, self.items, shared)
+                .into_iter()
+                .map(|item| item as u32)
+                .collect()
+        });
+        let mut pasts = Vec::new();
+        for window in windows {
+            for position in window.start + 1..window.end {
+                catalogue.take(timeline.data().histories[window.user][position].item);
+                pasts.push(timeline.past(window.user, position)?);
+            }
         }
-        rand::seq::index::sample(rng, self.items, self.shared)
-            .into_iter()
-            .map(|item| item as i32)
-            .collect()
+        if self.use_reasons && !reasons.is_empty() {
+            catalogue.see(&self.features, pasts.into_iter(), self.reasons);
+        }
+        Ok(catalogue)
     }
 
     fn add_padding(&self, batch: &mut HostBatch) {

@@ -27,7 +27,8 @@ pub struct RewardTrainingConfig {
     pub model: RewardConfig,
     /// Epochs at most: passes over the training interactions, validated after each.
     pub epochs: usize,
-    /// Optimiser steps at least: where data are few, an epoch is as many passes as `epochs` of them need for that.
+    /// Optimiser steps at least, of `epochs` and of `warm_epochs`: where data are few, an epoch is as many passes as all of them
+    /// need for that.
     pub min_steps: usize,
     /// History windows per step; a window holds up to `model.max_history` examples.
     pub batch_windows: usize,
@@ -39,14 +40,15 @@ pub struct RewardTrainingConfig {
     /// training, and they stay so when it is evaluated. Needs `correct.interactions = 0`: correction would write real texts among them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub random_texts: bool,
-    /// Weight of an auxiliary loss: the state after each event predicts the next item's ID by a softmax over that item and
-    /// `auxiliary_negatives` items drawn once per step. DIEN (Zhou et al. 2019, §4.2) supervises its states this way; the
-    /// reward alone gives embeddings and encoder little to learn from per step. 0 = off; always off without ID embeddings.
+    /// Weight of an auxiliary loss: the state after each event predicts the next item by its dot product with `x = [e ; m]`, in a
+    /// softmax over that item and `auxiliary_negatives` items drawn once per step, each with the reasons visible at the moment. DIEN
+    /// (Zhou et al. 2019, §4.2) supervises its states this way; the reward alone gives embeddings, texts and encoder little to
+    /// learn from per step. 0 = off.
     pub auxiliary_weight: f32,
     /// Items drawn for it; 0 = none: the softmax runs over the whole catalogue.
     pub auxiliary_negatives: usize,
-    /// Epochs at most that train encoder and ID embeddings alone, by the auxiliary loss, before everything is trained: several
-    /// times cheaper than epochs of the whole, and a sequential recommender learns most of what it will know from them.
+    /// Epochs at most that train encoder, ID embeddings and the match of reasons alone, by the auxiliary loss, before everything is
+    /// trained: cheaper than epochs of the whole, and a sequential recommender learns most of what it will know from them.
     pub warm_epochs: usize,
     /// Their peak learning rate.
     pub warm_learning_rate: f64,
@@ -80,8 +82,8 @@ impl Default for RewardTrainingConfig {
             loss: RewardLoss::default(),
             random_texts: false,
             auxiliary_weight: 1.0,
-            auxiliary_negatives: 256,
-            warm_epochs: 0,
+            auxiliary_negatives: 128,
+            warm_epochs: 8,
             warm_learning_rate: 2e-3,
             learning_rate: 2e-3,
             warmup_steps: 100,
@@ -98,7 +100,7 @@ impl Default for RewardTrainingConfig {
 impl RewardTrainingConfig {
     /// Whether the auxiliary loss is part of training.
     pub(crate) fn has_auxiliary(&self) -> bool {
-        self.auxiliary_weight > 0.0 && self.model.use_ids
+        self.auxiliary_weight > 0.0 && (self.model.use_ids || self.model.use_reasons)
     }
 
     /// Refuses settings that cannot work whatever the data are.

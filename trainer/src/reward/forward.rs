@@ -3,14 +3,12 @@
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor};
 use curec_shared_model::reward::RewardModel;
-use rand::Rng;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 
 use super::batch::HostBatch;
 use super::config::RewardLoss;
 use super::features::{Features, bools, floats, ints};
-use crate::fitting::{catalogue_loss, softplus};
+use super::state_loss::{Identity, Texts, state_loss};
+use crate::fitting::{Mask, softplus};
 
 /// A batch's events after the encoder; `P` is one less than the batch's events.
 pub(crate) struct Encoded {
@@ -67,7 +65,7 @@ pub(crate) fn encode(
             .clone()
             .slice([0..rows, 0..moments, 0..1])
             .reshape([rows, moments, 2 * width]);
-    let history = drop(history, dropout, &batch.dropout_seeds, device);
+    let history = Mask::new(dropout, batch.dropout_seeds.clone()).apply(history);
     let present = bools(batch.present.clone(), [rows, events], device);
     Encoded {
         inputs,
@@ -139,100 +137,70 @@ fn patterns(
     encoded * there.clone() + none * there.neg().add_scalar(1.0)
 }
 
-/// Dropout with a mask made on the host, so that results do not depend on the order in which threads draw.
-fn drop(inputs: Tensor<3>, rate: f32, seeds: &[u64], device: &Device) -> Tensor<3> {
-    if rate <= 0.0 {
-        return inputs;
-    }
-    let shape = inputs.dims();
-    let limit = (f64::from(rate) * f64::from(u32::MAX)) as u32;
-    let keep = 1.0 / (1.0 - rate);
-    let mut mask = Vec::with_capacity(shape.iter().product());
-    for &seed in seeds {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        mask.extend((0..shape[1] * shape[2]).map(|_| {
-            if rng.random::<u32>() < limit {
-                0.0
-            } else {
-                keep
-            }
-        }));
-    }
-    inputs * floats(mask, shape, device)
-}
-
-/// Cross-entropy of each example's item, from the half of its state that meets ID embeddings in `z · x`, against the batch's shared
-/// items or, where it has none, against the whole catalogue; summed over examples and divided by `total`.
+/// Cross-entropy of each example's item by the dot product of its state with `x` against the batch's catalogue, summed over examples
+/// and divided by `total`: what the model would be trained by if the newest state alone decided. Nothing where items have neither
+/// embeddings nor reasons.
 pub(crate) fn auxiliary_loss(
     model: &RewardModel,
-    output: &Encoded,
+    features: &Features,
     batch: &HostBatch,
+    encoded: &Encoded,
     total: usize,
-) -> Tensor<1> {
-    if batch.shared.is_empty() {
-        return whole_catalogue(model, output, batch, total);
-    }
-    let device = output.weight.device();
-    let [rows, moments, _] = output.states.dims();
-    let (width, count, shared) = (model.config().width, rows * moments, batch.shared.len());
-    let candidates = batch.items.len() / (batch.windows * batch.events);
-    let taken: Vec<i32> = (0..rows)
-        .flat_map(|row| (1..=moments).map(move |event| (row * (moments + 1) + event) * candidates))
-        .map(|slot| batch.items[slot])
-        .collect();
-    let taken = ints(taken, [count, 1], &device);
-    let drawn = ints(batch.shared.clone(), [1, shared], &device);
-    let same = taken
-        .clone()
-        .expand([count, shared])
-        .equal(drawn.clone().expand([count, shared]));
-
-    let query = output
-        .states
-        .clone()
-        .narrow(2, 0, width)
-        .reshape([count, width]);
-    let own = model.item.forward(taken).reshape([count, width]);
-    let others = model.item.forward(drawn).reshape([shared, width]);
-    let own = (query.clone() * own).sum_dim(1);
-    let others = query.matmul(others.transpose()).mask_fill(same, -1e9);
-    let loss = log_softmax(Tensor::cat(vec![own, others], 1), 1)
-        .narrow(1, 0, 1)
-        .neg();
-    (loss.reshape([rows, moments]) * output.weight.clone())
-        .sum()
-        .div_scalar(total as f32)
-}
-
-fn whole_catalogue(
-    model: &RewardModel,
-    output: &Encoded,
-    batch: &HostBatch,
-    total: usize,
-) -> Tensor<1> {
-    let device = output.weight.device();
-    let [rows, moments, both] = output.states.dims();
-    let candidates = batch.items.len() / (rows * (moments + 1));
-    // Only what is there meets the catalogue: padding costs nothing.
-    let (mut places, mut taken) = (Vec::new(), Vec::new());
+    device: &Device,
+) -> Option<Tensor<1>> {
+    let [rows, moments, both] = encoded.states.dims();
+    let width = model.config().width;
+    let catalogue = &batch.catalogue;
+    // Padding meets nothing.
+    let (mut states, mut slots) = (Vec::new(), Vec::new());
     for row in 0..rows {
         for moment in 0..moments {
-            let event = row * (moments + 1) + moment + 1;
-            if batch.present[event] {
-                places.push((row * moments + moment) as i32);
-                taken.push(batch.items[event * candidates] as u32);
+            let slot = row * (moments + 1) + moment + 1;
+            if batch.present[slot] {
+                states.push((row * moments + moment) as i32);
+                slots.push(slot as i32);
             }
         }
     }
-    let count = places.len();
-    let states = output
-        .states
-        .clone()
+    let count = states.len();
+    let states = (encoded.states.clone())
         .reshape([rows * moments, both])
-        .select(0, ints(places, [count], &device))
-        .narrow(1, 0, model.config().width);
+        .select(0, ints(states, [count], device));
+    let identity = model.config().use_ids.then(|| {
+        let items = catalogue.items.iter().map(|&item| item as i32).collect();
+        let items = ints(items, [catalogue.items.len()], device);
+        Identity {
+            states: states.clone().narrow(1, 0, width),
+            items: model.item.weight.val().select(0, items),
+        }
+    });
+    let texts = (!catalogue.rows.is_empty()).then(|| {
+        let store = features.reasons;
+        let mut vectors = Vec::with_capacity(catalogue.rows.len() * store.width());
+        for &row in &catalogue.rows {
+            vectors.extend_from_slice(store.vector(row));
+        }
+        let table = model.project_reasons(floats(
+            vectors,
+            [catalogue.rows.len(), store.width()],
+            device,
+        ));
+        let patterns = encoded
+            .patterns
+            .clone()
+            .select(0, ints(slots, [count], device));
+        Texts {
+            probe: model.probe(states.narrow(1, width, width), patterns),
+            keys: table.keys,
+            values: table.values,
+            heads: model.config().heads,
+        }
+    });
+    if identity.is_none() && texts.is_none() {
+        return None;
+    }
     let weights = vec![1.0 / total as f32; count];
-    catalogue_loss(states, model.item.weight.val(), &taken, &weights)
+    Some(state_loss(identity, texts, catalogue, &weights, device))
 }
 
 /// Sum of the examples' losses divided by `total` examples.
@@ -265,8 +233,6 @@ pub(crate) fn loss(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::module::Param;
-    use curec_shared_model::reward::RewardConfig;
 
     fn mean(values: [[[f32; 3]; 2]; 1], kind: RewardLoss, total: usize) -> f32 {
         let device = Device::flex();
@@ -286,41 +252,5 @@ mod tests {
             (softmax - (17f32 / 12.0).ln() / 2.0).abs() < 1e-6,
             "{softmax}"
         );
-    }
-
-    #[test]
-    fn auxiliary_loss_by_hand() {
-        let device = Device::flex();
-        let config = RewardConfig {
-            width: 1,
-            heads: 1,
-            ..RewardConfig::new(3, 1)
-        };
-        let mut model = config.init(&device).unwrap();
-        model.item.weight = Param::from_tensor(Tensor::from_floats([[0.0], [1.0], [0.0]], &device));
-        let batch = HostBatch {
-            windows: 1,
-            events: 3,
-            items: vec![2, 2, 1, 0, 0, 0], // events 2, 1 and padding, each with one negative
-            present: vec![true, true, false],
-            shared: vec![0, 1, 2],
-            ..HostBatch::default()
-        };
-        let output = Encoded {
-            inputs: Tensor::zeros([1, 3, 2, 2], &device),
-            patterns: Tensor::zeros([3, 1], &device),
-            weight: Tensor::from_floats([[1.0, 0.0]], &device),
-            states: Tensor::from_floats([[[3f32.ln(), 50.0], [7.0, 7.0]]], &device),
-        };
-        // Item 1 has logit ln 3, items 0 and 2 have 0, the drawn copy of item 1 does not compete: −ln(3 / 5)
-        let loss = auxiliary_loss(&model, &output, &batch, 1).into_scalar::<f32>();
-        assert!((loss - (5f32 / 3.0).ln()).abs() < 1e-6, "{loss}");
-        // The whole catalogue is these three items.
-        let whole = HostBatch {
-            shared: vec![],
-            ..batch
-        };
-        let loss = auxiliary_loss(&model, &output, &whole, 1).into_scalar::<f32>();
-        assert!((loss - (5f32 / 3.0).ln()).abs() < 1e-6, "{loss}");
     }
 }

@@ -2,10 +2,12 @@
 //! a reason (METHOD §3).
 
 mod batch;
+mod catalogue;
 mod config;
 mod features;
 mod forward;
 pub mod score;
+mod state_loss;
 mod step;
 pub mod stores;
 pub mod train;
@@ -15,6 +17,8 @@ pub use features::Features;
 pub use score::{ReasonRewards, ScoreError, Scorer};
 pub use train::{RewardTrainingError, train};
 
+#[cfg(test)]
+mod catalogue_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -65,7 +65,8 @@ impl Step<'_> {
         let output = encode(model, &self.features, &batch, config.dropout, &self.device);
         let auxiliary = config
             .has_auxiliary()
-            .then(|| auxiliary_loss(model, &output, &batch, total));
+            .then(|| auxiliary_loss(model, &self.features, &batch, &output, total, &self.device))
+            .flatten();
         let main = (self.phase == Phase::Whole).then(|| {
             let logits = logits(model, &batch, &output);
             loss(logits, output.weight.clone(), config.loss, total)

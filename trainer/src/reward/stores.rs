@@ -282,14 +282,17 @@ impl ReasonStore {
         Ok(row)
     }
 
-    /// Rows of the reasons of `item` whose interaction is strictly earlier than `time`, oldest first.
-    /// [`Past::reasons`](crate::past::Past::reasons) is the way to ask for them.
-    pub fn visible(&self, item: u32, time: i64) -> &[u32] {
-        let Some(rows) = self.by_item.get(&item) else {
-            return &[];
-        };
+    /// Rows of all reasons of `item`, oldest first, whatever the moment: [`Past::reasons`](crate::past::Past::reasons) is the way to
+    /// ask for those that may be seen.
+    pub fn of_item(&self, item: u32) -> &[u32] {
+        self.by_item.get(&item).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many of them have an interaction strictly earlier than `time`.
+    pub fn earlier(&self, item: u32, time: i64) -> usize {
         let entries = &self.table.entries;
-        &rows[..rows.partition_point(|&row| entries[row as usize].time < time)]
+        self.of_item(item)
+            .partition_point(|&row| entries[row as usize].time < time)
     }
 
     /// Row of the reason written for event `position` of `user`.

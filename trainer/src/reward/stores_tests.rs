@@ -73,14 +73,14 @@ fn reasons_are_sorted_by_time_whatever_the_order_of_writing() {
     let data = data();
     let (_, reasons) = filled(&data);
     let of_zero: Vec<_> = reasons
-        .visible(0, i64::MAX)
+        .of_item(0)
         .iter()
         .map(|&row| (reasons.entry(row).time, reasons.entry(row).user))
         .collect();
     assert_eq!(of_zero, [(0, 0), (0, 1), (0, 2), (30, 0), (30, 1), (30, 2)]);
-    assert_eq!(reasons.visible(0, 30).len(), 3);
-    assert_eq!(reasons.visible(0, 0).len(), 0);
-    assert_eq!(reasons.visible(1, 99).len(), 0);
+    assert_eq!(reasons.earlier(0, 30), 3);
+    assert_eq!(reasons.earlier(0, 0), 0);
+    assert_eq!(reasons.earlier(1, 99), 0);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn lists_of_reasons_are_swapped_between_items_as_a_whole() {
     let swapped = reasons.with_swapped_items(1);
     assert_eq!(swapped.entries(), reasons.entries());
     let list = |item: u32| -> Vec<&[f32]> {
-        let rows = swapped.visible(item, i64::MAX).iter();
+        let rows = swapped.of_item(item).iter();
         rows.map(|&row| swapped.vector(row)).collect()
     };
     // Six rows get a list of three: its newest fills the rest. Three rows get the oldest three of six.

@@ -121,6 +121,8 @@ pub(super) fn config() -> RewardTrainingConfig {
             ..RewardConfig::default()
         },
         epochs: 12,
+        warm_epochs: 0,
+        auxiliary_negatives: 256,
         batch_windows: 8,
         learning_rate: 1e-2,
         warmup_steps: 5,

@@ -82,7 +82,7 @@ pub fn train(
     let threads = resolve_threads(config.threads, device);
     let mut settings = FitSettings {
         epochs: config.warm_epochs,
-        min_steps: 0,
+        min_steps: config.min_steps,
         learning_rate: config.warm_learning_rate,
         warmup_steps: config.warmup_steps,
         weight_decay: config.weight_decay,
@@ -117,7 +117,6 @@ pub fn train(
         (model, warm) = (warmed.train(), report);
     }
     settings.epochs = config.epochs;
-    settings.min_steps = config.min_steps;
     settings.learning_rate = config.learning_rate;
     objective.step.phase = Phase::Whole;
     objective.step.sampler = sampler;

@@ -477,7 +477,11 @@ impl Corrector<'_> {
                 .iter()
                 .map(|one| tidy(&policy.tokenizer.decode(&one.ids)))
                 .collect();
-            let vectors = encode(&self.encoder, texts.iter().map(String::as_str))?;
+            let vectors = encode(
+                &self.encoder,
+                texts.iter().map(String::as_str),
+                config.generate.text_vector,
+            )?;
             let item = self.dataset.histories[*user][*position].item;
             let found = scorer.reason_rewards(*user, *position, item, &vectors)?;
             let shift = if config.correct.baseline {

@@ -16,7 +16,7 @@ use super::{Context, Interrupted, LlmPointer};
 use crate::config::Config;
 use crate::data::{Dataset, Event, Item};
 use crate::explanations::Rules;
-use crate::llm::{Completion, LanguageModel, SamplingConfig, mean_hidden, sample};
+use crate::llm::{Completion, LanguageModel, SamplingConfig, TextVector, sample, text_vectors};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
 use crate::run::{Stage, interrupted, read_lines, write_atomic};
@@ -170,11 +170,13 @@ impl Author<'_> {
             },
             |entry| &entry.text,
         )?;
+        let kind = self.context.config.generate.text_vector;
         let vectors = encode(
             self.language,
             entries.iter().map(|entry| entry.text.as_str()),
+            kind,
         )?;
-        let mut store = PatternStore::new(self.language.model.config().hidden_size);
+        let mut store = PatternStore::new(kind.width(self.language.model.config().hidden_size));
         for (entry, vector) in entries.into_iter().zip(&vectors) {
             store.insert(timeline, entry, vector)?;
         }
@@ -229,11 +231,13 @@ impl Author<'_> {
             },
             |entry| &entry.text,
         )?;
+        let kind = self.context.config.generate.text_vector;
         let vectors = encode(
             self.language,
             entries.iter().map(|entry| entry.text.as_str()),
+            kind,
         )?;
-        let mut store = ReasonStore::new(self.language.model.config().hidden_size);
+        let mut store = ReasonStore::new(kind.width(self.language.model.config().hidden_size));
         for (entry, vector) in entries.into_iter().zip(&vectors) {
             store.insert(timeline, entry, vector)?;
         }
@@ -402,9 +406,10 @@ pub(super) fn tidy(text: &str) -> String {
 pub fn encode<'t>(
     language: &LanguageModel,
     texts: impl Iterator<Item = &'t str>,
+    kind: TextVector,
 ) -> Result<Vec<Vec<f32>>> {
     let ids = texts
         .map(|text| Ok(language.tokenizer.encode(text)?))
         .collect::<Result<Vec<_>>>()?;
-    Ok(mean_hidden(&language.model, &ids, VECTOR_BATCH))
+    Ok(text_vectors(&language.model, &ids, VECTOR_BATCH, kind))
 }

@@ -4,8 +4,8 @@ use burn::tensor::Device;
 use curec::device::DeviceChoice;
 use curec::grpo::{Group, GrpoConfig, KlPenalty, LossSettings, StepReport, grpo_step};
 use curec::llm::{
-    Completion, GradientSettings, SamplingConfig, Sequence, Trainer, TrainerSettings, gradient,
-    load_model, mean_hidden, sample, score, token_scores,
+    Completion, GradientSettings, SamplingConfig, Sequence, TextVector, Trainer, TrainerSettings,
+    gradient, load_model, sample, score, text_vectors, token_scores,
 };
 use curec_shared_model::qwen2::{Precision, Qwen2};
 use serde_json::Value;
@@ -242,7 +242,8 @@ fn samples_are_those_of_flex_and_on_policy(choice: DeviceChoice) {
         .flat_map(|one| one.log_probs.clone())
         .collect();
     close(&scores[0].log_probs, &stored, 1e-3, "sampled and scored");
-    let vectors = |model| mean_hidden(model, &[PROMPT.to_vec(), vec![2]], 2);
+    let vectors =
+        |model| text_vectors(model, &[PROMPT.to_vec(), vec![2]], 2, TextVector::FirstLast);
     for (found, known) in vectors(&model).iter().zip(vectors(&known)) {
         close(found, &known, 1e-3, "text vectors");
     }

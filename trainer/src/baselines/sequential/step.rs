@@ -88,7 +88,7 @@ impl Step<'_> {
         let examples = self.examples(part, &mut rng);
         let (rows, length, width) = (examples.rows, examples.length, self.config.width);
         let inputs = ints(examples.inputs.clone(), [rows, length], &self.device);
-        let mut mask = Mask::new(self.config.dropout, rng.random());
+        let mut mask = Mask::new(self.config.dropout, vec![rng.random()]);
         let states = model.states(inputs, &mut |part| mask.apply(part));
         let positions = examples.positions.clone();
         let count = positions.len();

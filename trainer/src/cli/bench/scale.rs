@@ -315,6 +315,7 @@ fn train_some(
             ..RewardConfig::default()
         },
         epochs: 1,
+        warm_epochs: 0,
         ..RewardTrainingConfig::default()
     };
     let enough = AtomicBool::new(false);

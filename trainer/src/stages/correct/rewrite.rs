@@ -90,7 +90,11 @@ impl Corrector<'_> {
         };
         let texts = write_texts(policy, &prompts, config, seed, flaws, |_| true)?.texts;
         if !config.correct.freeze_texts {
-            let vectors = encode(&self.encoder, texts.iter().map(String::as_str))?;
+            let vectors = encode(
+                &self.encoder,
+                texts.iter().map(String::as_str),
+                self.context.config.generate.text_vector,
+            )?;
             for ((entry, text), vector) in old.iter().flatten().zip(&texts).zip(&vectors) {
                 let entry = PatternEntry {
                     text: text.clone(),
@@ -136,7 +140,11 @@ impl Corrector<'_> {
         };
         let texts = write_texts(policy, &prompts, config, seed, flaws, |_| true)?.texts;
         drop(seen);
-        let vectors = encode(&self.encoder, texts.iter().map(String::as_str))?;
+        let vectors = encode(
+            &self.encoder,
+            texts.iter().map(String::as_str),
+            self.context.config.generate.text_vector,
+        )?;
         let mut pairs = Vec::with_capacity(window.len());
         for ((one, text), vector) in window.iter().zip(texts).zip(&vectors) {
             let (user, position) = (one.user as u32, one.position as u32);
