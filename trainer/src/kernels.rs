@@ -256,6 +256,15 @@ pub fn softmax(row: &mut [f32], open: usize) -> f32 {
     })
 }
 
+/// `e^x` of every entry, which is bounded to `±bound` first.
+pub fn exponentials(row: &mut [f32], bound: f32) {
+    vectorised(|| {
+        for value in row.iter_mut() {
+            *value = exp(value.clamp(-bound, bound));
+        }
+    });
+}
+
 /// Softmax of a row. Returns the logarithm of the sum of exponentials, and the entropy of the row in nats.
 pub fn softmax_with_entropy(row: &mut [f32]) -> (f32, f32) {
     vectorised(|| {

@@ -4,11 +4,13 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::{ABSENT, Identity, Texts};
-use crate::kernels::{Matrix, exp, log_softmax_backward, product, softmax};
+use crate::kernels::{Matrix, exponentials, log_softmax_backward, product, softmax};
 use crate::reward::catalogue::Catalogue;
 
 /// Examples whose logits exist at once.
 pub(super) const ROWS: usize = 32;
+/// Attention logits are bounded to this: then no sum of their exponentials overflows or vanishes, and no maximum has to be found.
+const LARGEST: f32 = 60.0;
 
 /// A tensor, its values and the loss' gradient to it.
 struct Leaf {
@@ -99,7 +101,7 @@ struct TextLeaves {
     keys: Leaf,
     values: Leaf,
     heads: usize,
-    /// Attention (then the gradient of its logits) of a chunk over the shared items' reasons, `[heads, ROWS, R]`.
+    /// Exponentials of a chunk's attention logits (then the gradient of those) over the shared items' reasons, `[heads, ROWS, R]`.
     attention: Vec<f32>,
     /// `gate · v` (then its gradient).
     inner: Vec<f32>,
@@ -308,7 +310,9 @@ impl TextLeaves {
                 .collect::<Vec<f32>>()
         };
         let mut weights = meet(&self.query, &self.keys);
-        attention_of(&mut weights);
+        exponentials(&mut weights, LARGEST);
+        let total: f32 = weights.iter().sum();
+        weights.iter_mut().for_each(|weight| *weight /= total);
         (weights, meet(&self.gate, &self.values))
     }
 
@@ -385,23 +389,36 @@ impl TextLeaves {
     }
 }
 
-/// Softmax of a few logits.
-fn attention_of(weights: &mut [f32]) {
-    let top = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut total = 0.0;
-    for weight in weights.iter_mut() {
-        *weight = exp(*weight - top);
-        total += *weight;
-    }
-    let scale = 1.0 / total;
-    weights.iter_mut().for_each(|weight| *weight *= scale);
+/// Sums over an item's visible reasons, with `e` instead of attention: `Σ e` and `Σ e · inner`.
+fn sums(exponentials: &[f32], inner: &[f32]) -> (f32, f32) {
+    let pairs = exponentials.iter().zip(inner);
+    pairs.fold((0.0, 0.0), |(total, sum), (e, inner)| {
+        (total + e, sum + e * inner)
+    })
 }
 
-/// One example and head: turns logits over all reasons into attention within each item's visible ones, zero elsewhere, and adds
-/// what the items get from it.
-fn attend(attention: &mut [f32], inner: &mut [f32], logits: &mut [f32], visible: &[(u32, u32)]) {
-    let mut done = 0;
+/// One example and head: turns logits over all reasons into exponentials, and adds what each item gets by attention over its visible
+/// reasons.
+fn attend(attention: &mut [f32], inner: &[f32], logits: &mut [f32], visible: &[(u32, u32)]) {
+    exponentials(attention, LARGEST);
     for (logit, &(from, to)) in logits.iter_mut().zip(visible) {
+        let range = from as usize..to as usize;
+        let (total, sum) = sums(&attention[range.clone()], &inner[range]);
+        if from < to {
+            *logit += sum / total;
+        }
+    }
+}
+
+/// Its derivative, in place: exponentials become the gradient of their logits, `inner` that of itself, zero where nothing is visible.
+fn attend_backward(
+    attention: &mut [f32],
+    inner: &mut [f32],
+    slopes: &[f32],
+    visible: &[(u32, u32)],
+) {
+    let mut done = 0;
+    for (&slope, &(from, to)) in slopes.iter().zip(visible) {
         let (from, to) = (from as usize, to as usize);
         if from == to {
             continue;
@@ -409,28 +426,15 @@ fn attend(attention: &mut [f32], inner: &mut [f32], logits: &mut [f32], visible:
         attention[done..from].fill(0.0);
         inner[done..from].fill(0.0);
         done = to;
-        attention_of(&mut attention[from..to]);
-        *logit += dot(&attention[from..to], &inner[from..to]);
-    }
-    attention[done..].fill(0.0);
-    inner[done..].fill(0.0);
-}
-
-/// Its derivative, in place: attention becomes the gradient of its logits, `inner` that of itself.
-fn attend_backward(
-    attention: &mut [f32],
-    inner: &mut [f32],
-    slopes: &[f32],
-    visible: &[(u32, u32)],
-) {
-    for (&slope, &(from, to)) in slopes.iter().zip(visible) {
-        let range = from as usize..to as usize;
-        let (weights, inner) = (&mut attention[range.clone()], &mut inner[range]);
-        let sum = dot(weights, inner);
+        let (weights, inner) = (&mut attention[from..to], &mut inner[from..to]);
+        let (total, sum) = sums(weights, inner);
+        let (scale, mean) = (slope / total, sum / total);
         for (weight, inner) in weights.iter_mut().zip(inner) {
-            let share = slope * *weight;
-            *weight = share * (*inner - sum);
+            let share = scale * *weight;
+            *weight = share * (*inner - mean);
             *inner = share;
         }
     }
+    attention[done..].fill(0.0);
+    inner[done..].fill(0.0);
 }
