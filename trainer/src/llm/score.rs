@@ -121,8 +121,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_sequence_of_several_chunks_has_the_log_probabilities_of_one() {
+    /// 50 tokens, states of 16.
+    fn model() -> Qwen2 {
         let config = Qwen2Config {
             vocab_size: 50,
             hidden_size: 16,
@@ -135,7 +135,12 @@ mod tests {
             tie_word_embeddings: true,
             max_position_embeddings: 512,
         };
-        let model = Qwen2::init(&config, &Device::flex());
+        Qwen2::init(&config, &Device::flex())
+    }
+
+    #[test]
+    fn a_sequence_of_several_chunks_has_the_log_probabilities_of_one() {
+        let model = model();
         for length in [1, 2, POSITIONS, POSITIONS + 1, POSITIONS + 2, 3 * POSITIONS] {
             let ids: Vec<u32> = (0..length as u32).map(|index| index * 7 % 50).collect();
             let found = score(&model, &ids).logprobs;
@@ -154,34 +159,22 @@ mod tests {
 
     #[test]
     fn text_vectors_are_means_of_embeddings_and_states() {
-        let config = Qwen2Config {
-            vocab_size: 30,
-            hidden_size: 8,
-            intermediate_size: 12,
-            num_hidden_layers: 1,
-            num_attention_heads: 2,
-            num_key_value_heads: 1,
-            rms_norm_eps: 1e-6,
-            rope_theta: 10_000.0,
-            tie_word_embeddings: true,
-            max_position_embeddings: 64,
-        };
-        let model = Qwen2::init(&config, &Device::flex());
+        let model = model();
         let table = floats(model.embed_tokens.val());
         let texts = [vec![3, 7, 3], vec![], vec![11]];
         // Whatever else is in the batch.
         for batch in [1, 8] {
             let both = text_vectors(&model, &texts, batch, TextVector::FirstLast);
             let last = text_vectors(&model, &texts, batch, TextVector::Last);
-            assert_eq!(both[1], vec![0.0; 16]);
-            assert_eq!(last[1], vec![0.0; 8]);
+            assert_eq!(both[1], vec![0.0; 32]);
+            assert_eq!(last[1], vec![0.0; 16]);
             for (index, ids) in texts.iter().enumerate().filter(|(_, ids)| !ids.is_empty()) {
-                for column in 0..8 {
-                    let sum: f32 = ids.iter().map(|&id| table[id as usize * 8 + column]).sum();
+                for column in 0..16 {
+                    let sum: f32 = ids.iter().map(|&id| table[id as usize * 16 + column]).sum();
                     let mean = sum / ids.len() as f32;
                     assert!((both[index][column] - mean).abs() < 1e-6);
                     let known = score(&model, ids).mean_hidden[column];
-                    assert!((both[index][8 + column] - known).abs() < 1e-5);
+                    assert!((both[index][16 + column] - known).abs() < 1e-5);
                     assert!((last[index][column] - known).abs() < 1e-5);
                 }
             }

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
-use super::generate::{encode, reason_turns, tidy};
+use super::generate::{reason_turns, tidy};
 use super::journal::{Entry, Journal, Pages};
 use super::language::{attach_lora, ensure_finite, ensure_goes_on, save_policy};
 use super::reward::{MODEL, fit, generated_texts, read_model};
@@ -477,11 +477,7 @@ impl Corrector<'_> {
                 .iter()
                 .map(|one| tidy(&policy.tokenizer.decode(&one.ids)))
                 .collect();
-            let vectors = encode(
-                &self.encoder,
-                texts.iter().map(String::as_str),
-                config.generate.text_vector,
-            )?;
+            let vectors = self.vectors(&texts)?;
             let item = self.dataset.histories[*user][*position].item;
             let found = scorer.reason_rewards(*user, *position, item, &vectors)?;
             let shift = if config.correct.baseline {

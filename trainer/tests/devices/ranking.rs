@@ -157,6 +157,6 @@ fn training_finds_the_next_item(choice: DeviceChoice) {
     let (warm, whole) = report.epochs.split_at(3);
     for phase in [warm, whole] {
         let (first, last) = (&phase[0], &phase[phase.len() - 1]);
-        assert!(last.loss < 0.9 * first.loss, "{report:?}");
+        assert!(last.loss < 0.8 * first.loss, "{report:?}");
     }
 }

@@ -101,10 +101,43 @@ struct TextLeaves {
     keys: Leaf,
     values: Leaf,
     heads: usize,
-    /// Exponentials of a chunk's attention logits (then the gradient of those) over the shared items' reasons, `[heads, ROWS, R]`.
+}
+
+/// What the derivative of a chunk needs of its logits.
+#[derive(Default)]
+struct Scratch {
+    /// `R` of the shared items.
+    rows: usize,
+    /// Exponentials of the attention logits (then the gradient of those), `[heads, ROWS, R]`.
     attention: Vec<f32>,
     /// `gate · v` (then its gradient).
     inner: Vec<f32>,
+}
+
+impl Scratch {
+    fn new(heads: usize, rows: usize) -> Self {
+        let values = vec![0.0; heads * ROWS * rows];
+        Self {
+            rows,
+            attention: values.clone(),
+            inner: values,
+        }
+    }
+
+    /// Both, of one head.
+    fn head(&mut self, head: usize) -> [&mut [f32]; 2] {
+        let place = head * ROWS * self.rows..(head + 1) * ROWS * self.rows;
+        [&mut self.attention[place.clone()], &mut self.inner[place]]
+    }
+
+    /// Both, of one head, example by example.
+    fn examples(&mut self, head: usize) -> impl Iterator<Item = (&mut [f32], &mut [f32])> {
+        let rows = self.rows.max(1); // without reasons there are no values either
+        let [attention, inner] = self.head(head);
+        attention
+            .chunks_exact_mut(rows)
+            .zip(inner.chunks_exact_mut(rows))
+    }
 }
 
 /// Everything the loss has gradients to.
@@ -132,8 +165,6 @@ impl Leaves {
                 keys: Leaf::new(&texts.keys)?,
                 values: Leaf::new(&texts.values)?,
                 heads: texts.heads,
-                attention: vec![],
-                inner: vec![],
             }),
             None => None,
         };
@@ -162,6 +193,10 @@ impl Leaves {
         // One column more than there are shared items: for who took another.
         let columns = catalogue.shared + 1;
         let mut logits = vec![0.0; ROWS.min(weights.len()) * columns];
+        let mut scratch = match &self.texts {
+            Some(texts) => Scratch::new(texts.heads, catalogue.shared_rows),
+            None => Scratch::default(),
+        };
         let mut loss = 0.0;
         for start in (0..weights.len()).step_by(ROWS) {
             let count = ROWS.min(weights.len() - start);
@@ -175,8 +210,8 @@ impl Leaves {
             if let Some([states, items]) = &self.identity {
                 identity_logits(states, items, &chunk, logits);
             }
-            if let Some(texts) = &mut self.texts {
-                texts.add_logits(&chunk, logits);
+            if let Some(texts) = &self.texts {
+                texts.add_logits(&chunk, logits, &mut scratch);
             }
             for (index, row) in logits.chunks_exact_mut(columns).enumerate() {
                 let (own, weight) = (
@@ -194,7 +229,7 @@ impl Leaves {
                 identity_slopes(states, items, &chunk, logits);
             }
             if let Some(texts) = &mut self.texts {
-                texts.differentiate(&chunk, logits);
+                texts.differentiate(&chunk, logits, &mut scratch);
             }
         }
         loss
@@ -249,38 +284,26 @@ impl TextLeaves {
     }
 
     /// Adds `h · m` to the logits and keeps what its derivative needs.
-    fn add_logits(&mut self, chunk: &Chunk, logits: &mut [f32]) {
-        let (rows, shared) = (chunk.catalogue.shared_rows, chunk.catalogue.shared);
-        self.attention.resize(self.heads * ROWS * rows, 0.0);
-        self.inner.resize(self.heads * ROWS * rows, 0.0);
-        let (mut attention, mut inner) = (
-            std::mem::take(&mut self.attention),
-            std::mem::take(&mut self.inner),
-        );
+    fn add_logits(&self, chunk: &Chunk, logits: &mut [f32], scratch: &mut Scratch) {
+        let (rows, shared) = (scratch.rows, chunk.catalogue.shared);
         for head in 0..self.heads {
             let columns = self.columns(head);
-            let place = head * ROWS * rows..(head + 1) * ROWS * rows;
-            let (attention, inner) = (&mut attention[place.clone()], &mut inner[place]);
+            let [attention, inner] = scratch.head(head);
             for (out, left, right) in [
-                (&mut *attention, &self.query, &self.keys),
-                (&mut *inner, &self.gate, &self.values),
+                (attention, &self.query, &self.keys),
+                (inner, &self.gate, &self.values),
             ] {
                 let part = left.part(chunk.start, chunk.count, &columns);
                 let table = right.part(0, rows, &columns);
                 product(out, rows, part, table.t(), 1.0, false);
             }
-            if rows > 0 {
-                let examples = attention
-                    .chunks_exact_mut(rows)
-                    .zip(inner.chunks_exact_mut(rows))
-                    .zip(logits.chunks_exact_mut(shared + 1))
-                    .zip(chunk.visible());
-                for (((attention, inner), logits), visible) in examples {
-                    attend(attention, inner, logits, visible);
-                }
+            let logits = logits.chunks_exact_mut(shared + 1);
+            for (((attention, inner), logits), visible) in
+                scratch.examples(head).zip(logits).zip(chunk.visible())
+            {
+                attend(attention, inner, logits, visible);
             }
         }
-        (self.attention, self.inner) = (attention, inner);
         for index in 0..chunk.count {
             let example = chunk.start + index;
             let (some, none) = (self.some.values[example], self.none.values[example]);
@@ -317,29 +340,20 @@ impl TextLeaves {
     }
 
     /// From the logits' gradients to those of the leaves.
-    fn differentiate(&mut self, chunk: &Chunk, slopes: &[f32]) {
-        let (rows, shared) = (chunk.catalogue.shared_rows, chunk.catalogue.shared);
-        let (mut attention, mut inner) = (
-            std::mem::take(&mut self.attention),
-            std::mem::take(&mut self.inner),
-        );
+    fn differentiate(&mut self, chunk: &Chunk, slopes: &[f32], scratch: &mut Scratch) {
+        let (rows, shared) = (scratch.rows, chunk.catalogue.shared);
         for head in 0..self.heads {
             let columns = self.columns(head);
-            let place = head * ROWS * rows..(head + 1) * ROWS * rows;
-            let (attention, inner) = (&mut attention[place.clone()], &mut inner[place]);
-            if rows > 0 {
-                let examples = attention
-                    .chunks_exact_mut(rows)
-                    .zip(inner.chunks_exact_mut(rows))
-                    .zip(slopes.chunks_exact(shared + 1))
-                    .zip(chunk.visible());
-                for (((attention, inner), slopes), visible) in examples {
-                    attend_backward(attention, inner, slopes, visible);
-                }
+            let slopes = slopes.chunks_exact(shared + 1);
+            for (((attention, inner), slopes), visible) in
+                scratch.examples(head).zip(slopes).zip(chunk.visible())
+            {
+                attend_backward(attention, inner, slopes, visible);
             }
+            let [attention, inner] = scratch.head(head);
             for (slope, left, right) in [
-                (&*attention, &mut self.query, &mut self.keys),
-                (&*inner, &mut self.gate, &mut self.values),
+                (attention, &mut self.query, &mut self.keys),
+                (inner, &mut self.gate, &mut self.values),
             ] {
                 let slope = Matrix::new(slope, chunk.count, rows);
                 left.learn(chunk.start, &columns, slope, right.part(0, rows, &columns));
@@ -347,7 +361,6 @@ impl TextLeaves {
                 right.learn(0, &columns, slope.t(), part);
             }
         }
-        (self.attention, self.inner) = (attention, inner);
         for (index, row) in slopes.chunks_exact(shared + 1).enumerate() {
             let example = chunk.start + index;
             let visible = chunk.catalogue.visible[example * shared..].iter();

@@ -11,6 +11,12 @@ use crate::reward::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore
 use crate::stages::generate::{encode, pattern_turns, shown_history, write_texts};
 
 impl Corrector<'_> {
+    /// Vectors of new texts, by the encoder of the old ones.
+    pub(super) fn vectors(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+        let kind = self.context.config.generate.text_vector;
+        encode(&self.encoder, texts.iter().map(String::as_str), kind)
+    }
+
     /// The updated LLM writes the patterns and then the reasons of a window anew; both stores move on.
     pub(super) fn rewrite(
         &self,
@@ -90,11 +96,7 @@ impl Corrector<'_> {
         };
         let texts = write_texts(policy, &prompts, config, seed, flaws, |_| true)?.texts;
         if !config.correct.freeze_texts {
-            let vectors = encode(
-                &self.encoder,
-                texts.iter().map(String::as_str),
-                self.context.config.generate.text_vector,
-            )?;
+            let vectors = self.vectors(&texts)?;
             for ((entry, text), vector) in old.iter().flatten().zip(&texts).zip(&vectors) {
                 let entry = PatternEntry {
                     text: text.clone(),
@@ -140,11 +142,7 @@ impl Corrector<'_> {
         };
         let texts = write_texts(policy, &prompts, config, seed, flaws, |_| true)?.texts;
         drop(seen);
-        let vectors = encode(
-            &self.encoder,
-            texts.iter().map(String::as_str),
-            self.context.config.generate.text_vector,
-        )?;
+        let vectors = self.vectors(&texts)?;
         let mut pairs = Vec::with_capacity(window.len());
         for ((one, text), vector) in window.iter().zip(texts).zip(&vectors) {
             let (user, position) = (one.user as u32, one.position as u32);
