@@ -111,5 +111,5 @@ pub fn contents(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
 /// Logs of reward training name the seconds of each epoch.
 fn is_reward_log(path: &Path) -> bool {
     let name = path.file_name().unwrap().to_string_lossy();
-    name == "model.jsonl" || name == "ids-only.jsonl"
+    ["identities.jsonl", "model.jsonl", "ids-only.jsonl"].contains(&&*name)
 }

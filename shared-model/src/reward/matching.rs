@@ -80,6 +80,14 @@ impl ReasonMatch {
         }
     }
 
+    /// With an output that says "no reason yet" of every list; it learns to say more.
+    pub(super) fn silent(mut self) -> Self {
+        let none = self.no_reason.val();
+        self.output.weight = self.output.weight.map(|weight| weight.zeros_like());
+        self.output.bias = self.output.bias.map(|bias| bias.map(|_| none.clone()));
+        self
+    }
+
     /// Projects encoded reasons `e(R)`, `[reasons, d]`, once.
     pub fn project(&self, encoded: Tensor<2>) -> ProjectedReasons {
         ProjectedReasons {

@@ -112,6 +112,20 @@ impl RewardModel {
         self
     }
 
+    /// The same weights, with or without reasons and patterns.
+    pub fn reading(mut self, reasons: bool, patterns: bool) -> Self {
+        self.config.use_reasons = reasons;
+        self.config.use_patterns = patterns;
+        self
+    }
+
+    /// The same weights with a match that gives every item the vector of one without reasons, whatever its reasons are: where a model
+    /// that knows no texts begins to read them.
+    pub fn with_silent_reasons(mut self) -> Self {
+        self.matching = self.matching.silent();
+        self
+    }
+
     /// `e(·)`: encodes text vectors, `[rows, text_width]` → `[rows, d]`.
     pub fn encode_text(&self, vectors: Tensor<2>) -> Tensor<2> {
         let centred = (vectors - self.text_centre.val().unsqueeze::<2>())

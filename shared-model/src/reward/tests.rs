@@ -201,6 +201,16 @@ fn an_all_masked_row_is_the_learned_vector() {
 }
 
 #[test]
+fn a_silent_match_says_of_every_list_that_it_is_empty() {
+    let config = small();
+    let unit = model(&config).with_silent_reasons().matching;
+    let (keys, values) = (random([2, 3, 3, 8]), random([2, 3, 3, 8]));
+    let mask = bools(&[true; 18], [2, 3, 3]);
+    let matched = unit.forward(random([2, 8]), keys, values, mask);
+    close(matched.vector, unit.empty().expand([2, 3, 8]));
+}
+
+#[test]
 fn masked_reasons_change_nothing() {
     let model = model(&small());
     let (keys, values, pattern) = (random([1, 2, 3, 8]), random([1, 2, 3, 8]), random([1, 8]));

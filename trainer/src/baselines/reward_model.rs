@@ -59,6 +59,7 @@ pub(super) fn fit<'a>(
     let (model, report) = train(
         features,
         &config,
+        None,
         context.device,
         context.stop,
         &mut |event| {

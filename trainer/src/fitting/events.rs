@@ -84,7 +84,7 @@ pub enum TrainingEnd {
 pub struct TrainingReport {
     /// Every finished epoch.
     pub epochs: Vec<EpochReport>,
-    /// The epoch whose weights were kept (0 = none was finished).
+    /// The epoch whose weights were kept (0: those that training began with).
     pub best_epoch: usize,
     /// How it ended.
     pub end: TrainingEnd,

@@ -62,8 +62,12 @@ pub(crate) struct FitSettings {
     pub(crate) warmup_steps: usize,
     /// Decoupled weight decay.
     pub(crate) weight_decay: f64,
+    /// AdamW's β₂: how long it remembers squared gradients.
+    pub(crate) beta_2: f32,
     /// Epochs without a better validation NDCG@10 before training stops.
     pub(crate) patience: usize,
+    /// Whether the weights that training begins with are kept where no epoch is better.
+    pub(crate) keep_start: bool,
     /// Threads that share a batch, for the record.
     pub(crate) threads: usize,
 }
@@ -89,6 +93,9 @@ pub(crate) trait Objective {
     /// Validation NDCG@10 and HR@10 of a model without gradients; `None` without validation users.
     fn validate(&self, model: &Self::Model) -> Result<Option<(f64, f64)>, Self::Error>;
 }
+
+/// AdamW's β₂ where nothing else is asked for.
+pub(crate) const BETA_2: f32 = 0.999;
 
 const STEPS_PER_EVENT: usize = 20;
 
@@ -117,6 +124,7 @@ pub(crate) fn fit<O: Objective>(
     });
     let mut optimizer = AdamWConfig::new()
         .with_epsilon(1e-8)
+        .with_beta_2(settings.beta_2)
         .with_weight_decay(settings.weight_decay as f32)
         .init();
     let mut report = TrainingReport {
@@ -124,7 +132,12 @@ pub(crate) fn fit<O: Objective>(
         best_epoch: 0,
         end: TrainingEnd::Completed,
     };
-    let (mut model, mut best): (_, Option<(f64, O::Model)>) = (model, None);
+    let mut best: Option<(f64, O::Model)> = None;
+    if settings.keep_start {
+        let start = model.valid();
+        best = objective.validate(&start)?.map(|(ndcg, _)| (ndcg, start));
+    }
+    let mut model = model;
     for epoch in 1..=settings.epochs {
         let started = Instant::now();
         let batches: Vec<_> = (0..passes)
@@ -284,7 +297,9 @@ mod tests {
             learning_rate: 1.0,
             warmup_steps: 10,
             weight_decay: 0.0,
+            beta_2: BETA_2,
             patience: 1,
+            keep_start: false,
             threads: 1,
         };
         let rate = |step: usize| learning_rate(&settings, step, 110);

@@ -127,7 +127,7 @@ pub(super) struct Fits {
     missing: Vec<String>,
 }
 
-/// The epoch whose weights a training kept.
+/// The best epoch of a training, whose weights it kept if they were better than those it began with.
 #[derive(Debug, Serialize)]
 struct Kept {
     run: usize,
@@ -176,7 +176,7 @@ pub(super) fn fits(runs: &[RunFiles]) -> Result<Fits> {
             kept.extend(best(run, name, &files.fits[fit]));
         }
     }
-    let without = runs.iter().filter(|run| run.fits[0].is_empty());
+    let without = (runs.iter()).filter(|run| run.fits.iter().all(Vec::is_empty));
     Ok(Fits {
         charts,
         kept,
@@ -209,7 +209,7 @@ fn validation(events: &[TrainingEvent]) -> Vec<(f64, f64)> {
     events.iter().filter_map(point).collect()
 }
 
-/// The first epoch of the highest validation NDCG@10: its weights are kept.
+/// The first epoch of the highest validation NDCG@10.
 fn best(run: usize, fit: &'static str, events: &[TrainingEvent]) -> Option<Kept> {
     let epochs: Vec<_> = events
         .iter()

@@ -39,7 +39,8 @@ pub(super) struct RunFiles {
 }
 
 /// Every training of a ranking model: its stage, its log, and what it is.
-pub(super) const FITS: [(Stage, &str, &str); 3] = [
+pub(super) const FITS: [(Stage, &str, &str); 4] = [
+    (Stage::Reward, "identities.jsonl", "before it knows texts"),
     (Stage::Reward, "model.jsonl", "with texts"),
     (Stage::Reward, "ids-only.jsonl", "on IDs only"),
     (Stage::Correct, "model.jsonl", "again, on corrected texts"),
@@ -92,14 +93,14 @@ impl RunFiles {
         let settings = flattened(book.settings())
             .with_context(|| format!("{} is damaged", run.root().join("run.toml").display()))?;
         let fits = FITS.map(|(stage, file, _)| lines(&run.folder(stage).join(file)));
-        let [texts, ids, again] = fits;
+        let [identities, texts, ids, again] = fits;
         Ok(Self {
             about: read_json(&run.root().join("run.json"))?,
             data: present(&run.stage(Stage::Data).join("meta.json"))?,
             results: present(&run.stage(Stage::Evaluate).join("results.json"))?,
             answers: lines(&run.folder(Stage::Pretrain).join("answers.jsonl"))?,
             events: lines(&run.folder(Stage::Correct).join("events.jsonl"))?,
-            fits: [texts?, ids?, again?],
+            fits: [identities?, texts?, ids?, again?],
             measures: Measures::read(run.root())?,
             directory: run.clone(),
             name,

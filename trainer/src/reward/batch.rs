@@ -76,6 +76,19 @@ impl<'a> Sampler<'a> {
         }
     }
 
+    /// For states that know items by their IDs alone, held against `shared` items.
+    pub(crate) fn of_identities(&self, shared: usize) -> Self {
+        Self {
+            shared: Some(match shared {
+                0 => self.items,
+                drawn => drawn,
+            }),
+            use_reasons: false,
+            use_patterns: false,
+            ..self.without_negatives()
+        }
+    }
+
     /// The same without negatives: for what is trained on histories alone.
     pub(crate) fn without_negatives(&self) -> Self {
         Self {

@@ -47,6 +47,13 @@ pub struct RewardTrainingConfig {
     pub auxiliary_weight: f32,
     /// Items drawn for it; 0 = none: the softmax runs over the whole catalogue.
     pub auxiliary_negatives: usize,
+    /// Epochs at most that come before all others and know no texts: encoder and ID embeddings alone, by cross-entropy of the next item,
+    /// which is what a sequential recommender is. None without IDs.
+    pub identity_epochs: usize,
+    /// Items drawn per step for it; 0 = none: the softmax runs over the whole catalogue.
+    pub identity_negatives: usize,
+    /// Their peak learning rate.
+    pub identity_learning_rate: f64,
     /// Epochs at most that train encoder, ID embeddings and the match of reasons alone, by the auxiliary loss, before everything is
     /// trained: cheaper than epochs of the whole, and a sequential recommender learns most of what it will know from them.
     pub warm_epochs: usize,
@@ -83,14 +90,17 @@ impl Default for RewardTrainingConfig {
             random_texts: false,
             auxiliary_weight: 1.0,
             auxiliary_negatives: 128,
+            identity_epochs: 8,
+            identity_negatives: 0,
+            identity_learning_rate: 2e-3,
             warm_epochs: 8,
-            warm_learning_rate: 2e-3,
-            learning_rate: 2e-3,
+            warm_learning_rate: 1e-3,
+            learning_rate: 1e-3,
             warmup_steps: 100,
             weight_decay: 1e-2,
             dropout: 0.1,
             validation_users: 1000,
-            patience: 2,
+            patience: 4,
             seed: 42,
             threads: 0,
         }

@@ -15,7 +15,7 @@ pub mod train;
 pub use config::{RewardLoss, RewardTrainingConfig};
 pub use features::Features;
 pub use score::{ReasonRewards, ScoreError, Scorer};
-pub use train::{RewardTrainingError, train};
+pub use train::{RewardTrainingError, train, train_identities};
 
 #[cfg(test)]
 mod catalogue_tests;

@@ -14,7 +14,9 @@ use crate::past::LeakError;
 /// What is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Encoder and ID embeddings alone, by the auxiliary loss.
+    /// Encoder and ID embeddings alone: no texts are read.
+    Identities,
+    /// Encoder, ID embeddings and the match of reasons, by the auxiliary loss.
     States,
     /// Everything.
     Whole,
@@ -63,8 +65,7 @@ impl Step<'_> {
         let config = &self.config;
         let batch = self.sampler.gather(windows, first, seed)?;
         let output = encode(model, &self.features, &batch, config.dropout, &self.device);
-        let auxiliary = config
-            .has_auxiliary()
+        let auxiliary = (self.phase == Phase::Identities || config.has_auxiliary())
             .then(|| auxiliary_loss(model, &self.features, &batch, &output, total, &self.device))
             .flatten();
         let main = (self.phase == Phase::Whole).then(|| {
@@ -74,7 +75,7 @@ impl Step<'_> {
         let reported = main.clone().or(auxiliary.clone());
         let value = reported.map_or(0.0, |loss| loss.into_scalar::<f32>());
         let auxiliary = auxiliary.map(|loss| match self.phase {
-            Phase::States => loss,
+            Phase::Identities | Phase::States => loss,
             Phase::Whole => loss.mul_scalar(config.auxiliary_weight),
         });
         let objective = match (main, auxiliary) {
@@ -93,6 +94,7 @@ impl Step<'_> {
 mod tests {
     use super::*;
     use crate::fitting::epoch_batches;
+    use crate::reward::stores::{PatternStore, ReasonStore};
     use crate::reward::tests::{config, data, features, stores, untrained};
     use burn::module::Module;
     use rand::SeedableRng;
@@ -146,5 +148,43 @@ mod tests {
                 assert!((one - many).abs() < 1e-5, "{threads}: {one} {many}");
             }
         }
+    }
+
+    /// Gradients of the first phase are the same whatever the texts are, and none goes to what reads texts.
+    #[test]
+    fn identities_know_no_texts() {
+        let data = data(40);
+        let texts = stores(&data);
+        let others = (
+            texts.0.with_swapped_users(3),
+            texts.1.with_shuffled_vectors(3),
+        );
+        let device = Device::flex().autodiff();
+        let model = untrained(&data).train();
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let batch = epoch_batches(&data, 6, 8, &mut rng).remove(0);
+        let run = |phase: Phase, stores: &(PatternStore, ReasonStore)| {
+            let features = features(&data, stores);
+            let sampler = Sampler::new(features, &config());
+            let step = Step {
+                phase,
+                sampler: match phase {
+                    Phase::Identities => sampler.of_identities(0),
+                    _ => sampler.without_negatives(),
+                },
+                features,
+                config: config(),
+                device: device.clone(),
+                threads: 1,
+            };
+            let (gradients, loss) = step.gradients(&model, &batch, 9).unwrap();
+            let slope = gradients.get::<2>(model.item.weight.id).unwrap();
+            let reads = gradients.get::<2>(model.text.weight.id).is_some();
+            (slope.into_data().try_to_vec::<f32>().unwrap(), loss, reads)
+        };
+        let alone = run(Phase::Identities, &texts);
+        assert!(alone.1 > 0.0 && !alone.2 && alone.0.iter().any(|&slope| slope != 0.0));
+        assert_eq!(alone, run(Phase::Identities, &others));
+        assert!(run(Phase::States, &texts).1 != run(Phase::States, &others).1);
     }
 }

@@ -121,6 +121,7 @@ pub(super) fn config() -> RewardTrainingConfig {
             ..RewardConfig::default()
         },
         epochs: 12,
+        identity_epochs: 0,
         warm_epochs: 0,
         auxiliary_negatives: 256,
         batch_windows: 8,
@@ -135,6 +136,7 @@ fn run(features: Features, config: &RewardTrainingConfig) -> (RewardModel, Train
     train(
         features,
         config,
+        None,
         &Device::flex(),
         &AtomicBool::new(false),
         &mut |_| {},
@@ -192,7 +194,7 @@ fn few_data_are_passed_over_until_there_are_steps_enough() {
         };
         let device = Device::flex();
         let stop = AtomicBool::new(false);
-        let (_, report) = train(features, &config, &device, &stop, &mut observe).unwrap();
+        let (_, report) = train(features, &config, None, &device, &stop, &mut observe).unwrap();
         (steps, examples, report.epochs.len())
     };
     let (plain, examples, epochs) = trained(0);
@@ -231,6 +233,7 @@ fn warm_epochs_teach_the_states_what_comes_next() {
     let (_, report) = train(
         features,
         &warm,
+        None,
         &Device::flex(),
         &AtomicBool::new(false),
         &mut |event| {
@@ -253,6 +256,41 @@ fn warm_epochs_teach_the_states_what_comes_next() {
         alone.epochs[0].validation_ndcg_10,
     );
     assert!(warmed > cold + 0.2, "{warmed} {cold}");
+}
+
+fn weights(model: &RewardModel) -> Vec<f32> {
+    let values = |tensor: burn::tensor::TensorData| tensor.try_to_vec::<f32>().unwrap();
+    let mut found = values(model.item.weight.val().into_data());
+    found.extend(values(model.text.weight.val().into_data()));
+    found
+}
+
+#[test]
+fn identities_alone_teach_what_comes_next_and_are_kept_where_nothing_is_better() {
+    let data = data(60);
+    let texts = stores(&data);
+    let config = RewardTrainingConfig {
+        identity_epochs: 10,
+        identity_learning_rate: 1e-2,
+        ..config()
+    };
+    let features = features(&data, &texts);
+    let (device, stop) = (Device::flex(), AtomicBool::new(false));
+    let (model, report) = train_identities(features, &config, &device, &stop, &mut |_| {}).unwrap();
+    let best = report.epochs[report.best_epoch - 1].validation_ndcg_10;
+    assert!(best > 0.7, "{report:?}");
+    // A training that goes on from it, too slow to find anything better, leaves it as it is.
+    let slow = RewardTrainingConfig {
+        epochs: 2,
+        warm_epochs: 1,
+        learning_rate: 1e-12,
+        warm_learning_rate: 1e-12,
+        ..config
+    };
+    let start = Some(model.clone());
+    let (kept, report) = train(features, &slow, start, &device, &stop, &mut |_| {}).unwrap();
+    assert_eq!((report.best_epoch, report.epochs.len()), (1, 3));
+    assert_eq!(weights(&kept), weights(&model));
 }
 
 #[test]
@@ -702,7 +740,15 @@ fn a_raised_stop_flag_ends_training_with_a_usable_model() {
     let stores = stores(&data);
     let features = features(&data, &stores);
     let stop = AtomicBool::new(true);
-    let (model, report) = train(features, &config(), &Device::flex(), &stop, &mut |_| {}).unwrap();
+    let (model, report) = train(
+        features,
+        &config(),
+        None,
+        &Device::flex(),
+        &stop,
+        &mut |_| {},
+    )
+    .unwrap();
     assert_eq!(
         (report.end, report.best_epoch),
         (TrainingEnd::Interrupted, 0)
@@ -719,6 +765,7 @@ fn settings_that_cannot_work_are_named() {
         let result = train(
             features,
             &config,
+            None,
             &Device::flex(),
             &AtomicBool::new(false),
             &mut |_| {},
@@ -752,6 +799,7 @@ fn settings_that_cannot_work_are_named() {
     let result = train(
         features,
         &config(),
+        None,
         &Device::flex(),
         &AtomicBool::new(false),
         &mut |_| {},

@@ -17,7 +17,7 @@ use super::score::{ScoreError, Scorer};
 use super::step::{Phase, Step};
 use crate::evaluation::{Example, RankError, Target, sample_examples};
 use crate::fitting::{
-    FitError, FitSettings, Objective, TrainingEnd, TrainingEvent, TrainingReport, Window,
+    BETA_2, FitError, FitSettings, Objective, TrainingEnd, TrainingEvent, TrainingReport, Window,
     epoch_batches, fit, initialise, resolve_threads, validation_metrics,
 };
 use crate::past::LeakError;
@@ -55,76 +55,204 @@ pub enum RewardTrainingError {
     Rank(#[from] RankError),
 }
 
-/// Trains a reward model from scratch on `device` (a plain one; gradients are switched on inside).
+/// Trains a reward model on `device` (a plain one; gradients are switched on inside), from `start` on: what [`train_identities`] gave
+/// for the same items, or nothing, in which case that comes first.
 ///
 /// The returned model is the one with the best validation NDCG@10, without gradients. `stop` ends the training after the
 /// current step.
 pub fn train(
     features: Features,
     config: &RewardTrainingConfig,
+    start: Option<RewardModel>,
     device: &Device,
     stop: &AtomicBool,
     observer: &mut dyn FnMut(&TrainingEvent),
 ) -> Result<(RewardModel, TrainingReport), RewardTrainingError> {
-    let config = complete(features, config)?;
-    let training = device.clone().autodiff();
-    training.seed(config.seed);
-    let mut model = config.model.init(&training)?;
-    initialise(&model); // parameters are lazy: draw them now, in order, from the seeded generator
-    if let Some((mean, deviation)) = text_statistics(features) {
-        let width = mean.len();
-        model = model.with_text_statistics(
-            floats(mean, [width], &training),
-            floats(deviation, [width], &training),
-        );
-    }
-    let data = features.timeline.data();
-    let threads = resolve_threads(config.threads, device);
-    let mut settings = FitSettings {
-        epochs: config.warm_epochs,
-        min_steps: config.min_steps,
-        learning_rate: config.warm_learning_rate,
-        warmup_steps: config.warmup_steps,
-        weight_decay: config.weight_decay,
-        patience: config.patience,
-        threads,
-    };
-    let rng = ChaCha8Rng::seed_from_u64(config.seed);
-    let (count, seed) = (config.validation_users, config.seed);
-    let sampler = Sampler::new(features, &config);
-    let mut objective = RewardObjective {
-        validation: sample_examples(data, Target::Validation, count, seed),
-        step: Step {
-            phase: Phase::States,
-            sampler: sampler.without_negatives(),
-            features,
-            threads,
-            config,
-            device: training,
-        },
-        plain: device.clone(),
-    };
-    let config = &objective.step.config;
-    let mut warm = TrainingReport::default();
-    if config.has_auxiliary() && config.warm_epochs > 0 {
-        // A stream of its own: what follows draws the same with and without it.
-        let mut rng = rng.clone();
-        rng.set_stream(1);
-        let (warmed, report) = fit(&objective, model, &settings, rng, stop, observer)?;
-        if report.end == TrainingEnd::Interrupted {
-            return Ok((warmed, report));
+    let mut training = Training::new(features, config, device)?;
+    let mut report = TrainingReport::default();
+    let model = match start {
+        Some(start) => {
+            training.trained = true;
+            start.reading(config.model.use_reasons, config.model.use_patterns)
         }
-        (model, warm) = (warmed.train(), report);
+        None => training.identities(training.fresh()?, &mut report, stop, observer)?,
+    };
+    let model = training.states(model, &mut report, stop, observer)?;
+    let model = training.whole(model, &mut report, stop, observer)?;
+    Ok((model, report))
+}
+
+/// Trains encoder and ID embeddings of a fresh model alone (`identity_epochs`); the rest of it is as it was drawn. Models that read
+/// texts and models that do not can go on from it.
+pub fn train_identities(
+    features: Features,
+    config: &RewardTrainingConfig,
+    device: &Device,
+    stop: &AtomicBool,
+    observer: &mut dyn FnMut(&TrainingEvent),
+) -> Result<(RewardModel, TrainingReport), RewardTrainingError> {
+    let mut training = Training::new(features, config, device)?;
+    let mut report = TrainingReport::default();
+    let model = training.identities(training.fresh()?, &mut report, stop, observer)?;
+    Ok((model, report))
+}
+
+/// The phases of a training, each from the best weights of the one before.
+struct Training<'a> {
+    objective: RewardObjective<'a>,
+    /// Of all phases together.
+    sampler: Sampler<'a>,
+    /// Whether a phase has gone before.
+    trained: bool,
+}
+
+impl<'a> Training<'a> {
+    fn new(
+        features: Features<'a>,
+        config: &RewardTrainingConfig,
+        device: &Device,
+    ) -> Result<Self, RewardTrainingError> {
+        let config = complete(features, config)?;
+        let data = features.timeline.data();
+        let sampler = Sampler::new(features, &config);
+        let (count, seed) = (config.validation_users, config.seed);
+        Ok(Self {
+            objective: RewardObjective {
+                validation: sample_examples(data, Target::Validation, count, seed),
+                step: Step {
+                    phase: Phase::Whole,
+                    sampler: sampler.clone(),
+                    features,
+                    threads: resolve_threads(config.threads, device),
+                    config,
+                    device: device.clone().autodiff(),
+                },
+                plain: device.clone(),
+            },
+            sampler,
+            trained: false,
+        })
     }
-    settings.epochs = config.epochs;
-    settings.learning_rate = config.learning_rate;
-    objective.step.phase = Phase::Whole;
-    objective.step.sampler = sampler;
-    let before = warm.epochs.len();
-    let (model, report) = fit(&objective, model, &settings, rng, stop, &mut |event| {
-        observer(&event.later(before));
-    })?;
-    Ok((model, warm.then(report)))
+
+    fn config(&self) -> &RewardTrainingConfig {
+        &self.objective.step.config
+    }
+
+    /// Untrained weights, with the statistics of the texts.
+    fn fresh(&self) -> Result<RewardModel, RewardTrainingError> {
+        let step = &self.objective.step;
+        step.device.seed(step.config.seed);
+        let model = step.config.model.init(&step.device)?;
+        initialise(&model); // parameters are lazy: draw them now, in order, from the seeded generator
+        Ok(match text_statistics(step.features) {
+            Some((mean, deviation)) => {
+                let width = mean.len();
+                model.with_text_statistics(
+                    floats(mean, [width], &step.device),
+                    floats(deviation, [width], &step.device),
+                )
+            }
+            None => model,
+        })
+    }
+
+    fn identities(
+        &mut self,
+        model: RewardModel,
+        report: &mut TrainingReport,
+        stop: &AtomicBool,
+        observer: &mut dyn FnMut(&TrainingEvent),
+    ) -> Result<RewardModel, RewardTrainingError> {
+        let config = self.config();
+        if !config.model.use_ids {
+            return Ok(model);
+        }
+        let (epochs, rate) = (config.identity_epochs, config.identity_learning_rate);
+        let reads = (config.model.use_reasons, config.model.use_patterns);
+        self.objective.step.sampler = self.sampler.of_identities(config.identity_negatives);
+        let phase = (Phase::Identities, epochs, rate);
+        // Validated as it is trained: what would read texts has learned nothing yet, and says nothing when it begins.
+        let model = model.reading(false, false);
+        let model = self.run(phase, model, report, stop, observer)?;
+        Ok(match epochs {
+            0 => model,
+            _ => model.with_silent_reasons(),
+        }
+        .reading(reads.0, reads.1))
+    }
+
+    fn states(
+        &mut self,
+        model: RewardModel,
+        report: &mut TrainingReport,
+        stop: &AtomicBool,
+        observer: &mut dyn FnMut(&TrainingEvent),
+    ) -> Result<RewardModel, RewardTrainingError> {
+        let config = self.config();
+        if !config.has_auxiliary() {
+            return Ok(model);
+        }
+        let (epochs, rate) = (config.warm_epochs, config.warm_learning_rate);
+        self.objective.step.sampler = self.sampler.without_negatives();
+        self.run((Phase::States, epochs, rate), model, report, stop, observer)
+    }
+
+    fn whole(
+        &mut self,
+        model: RewardModel,
+        report: &mut TrainingReport,
+        stop: &AtomicBool,
+        observer: &mut dyn FnMut(&TrainingEvent),
+    ) -> Result<RewardModel, RewardTrainingError> {
+        let (epochs, rate) = (self.config().epochs, self.config().learning_rate);
+        self.objective.step.sampler = self.sampler.clone();
+        self.run((Phase::Whole, epochs, rate), model, report, stop, observer)
+    }
+
+    /// One phase: at most so many epochs at that learning rate. Nothing where training was interrupted before.
+    fn run(
+        &mut self,
+        (phase, epochs, learning_rate): (Phase, usize, f64),
+        model: RewardModel,
+        report: &mut TrainingReport,
+        stop: &AtomicBool,
+        observer: &mut dyn FnMut(&TrainingEvent),
+    ) -> Result<RewardModel, RewardTrainingError> {
+        if epochs == 0 || report.end == TrainingEnd::Interrupted {
+            return Ok(model);
+        }
+        self.objective.step.phase = phase;
+        let trained = std::mem::replace(&mut self.trained, true);
+        let config = self.config();
+        // What begins to read is to read: that it ranks no better for it is a result, not a reason to stop. And of a single epoch
+        // nothing is chosen by validation.
+        let may_stay = phase == Phase::Whole || !config.model.use_reasons;
+        let settings = FitSettings {
+            epochs,
+            min_steps: config.min_steps,
+            learning_rate,
+            warmup_steps: config.warmup_steps,
+            weight_decay: config.weight_decay,
+            beta_2: BETA_2,
+            patience: config.patience,
+            keep_start: trained && may_stay && epochs > 1,
+            threads: self.objective.step.threads,
+        };
+        // A stream for each phase: what it draws does not depend on what came before.
+        let mut rng = ChaCha8Rng::seed_from_u64(self.config().seed);
+        rng.set_stream(phase as u64);
+        let before = report.epochs.len();
+        let (model, next) = fit(
+            &self.objective,
+            model.train(),
+            &settings,
+            rng,
+            stop,
+            &mut |event| observer(&event.later(before)),
+        )?;
+        *report = std::mem::take(report).then(next);
+        Ok(model)
+    }
 }
 
 /// Fills in what the data decides and refuses what cannot work.

@@ -166,7 +166,8 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     };
     let mut config = context.config.reward.clone();
     config.seed = context.config.seed;
-    fit(context, out, features, &config, "refit", MODEL)?;
+    let reward = context.run.stage(Stage::Reward);
+    fit(context, (&reward, out), features, &config, "refit", MODEL)?;
     context.checkpoints(out)?.remove()
 }
 

@@ -24,6 +24,8 @@ use crate::text::{Turn, pattern_prompt, reason_prompt};
 
 /// Texts whose vectors are computed at once.
 const VECTOR_BATCH: usize = 64;
+/// What the temperature is multiplied by from one attempt at a text to the next.
+const HOTTER: f64 = 1.1;
 /// Texts of one resumable block.
 const BLOCK: usize = 2048;
 
@@ -338,7 +340,7 @@ pub(super) fn write_texts(
     mut done: impl FnMut(usize) -> bool,
 ) -> Result<Written> {
     let rows: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-    let first = attempt(language, &rows, config, seed, &mut done)?;
+    let first = attempt(language, &rows, config, 0, seed, &mut done)?;
     let (mut texts, mut cut): (Vec<String>, Vec<bool>) = first.into_iter().unzip();
     let judge = |place: usize, text: &str, cut: bool, kept: &[String]| {
         flaws(place, text, kept) + usize::from(cut)
@@ -352,7 +354,9 @@ pub(super) fn write_texts(
         }
         let again: Vec<&[u32]> = flawed.iter().map(|&place| rows[place]).collect();
         let seed = seed ^ ((number as u64) << 48);
-        let fresh = attempt(language, &again, config, seed, &mut |_| done(prompts.len()))?;
+        let fresh = attempt(language, &again, config, number, seed, &mut |_| {
+            done(prompts.len())
+        })?;
         for (&place, (text, is_cut)) in flawed.iter().zip(fresh) {
             let kept = &texts[..place];
             let old = judge(place, &texts[place], cut[place], kept);
@@ -365,17 +369,18 @@ pub(super) fn write_texts(
     Ok(Written { texts, cut })
 }
 
-/// One sampled text per prompt, and whether the length limit cut it off.
+/// One sampled text per prompt, and whether the length limit cut it off. Every attempt is a little hotter than the one before.
 fn attempt(
     language: &LanguageModel,
     prompts: &[&[u32]],
     config: &Config,
+    number: usize,
     seed: u64,
     done: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Vec<(String, bool)>> {
     let sampling = SamplingConfig {
         max_new_tokens: config.generate.max_new_tokens,
-        temperature: config.generate.temperature,
+        temperature: config.generate.temperature * HOTTER.powi(number as i32),
         top_p: config.generate.top_p,
         top_k: 0,
         stop: language.tokenizer.stop_ids(),

@@ -8,14 +8,16 @@ use curec_shared_model::reward::RewardModel;
 
 use super::data::load_dataset;
 use super::{Context, Interrupted};
-use crate::fitting::{TrainingEnd, TrainingEvent};
+use crate::fitting::{TrainingEnd, TrainingEvent, TrainingReport};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternStore, ReasonStore};
-use crate::reward::{Features, RewardTrainingConfig, train};
+use crate::reward::{Features, RewardTrainingConfig, RewardTrainingError, train, train_identities};
 use crate::run::{Bar, JsonLines, Stage, stop_flag, write_atomic, write_json};
 
 /// File of the ranking model in `reward` and `correct`.
 pub const MODEL: &str = "model.safetensors";
+/// File of the model that knows no texts yet, in `reward`: what the others are trained from.
+pub const IDENTITIES: &str = "identities.safetensors";
 /// File of the same model on IDs only, in `reward`.
 pub const IDS_ONLY: &str = "ids-only.safetensors";
 
@@ -30,11 +32,29 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     };
     let mut config = context.config.reward.clone();
     config.seed = context.config.seed;
-    fit(context, out, features, &config, "reward model", MODEL)?;
-    config.model.use_ids = true;
+    let ids = with_ids(config.clone());
+    let name = "IDs, before texts";
+    fit_with(context, out, name, IDENTITIES, &mut |observer| {
+        let (device, stop) = (context.device, stop_flag());
+        train_identities(features, &ids, device, stop, observer)
+    })?;
+    fit(
+        context,
+        (out, out),
+        features,
+        &config,
+        "reward model",
+        MODEL,
+    )?;
+    let mut config = with_ids(config);
     config.model.use_reasons = false;
     config.model.use_patterns = false;
-    fit(context, out, features, &config, "IDs only", IDS_ONLY)
+    fit(context, (out, out), features, &config, "IDs only", IDS_ONLY)
+}
+
+fn with_ids(mut config: RewardTrainingConfig) -> RewardTrainingConfig {
+    config.model.use_ids = true;
+    config
 }
 
 /// What `generate` wrote, as the ranking model is to see it: with `reward.random_texts` the vectors are dealt anew, the same way in
@@ -56,14 +76,33 @@ pub(super) fn generated_texts(
     ))
 }
 
-/// Trains one reward model and writes it with its metrics.
+/// Trains one reward model from [`IDENTITIES`] in the folder `from` on, and writes it with its metrics.
 pub(super) fn fit(
     context: &Context,
-    out: &Path,
+    (from, out): (&Path, &Path),
     features: Features,
     config: &RewardTrainingConfig,
     title: &str,
     file: &str,
+) -> Result<()> {
+    let identities = || read_model(from, IDENTITIES, context.device);
+    let start = config.model.use_ids.then(identities).transpose()?;
+    fit_with(context, out, title, file, &mut |observer| {
+        let (start, device) = (start.clone(), context.device);
+        train(features, config, start, device, stop_flag(), observer)
+    })
+}
+
+type Observer<'o> = dyn FnMut(&TrainingEvent) + 'o;
+type Fitted = Result<(RewardModel, TrainingReport), RewardTrainingError>;
+
+/// Trains one model by `training` and writes it with its metrics.
+fn fit_with(
+    context: &Context,
+    out: &Path,
+    title: &str,
+    file: &str,
+    training: &mut dyn FnMut(&mut Observer) -> Fitted,
 ) -> Result<()> {
     let path = out.join(file);
     if path.exists() {
@@ -73,44 +112,38 @@ pub(super) fn fit(
     let (mut bar, mut all_epochs, mut before) = (None::<Bar>, 0, 0);
     let mut written = Ok(());
     let (mut best, mut done) = (0.0f64, 0);
-    let (model, report) = train(
-        features,
-        config,
-        context.device,
-        stop_flag(),
-        &mut |event| {
-            if written.is_ok() {
-                written = metrics.push(event);
+    let (model, report) = training(&mut |event| {
+        if written.is_ok() {
+            written = metrics.push(event);
+        }
+        match event {
+            TrainingEvent::Start { epochs, .. } => {
+                // A second start is a second phase, whose epochs count on.
+                if let Some(bar) = bar.take() {
+                    bar.finish(format!("states, validation NDCG@10 {best:.4}"));
+                }
+                (all_epochs, before, best) = (*epochs, done, 0.0);
             }
-            match event {
-                TrainingEvent::Start { epochs, .. } => {
-                    // A second start is a second phase, whose epochs count on.
-                    if let Some(bar) = bar.take() {
-                        bar.finish(format!("states warmed, validation NDCG@10 {best:.4}"));
-                    }
-                    (all_epochs, before, best) = (*epochs, done, 0.0);
-                }
-                TrainingEvent::Step {
-                    epoch,
-                    step,
-                    steps,
-                    loss,
-                    ..
-                } => {
-                    let all = (all_epochs * steps) as u64;
-                    let bar = bar.get_or_insert_with(|| context.progress.bar(title, all));
-                    bar.set(
-                        ((epoch - 1 - before) * steps + step) as u64,
-                        format!("loss {loss:.4}, validation NDCG@10 {best:.4}"),
-                    );
-                }
-                TrainingEvent::Epoch(epoch) => {
-                    done = epoch.epoch;
-                    best = best.max(epoch.validation_ndcg_10);
-                }
+            TrainingEvent::Step {
+                epoch,
+                step,
+                steps,
+                loss,
+                ..
+            } => {
+                let all = (all_epochs * steps) as u64;
+                let bar = bar.get_or_insert_with(|| context.progress.bar(title, all));
+                bar.set(
+                    ((epoch - 1 - before) * steps + step) as u64,
+                    format!("loss {loss:.4}, validation NDCG@10 {best:.4}"),
+                );
             }
-        },
-    )?;
+            TrainingEvent::Epoch(epoch) => {
+                done = epoch.epoch;
+                best = best.max(epoch.validation_ndcg_10);
+            }
+        }
+    })?;
     written?;
     if report.end == TrainingEnd::Interrupted {
         return Err(Interrupted.into());

@@ -142,6 +142,7 @@ fn training_finds_the_next_item(choice: DeviceChoice) {
             text_width: 0,
             ..model_config()
         },
+        identity_epochs: 0,
         warm_epochs: 3,
         epochs: 6,
         patience: 9,
@@ -153,7 +154,7 @@ fn training_finds_the_next_item(choice: DeviceChoice) {
         ..RewardTrainingConfig::default()
     };
     let stop = AtomicBool::new(false);
-    let (_, report) = train(features, &config, &device(choice), &stop, &mut |_| {}).unwrap();
+    let (_, report) = train(features, &config, None, &device(choice), &stop, &mut |_| {}).unwrap();
     let (warm, whole) = report.epochs.split_at(3);
     for phase in [warm, whole] {
         let (first, last) = (&phase[0], &phase[phase.len() - 1]);

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fitting::BETA_2;
+
 /// What turns a history into states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -62,6 +64,9 @@ pub struct SequentialConfig {
     pub heads: usize,
     /// Inner width of the feed-forward part (Transformer).
     pub feed_forward: usize,
+    /// Embeddings drawn small (σ = 0.02) and multiplied by `√width` where they are inputs, as in SASRec's code; else drawn with
+    /// σ = `1/√width` and used as they are.
+    pub scaled_inputs: bool,
     /// Longest history, in events.
     pub max_history: usize,
     /// Dropout on the inputs and on what each half of a layer adds.
@@ -76,6 +81,9 @@ pub struct SequentialConfig {
     pub warmup_steps: usize,
     /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// AdamW's β₂. SASRec's code has 0.98: sums over many sampled items begin a hundred times as large as they end, and an optimiser
+    /// that remembers 1,000 steps of them hardly moves for ten times as long.
+    pub beta_2: f32,
     /// Users whose validation event is ranked after each epoch (a seeded sample; 0 = all).
     #[serde(skip)]
     pub validation_users: usize,
@@ -98,6 +106,7 @@ impl Default for SequentialConfig {
             layers: 2,
             heads: 2,
             feed_forward: 256,
+            scaled_inputs: false,
             max_history: 200,
             dropout: 0.2,
             epochs: 40,
@@ -105,6 +114,7 @@ impl Default for SequentialConfig {
             learning_rate: 2e-3,
             warmup_steps: 100,
             weight_decay: 1e-2,
+            beta_2: BETA_2,
             validation_users: 0,
             patience: 5,
             seed: 42,
@@ -148,6 +158,12 @@ impl SequentialConfig {
             return Err(format!(
                 "`learning_rate` is {}; it must be above 0",
                 self.learning_rate
+            ));
+        }
+        if !(0.0..1.0).contains(&self.beta_2) {
+            return Err(format!(
+                "`beta_2` is {}; it must lie in [0, 1)",
+                self.beta_2
             ));
         }
         match self.loss {

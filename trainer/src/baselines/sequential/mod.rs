@@ -3,6 +3,7 @@
 
 mod config;
 mod model;
+mod sampled;
 mod step;
 
 use std::sync::atomic::AtomicBool;
@@ -79,7 +80,9 @@ pub fn fit(
         learning_rate: config.learning_rate,
         warmup_steps: config.warmup_steps,
         weight_decay: config.weight_decay,
+        beta_2: config.beta_2,
         patience: config.patience,
+        keep_start: false,
         threads,
     };
     let rng = ChaCha8Rng::seed_from_u64(config.seed);

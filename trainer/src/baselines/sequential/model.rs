@@ -14,6 +14,9 @@ pub struct SequentialModel {
     /// ID embeddings, `[items, width]`: inputs and outputs alike.
     pub item: Embedding,
     encoder: Encoder,
+    /// What inputs are multiplied by.
+    #[module(skip)]
+    scale: Option<f64>,
     #[module(skip)]
     max_history: usize,
 }
@@ -64,10 +67,15 @@ impl SequentialModel {
             item: EmbeddingConfig::new(items, width)
                 .with_initializer(Initializer::Normal {
                     mean: 0.0,
-                    std: (1.0 / width as f64).sqrt(),
+                    std: if config.scaled_inputs {
+                        0.02
+                    } else {
+                        (1.0 / width as f64).sqrt()
+                    },
                 })
                 .init(device),
             encoder,
+            scale: config.scaled_inputs.then(|| (width as f64).sqrt()),
             max_history: config.max_history,
         }
     }
@@ -87,6 +95,10 @@ impl SequentialModel {
         drop: &mut dyn FnMut(Tensor<3>) -> Tensor<3>,
     ) -> Tensor<3> {
         let inputs = self.item.forward(items);
+        let inputs = match self.scale {
+            Some(scale) => inputs.mul_scalar(scale),
+            None => inputs,
+        };
         match &self.encoder {
             Encoder::Transformer(encoder) => encoder.forward_with(inputs, drop),
             Encoder::Gru(layers) => layers

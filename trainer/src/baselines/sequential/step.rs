@@ -7,10 +7,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::config::{SequentialConfig, SequentialLoss};
 use super::model::SequentialModel;
+use super::sampled::{Weights, sampled_loss};
 use crate::data::Dataset;
-use crate::fitting::{
-    Mask, Taken, Window, catalogue_loss, example_count, gradients_of_parts, softplus,
-};
+use crate::fitting::{Mask, Taken, Window, catalogue_loss, example_count, gradients_of_parts};
 
 /// Positions that a part holds, padding included: small enough for a core's cache.
 const PART: usize = 2048;
@@ -37,7 +36,7 @@ struct Examples {
     positions: Vec<i32>,
     taken: Vec<u32>,
     /// `[examples, negatives]`
-    negatives: Vec<i32>,
+    negatives: Vec<u32>,
 }
 
 impl Step<'_> {
@@ -100,9 +99,13 @@ impl Step<'_> {
                 let weights = vec![1.0 / total as f32; count];
                 catalogue_loss(states, model.item.weight.val(), &examples.taken, &weights)
             }
-            _ => self
-                .sampled(model, states, &examples)
-                .div_scalar(total as f32),
+            loss => sampled_loss(
+                states,
+                model.item.weight.val(),
+                &examples.taken,
+                &examples.negatives,
+                Weights::of(loss, self.data.items.len(), total),
+            ),
         };
         let value = loss.clone().into_scalar::<f32>();
         (GradientsParams::from_grads(loss.backward(), model), value)
@@ -130,65 +133,12 @@ impl Step<'_> {
                 examples.positions.push(place as i32);
                 examples.taken.push(pair[1].item);
                 for _ in 0..self.config.loss.negatives() {
-                    examples
-                        .negatives
-                        .push(self.taken.other(window.user, rng) as i32);
+                    examples.negatives.push(self.taken.other(window.user, rng));
                 }
             }
         }
         examples
     }
-
-    /// Sum over examples of `−β log σ(s⁺) − mean or sum of log σ(−s⁻)`.
-    fn sampled(
-        &self,
-        model: &SequentialModel,
-        states: Tensor<2>,
-        examples: &Examples,
-    ) -> Tensor<1> {
-        let [count, width] = states.dims();
-        let drawn = self.config.loss.negatives();
-        let taken: Vec<i32> = examples.taken.iter().map(|&item| item as i32).collect();
-        let own = model
-            .item
-            .forward(ints(taken, [count, 1], &self.device))
-            .reshape([count, width]);
-        let others = model.item.forward(ints(
-            examples.negatives.clone(),
-            [count, drawn],
-            &self.device,
-        ));
-        let own = (states.clone() * own).sum_dim(1); // [n, 1]
-        let others = others
-            .matmul(states.unsqueeze_dim::<3>(2))
-            .reshape([count, drawn]);
-        sampled_loss(own, others, self.config.loss, self.data.items.len())
-    }
-}
-
-/// Sum over examples of `−β log σ(s⁺) − Σ log σ(−s⁻)`, negatives averaged for plain binary cross-entropy.
-///
-/// # Shapes
-/// own `[n, 1]`, others `[n, negatives]` → `[1]`.
-fn sampled_loss(
-    own: Tensor<2>,
-    others: Tensor<2>,
-    loss: SequentialLoss,
-    items: usize,
-) -> Tensor<1> {
-    let drawn = loss.negatives() as f32;
-    let (beta, share) = match loss {
-        SequentialLoss::Generalised { calibration, .. } => {
-            (beta(drawn / (items as f32 - 1.0), calibration), 1.0)
-        }
-        _ => (1.0, 1.0 / drawn),
-    };
-    softplus(own.neg()).sum().mul_scalar(beta) + softplus(others).sum().mul_scalar(share)
-}
-
-/// gSASRec, Eq. 21: `β = α (t (1 − 1/α) + 1/α)` for a sampling rate `α` and a calibration `t`.
-fn beta(alpha: f32, calibration: f32) -> f32 {
-    alpha * (calibration * (1.0 - 1.0 / alpha) + 1.0 / alpha)
 }
 
 pub(super) fn ints<const D: usize>(
@@ -197,39 +147,4 @@ pub(super) fn ints<const D: usize>(
     device: &Device,
 ) -> Tensor<D, Int> {
     Tensor::from_data(TensorData::new(values, shape), device)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sampled_losses_by_hand() {
-        let device = Device::flex();
-        let own = || Tensor::<2>::from_floats([[3f32.ln()]], &device);
-        let others = || Tensor::<2>::from_floats([[0.0, -(4f32.ln())]], &device);
-        // −log σ(ln 3) = ln 4/3; −log σ(−0) = ln 2, −log σ(ln 4) = ln 5/4.
-        let loss = sampled_loss(
-            own(),
-            others(),
-            SequentialLoss::BinaryCrossEntropy { negatives: 2 },
-            9,
-        );
-        let expected = (4f32 / 3.0).ln() + 0.5 * (2f32.ln() + (5f32 / 4.0).ln());
-        assert!((loss.into_scalar::<f32>() - expected).abs() < 1e-6);
-        // α = 2/8, t = ½: β = ¼ (½ (1 − 4) + 4) = 0.625.
-        let loss = SequentialLoss::Generalised {
-            negatives: 2,
-            calibration: 0.5,
-        };
-        let loss = sampled_loss(own(), others(), loss, 9);
-        let expected = 0.625 * (4f32 / 3.0).ln() + 2f32.ln() + (5f32 / 4.0).ln();
-        assert!((loss.into_scalar::<f32>() - expected).abs() < 1e-6);
-    }
-
-    #[test]
-    fn calibration_runs_from_plain_to_the_sampling_rate() {
-        assert!((beta(0.1, 0.0) - 1.0).abs() < 1e-6);
-        assert!((beta(0.1, 1.0) - 0.1).abs() < 1e-6);
-    }
 }

@@ -315,6 +315,7 @@ fn train_some(
             ..RewardConfig::default()
         },
         epochs: 1,
+        identity_epochs: 0,
         warm_epochs: 0,
         ..RewardTrainingConfig::default()
     };
@@ -339,7 +340,7 @@ fn train_some(
         }
         TrainingEvent::Epoch(_) => {}
     };
-    let (model, _) = train(features, &config, device, &enough, observe)?;
+    let (model, _) = train(features, &config, None, device, &enough, observe)?;
     let model = (
         model,
         Model {
