@@ -12,6 +12,7 @@ mod render;
 #[cfg(test)]
 mod sample;
 mod scale;
+mod worth;
 
 use std::path::{Path, PathBuf};
 
@@ -89,7 +90,9 @@ fn readme(root: &Path) -> Result<Document> {
     let old = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;
     let folder = results_folder(root);
-    let mut block = render::block(&read_all(&folder)?);
+    let runs = read_all(&folder)?;
+    let mut block = render::block(&runs);
+    block += &worth::paragraph(&runs);
     for file in result_files(&folder)?
         .iter()
         .filter(|file| is_ablation(file))

@@ -19,6 +19,18 @@ pub enum RewardLoss {
     CrossEntropy,
 }
 
+/// What a model that reads reasons is trained from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextStart {
+    /// From encoder and IDs as `identity_epochs` left them: the cheaper way, for large logs. What IDs already know is not learnt from
+    /// texts again.
+    #[default]
+    Identities,
+    /// From nothing: IDs and texts learn side by side.
+    Scratch,
+}
+
 /// How the reward model is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -50,6 +62,8 @@ pub struct RewardTrainingConfig {
     /// Epochs at most that come before all others and know no texts: encoder and ID embeddings alone, by cross-entropy of the next item,
     /// which is what a sequential recommender is. None without IDs.
     pub identity_epochs: usize,
+    /// Whether models that read reasons go on from there.
+    pub text_start: TextStart,
     /// Items drawn per step for it; 0 = none: the softmax runs over the whole catalogue.
     pub identity_negatives: usize,
     /// Their peak learning rate.
@@ -91,6 +105,7 @@ impl Default for RewardTrainingConfig {
             auxiliary_weight: 1.0,
             auxiliary_negatives: 128,
             identity_epochs: 8,
+            text_start: TextStart::default(),
             identity_negatives: 0,
             identity_learning_rate: 2e-3,
             warm_epochs: 8,
@@ -111,6 +126,12 @@ impl RewardTrainingConfig {
     /// Whether the auxiliary loss is part of training.
     pub(crate) fn has_auxiliary(&self) -> bool {
         self.auxiliary_weight > 0.0 && (self.model.use_ids || self.model.use_reasons)
+    }
+
+    /// Whether this model is trained from encoder and IDs that were trained alone.
+    pub(crate) fn from_identities(&self) -> bool {
+        let reads_from_scratch = self.model.use_reasons && self.text_start == TextStart::Scratch;
+        self.model.use_ids && self.identity_epochs > 0 && !reads_from_scratch
     }
 
     /// Refuses settings that cannot work whatever the data are.

@@ -294,6 +294,33 @@ fn identities_alone_teach_what_comes_next_and_are_kept_where_nothing_is_better()
 }
 
 #[test]
+fn texts_may_begin_beside_ids_and_ids_alone_never_do() {
+    let mut config = RewardTrainingConfig {
+        identity_epochs: 1,
+        ..config()
+    };
+    assert!(config.from_identities());
+    config.text_start = TextStart::Scratch;
+    assert!(!config.from_identities());
+    // Training goes by it: one epoch of IDs, one of everything, or the second alone.
+    let data = data(20);
+    let stores = stores(&data);
+    let epochs = |config: &RewardTrainingConfig| {
+        let config = RewardTrainingConfig {
+            epochs: 1,
+            ..config.clone()
+        };
+        run(features(&data, &stores), &config).1.epochs.len()
+    };
+    assert_eq!(epochs(&config), 1);
+    config.model.use_reasons = false;
+    assert!(config.from_identities(), "there are no texts to begin with");
+    assert_eq!(epochs(&config), 2);
+    config.model.use_ids = false;
+    assert!(!config.from_identities());
+}
+
+#[test]
 fn the_same_seed_trains_the_same_model() {
     let data = data(20);
     let stores = stores(&data);

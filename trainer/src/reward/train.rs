@@ -56,7 +56,7 @@ pub enum RewardTrainingError {
 }
 
 /// Trains a reward model on `device` (a plain one; gradients are switched on inside), from `start` on: what [`train_identities`] gave
-/// for the same items, or nothing, in which case that comes first.
+/// for the same items, or nothing, in which case that comes first if the settings ask for it.
 ///
 /// The returned model is the one with the best validation NDCG@10, without gradients. `stop` ends the training after the
 /// current step.
@@ -75,7 +75,10 @@ pub fn train(
             training.trained = true;
             start.reading(config.model.use_reasons, config.model.use_patterns)
         }
-        None => training.identities(training.fresh()?, &mut report, stop, observer)?,
+        None if config.from_identities() => {
+            training.identities(training.fresh()?, &mut report, stop, observer)?
+        }
+        None => training.fresh()?,
     };
     let model = training.states(model, &mut report, stop, observer)?;
     let model = training.whole(model, &mut report, stop, observer)?;
@@ -164,9 +167,6 @@ impl<'a> Training<'a> {
         observer: &mut dyn FnMut(&TrainingEvent),
     ) -> Result<RewardModel, RewardTrainingError> {
         let config = self.config();
-        if !config.model.use_ids {
-            return Ok(model);
-        }
         let (epochs, rate) = (config.identity_epochs, config.identity_learning_rate);
         let reads = (config.model.use_reasons, config.model.use_patterns);
         self.objective.step.sampler = self.sampler.of_identities(config.identity_negatives);
@@ -189,7 +189,9 @@ impl<'a> Training<'a> {
         observer: &mut dyn FnMut(&TrainingEvent),
     ) -> Result<RewardModel, RewardTrainingError> {
         let config = self.config();
-        if !config.has_auxiliary() {
+        // Without reasons the phase before has trained the same, against more items.
+        let done = !config.model.use_reasons && config.from_identities();
+        if !config.has_auxiliary() || done {
             return Ok(model);
         }
         let (epochs, rate) = (config.warm_epochs, config.warm_learning_rate);
@@ -226,7 +228,7 @@ impl<'a> Training<'a> {
         let config = self.config();
         // What begins to read is to read: that it ranks no better for it is a result, not a reason to stop. And of a single epoch
         // nothing is chosen by validation.
-        let may_stay = phase == Phase::Whole || !config.model.use_reasons;
+        let may_stay = phase == Phase::Whole && epochs > 1;
         let settings = FitSettings {
             epochs,
             min_steps: config.min_steps,
@@ -235,7 +237,7 @@ impl<'a> Training<'a> {
             weight_decay: config.weight_decay,
             beta_2: BETA_2,
             patience: config.patience,
-            keep_start: trained && may_stay && epochs > 1,
+            keep_start: trained && may_stay,
             threads: self.objective.step.threads,
         };
         // A stream for each phase: what it draws does not depend on what came before.
