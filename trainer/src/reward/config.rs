@@ -129,7 +129,7 @@ impl RewardTrainingConfig {
     }
 
     /// Whether this model is trained from encoder and IDs that were trained alone.
-    pub(crate) fn from_identities(&self) -> bool {
+    pub(crate) fn begins_with_identities(&self) -> bool {
         let reads_from_scratch = self.model.use_reasons && self.text_start == TextStart::Scratch;
         self.model.use_ids && self.identity_epochs > 0 && !reads_from_scratch
     }

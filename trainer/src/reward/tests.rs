@@ -299,9 +299,9 @@ fn texts_may_begin_beside_ids_and_ids_alone_never_do() {
         identity_epochs: 1,
         ..config()
     };
-    assert!(config.from_identities());
+    assert!(config.begins_with_identities());
     config.text_start = TextStart::Scratch;
-    assert!(!config.from_identities());
+    assert!(!config.begins_with_identities());
     // Training goes by it: one epoch of IDs, one of everything, or the second alone.
     let data = data(20);
     let stores = stores(&data);
@@ -314,10 +314,13 @@ fn texts_may_begin_beside_ids_and_ids_alone_never_do() {
     };
     assert_eq!(epochs(&config), 1);
     config.model.use_reasons = false;
-    assert!(config.from_identities(), "there are no texts to begin with");
+    assert!(
+        config.begins_with_identities(),
+        "there are no texts to begin with"
+    );
     assert_eq!(epochs(&config), 2);
     config.model.use_ids = false;
-    assert!(!config.from_identities());
+    assert!(!config.begins_with_identities());
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub fn train(
             training.trained = true;
             start.reading(config.model.use_reasons, config.model.use_patterns)
         }
-        None if config.from_identities() => {
+        None if config.begins_with_identities() => {
             training.identities(training.fresh()?, &mut report, stop, observer)?
         }
         None => training.fresh()?,
@@ -190,7 +190,7 @@ impl<'a> Training<'a> {
     ) -> Result<RewardModel, RewardTrainingError> {
         let config = self.config();
         // Without reasons the phase before has trained the same, against more items.
-        let done = !config.model.use_reasons && config.from_identities();
+        let done = !config.model.use_reasons && config.begins_with_identities();
         if !config.has_auxiliary() || done {
             return Ok(model);
         }

@@ -86,7 +86,10 @@ pub(super) fn fit(
     file: &str,
 ) -> Result<()> {
     let identities = || read_model(from, IDENTITIES, context.device);
-    let start = config.from_identities().then(identities).transpose()?;
+    let start = config
+        .begins_with_identities()
+        .then(identities)
+        .transpose()?;
     fit_with(context, out, title, file, &mut |observer| {
         let (start, device) = (start.clone(), context.device);
         train(features, config, start, device, stop_flag(), observer)
