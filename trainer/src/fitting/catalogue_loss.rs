@@ -9,6 +9,7 @@
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use super::with_gradients;
 use crate::kernels::{Matrix, log_softmax_backward, product, softmax};
 
 /// Examples whose logits exist at once.
@@ -28,20 +29,12 @@ pub(crate) fn catalogue_loss(
     if device.clone().inner() != Device::flex() {
         return by_tensors(states, items, taken, weights);
     }
-    let ([count, width], [catalogue, _]) = (states.dims(), items.dims());
+    let [_, width] = states.dims();
     let (Some(state_values), Some(item_values)) = (floats(&states), floats(&items)) else {
         return by_tensors(states, items, taken, weights);
     };
     let found = by_hand(&state_values, &item_values, width, taken, weights);
-    // What depends on the parameters is linear in both inputs with the gradients as coefficients: burn differentiates that,
-    // and the value is put right by a constant.
-    let slope = |values: Vec<f32>, rows: usize| {
-        Tensor::<2>::from_data(TensorData::new(values, [rows, width]), &device)
-    };
-    let linear =
-        (states * slope(found.states, count)).sum() + (items * slope(found.items, catalogue)).sum();
-    let value = linear.clone().detach();
-    linear - value + Tensor::from_floats([found.loss as f32], &device)
+    with_gradients(found.loss, [(states, found.states), (items, found.items)])
 }
 
 fn floats(tensor: &Tensor<2>) -> Option<Vec<f32>> {

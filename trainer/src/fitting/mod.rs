@@ -1,6 +1,7 @@
 //! The training loop of everything that ranks: epochs over batches of history windows, AdamW, validation after each epoch,
 //! early stopping, the best weights kept. The reward model and the sequential baselines differ only in their [`Objective`].
 
+mod by_hand;
 mod catalogue_loss;
 mod dropout;
 mod events;
@@ -21,6 +22,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 
+pub(crate) use by_hand::with_gradients;
 pub(crate) use catalogue_loss::catalogue_loss;
 pub(crate) use dropout::Mask;
 pub use events::{EpochReport, TrainingEnd, TrainingEvent, TrainingReport};

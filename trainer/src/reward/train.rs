@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
-use curec_shared_model::reward::{ConfigError, RewardModel};
+use curec_shared_model::reward::{ConfigError, RewardConfig, RewardModel};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
@@ -68,21 +68,23 @@ pub fn train(
     stop: &AtomicBool,
     observer: &mut dyn FnMut(&TrainingEvent),
 ) -> Result<(RewardModel, TrainingReport), RewardTrainingError> {
-    let mut training = Training::new(features, config, device)?;
-    let mut report = TrainingReport::default();
+    let mut training = Training::new(features, config, device, stop, observer)?;
     let model = match start {
         Some(start) => {
             training.trained = true;
             start.reading(config.model.use_reasons, config.model.use_patterns)
         }
-        None if config.begins_with_identities() => {
-            training.identities(training.fresh()?, &mut report, stop, observer)?
-        }
+        None if config.begins_with_identities() => training.identities()?,
         None => training.fresh()?,
     };
-    let model = training.states(model, &mut report, stop, observer)?;
-    let model = training.whole(model, &mut report, stop, observer)?;
-    Ok((model, report))
+    // Without reasons the phase before has trained the same as states would, against more items.
+    let done = !config.model.use_reasons && config.begins_with_identities();
+    let model = match config.has_auxiliary() && !done {
+        true => training.run(Phase::States, model)?,
+        false => model,
+    };
+    let model = training.run(Phase::Whole, model)?;
+    Ok((model, training.report))
 }
 
 /// Trains encoder and ID embeddings of a fresh model alone (`identity_epochs`); the rest of it is as it was drawn. Models that read
@@ -94,10 +96,9 @@ pub fn train_identities(
     stop: &AtomicBool,
     observer: &mut dyn FnMut(&TrainingEvent),
 ) -> Result<(RewardModel, TrainingReport), RewardTrainingError> {
-    let mut training = Training::new(features, config, device)?;
-    let mut report = TrainingReport::default();
-    let model = training.identities(training.fresh()?, &mut report, stop, observer)?;
-    Ok((model, report))
+    let mut training = Training::new(features, config, device, stop, observer)?;
+    let model = training.identities()?;
+    Ok((model, training.report))
 }
 
 /// The phases of a training, each from the best weights of the one before.
@@ -107,6 +108,9 @@ struct Training<'a> {
     sampler: Sampler<'a>,
     /// Whether a phase has gone before.
     trained: bool,
+    report: TrainingReport,
+    stop: &'a AtomicBool,
+    observer: &'a mut dyn FnMut(&TrainingEvent),
 }
 
 impl<'a> Training<'a> {
@@ -114,6 +118,8 @@ impl<'a> Training<'a> {
         features: Features<'a>,
         config: &RewardTrainingConfig,
         device: &Device,
+        stop: &'a AtomicBool,
+        observer: &'a mut dyn FnMut(&TrainingEvent),
     ) -> Result<Self, RewardTrainingError> {
         let config = complete(features, config)?;
         let data = features.timeline.data();
@@ -134,6 +140,9 @@ impl<'a> Training<'a> {
             },
             sampler,
             trained: false,
+            report: TrainingReport::default(),
+            stop,
+            observer,
         })
     }
 
@@ -159,76 +168,46 @@ impl<'a> Training<'a> {
         })
     }
 
-    fn identities(
-        &mut self,
-        model: RewardModel,
-        report: &mut TrainingReport,
-        stop: &AtomicBool,
-        observer: &mut dyn FnMut(&TrainingEvent),
-    ) -> Result<RewardModel, RewardTrainingError> {
-        let config = self.config();
-        let (epochs, rate) = (config.identity_epochs, config.identity_learning_rate);
-        let reads = (config.model.use_reasons, config.model.use_patterns);
-        self.objective.step.sampler = self.sampler.of_identities(config.identity_negatives);
-        let phase = (Phase::Identities, epochs, rate);
-        // Validated as it is trained: what would read texts has learned nothing yet, and says nothing when it begins.
-        let model = model.reading(false, false);
-        let model = self.run(phase, model, report, stop, observer)?;
-        Ok(match epochs {
-            0 => model,
-            _ => model.with_silent_reasons(),
-        }
-        .reading(reads.0, reads.1))
+    /// A fresh model after its first phase, with a match that says nothing yet.
+    fn identities(&mut self) -> Result<RewardModel, RewardTrainingError> {
+        let RewardConfig {
+            use_reasons,
+            use_patterns,
+            ..
+        } = self.config().model;
+        // Validated as it is trained: what would read texts has learned nothing yet.
+        let model = self.fresh()?.reading(false, false);
+        let model = self.run(Phase::Identities, model)?;
+        let model = match self.trained {
+            true => model.with_silent_reasons(),
+            false => model,
+        };
+        Ok(model.reading(use_reasons, use_patterns))
     }
 
-    fn states(
-        &mut self,
-        model: RewardModel,
-        report: &mut TrainingReport,
-        stop: &AtomicBool,
-        observer: &mut dyn FnMut(&TrainingEvent),
-    ) -> Result<RewardModel, RewardTrainingError> {
-        let config = self.config();
-        // Without reasons the phase before has trained the same, against more items.
-        let done = !config.model.use_reasons && config.begins_with_identities();
-        if !config.has_auxiliary() || done {
-            return Ok(model);
-        }
-        let (epochs, rate) = (config.warm_epochs, config.warm_learning_rate);
-        self.objective.step.sampler = self.sampler.without_negatives();
-        self.run((Phase::States, epochs, rate), model, report, stop, observer)
-    }
-
-    fn whole(
-        &mut self,
-        model: RewardModel,
-        report: &mut TrainingReport,
-        stop: &AtomicBool,
-        observer: &mut dyn FnMut(&TrainingEvent),
-    ) -> Result<RewardModel, RewardTrainingError> {
-        let (epochs, rate) = (self.config().epochs, self.config().learning_rate);
-        self.objective.step.sampler = self.sampler.clone();
-        self.run((Phase::Whole, epochs, rate), model, report, stop, observer)
-    }
-
-    /// One phase: at most so many epochs at that learning rate. Nothing where training was interrupted before.
+    /// One phase, from `model` on. Nothing where it has no epochs, or where training was interrupted before.
     fn run(
         &mut self,
-        (phase, epochs, learning_rate): (Phase, usize, f64),
+        phase: Phase,
         model: RewardModel,
-        report: &mut TrainingReport,
-        stop: &AtomicBool,
-        observer: &mut dyn FnMut(&TrainingEvent),
     ) -> Result<RewardModel, RewardTrainingError> {
-        if epochs == 0 || report.end == TrainingEnd::Interrupted {
+        let config = self.config();
+        let (epochs, learning_rate, sampler) = match phase {
+            Phase::Identities => (
+                config.identity_epochs,
+                config.identity_learning_rate,
+                self.sampler.of_identities(config.identity_negatives),
+            ),
+            Phase::States => (
+                config.warm_epochs,
+                config.warm_learning_rate,
+                self.sampler.without_negatives(),
+            ),
+            Phase::Whole => (config.epochs, config.learning_rate, self.sampler.clone()),
+        };
+        if epochs == 0 || self.report.end == TrainingEnd::Interrupted {
             return Ok(model);
         }
-        self.objective.step.phase = phase;
-        let trained = std::mem::replace(&mut self.trained, true);
-        let config = self.config();
-        // What begins to read is to read: that it ranks no better for it is a result, not a reason to stop. And of a single epoch
-        // nothing is chosen by validation.
-        let may_stay = phase == Phase::Whole && epochs > 1;
         let settings = FitSettings {
             epochs,
             min_steps: config.min_steps,
@@ -237,22 +216,26 @@ impl<'a> Training<'a> {
             weight_decay: config.weight_decay,
             beta_2: BETA_2,
             patience: config.patience,
-            keep_start: trained && may_stay,
+            // What begins to read is to read: that it ranks no better for it is a result, not a reason to stop. And of a single
+            // epoch nothing is chosen by validation.
+            keep_start: self.trained && phase == Phase::Whole && epochs > 1,
             threads: self.objective.step.threads,
         };
         // A stream for each phase: what it draws does not depend on what came before.
-        let mut rng = ChaCha8Rng::seed_from_u64(self.config().seed);
+        let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
         rng.set_stream(phase as u64);
-        let before = report.epochs.len();
+        (self.trained, self.objective.step.phase) = (true, phase);
+        self.objective.step.sampler = sampler;
+        let (before, observer) = (self.report.epochs.len(), &mut *self.observer);
         let (model, next) = fit(
             &self.objective,
             model.train(),
             &settings,
             rng,
-            stop,
+            self.stop,
             &mut |event| observer(&event.later(before)),
         )?;
-        *report = std::mem::take(report).then(next);
+        self.report = std::mem::take(&mut self.report).then(next);
         Ok(model)
     }
 }

@@ -6,7 +6,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::config::SequentialLoss;
-use crate::fitting::softplus;
+use crate::fitting::{softplus, with_gradients};
 
 /// What the two halves of the loss weigh.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,16 +57,9 @@ pub(super) fn sampled_loss(
     else {
         return by_tensors(states, items, taken, sampled, weights);
     };
-    let ([count, width], [catalogue, _]) = (states.dims(), items.dims());
+    let [_, width] = states.dims();
     let found = by_hand(&state_values, &item_values, width, taken, sampled, weights);
-    // As in `catalogue_loss`: burn differentiates what is linear in both, and the value is put right by a constant.
-    let slope = |values: Vec<f32>, rows: usize| {
-        Tensor::<2>::from_data(TensorData::new(values, [rows, width]), &device)
-    };
-    let linear =
-        (states * slope(found.states, count)).sum() + (items * slope(found.items, catalogue)).sum();
-    let value = linear.clone().detach();
-    linear - value + Tensor::from_floats([found.loss as f32], &device)
+    with_gradients(found.loss, [(states, found.states), (items, found.items)])
 }
 
 struct Gradients {
