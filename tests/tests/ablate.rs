@@ -127,6 +127,60 @@ fn stages_are_shared_and_a_killed_ablation_goes_on_to_the_same_table() {
     );
 }
 
+#[test]
+fn seeds_run_on_two_machines_are_one_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let only = ["--only", "ids-only,no-history", "--device", "cpu"];
+    let ablate = |out: &Path, more: &[&str]| {
+        let mut all = vec!["ablate", "--out", out.to_str().unwrap()];
+        all.extend(only.iter().chain(more));
+        run_well(&all)
+    };
+    ablate(&path("whole"), &["--preset", "tiny", "--seeds", "1,2"]);
+    ablate(&path("other"), &["--preset", "tiny", "--seeds", "2"]);
+    // What is carried to another machine: settings and ranks.
+    let carried = path("carried");
+    std::fs::create_dir_all(carried.join("seed-2")).unwrap();
+    for file in ["ablate.toml", "seed-2/ranks.json"] {
+        std::fs::copy(path("other").join(file), carried.join(file)).unwrap();
+    }
+    let carried = carried.to_str().unwrap();
+    // It also says which settings are meant.
+    let said = ablate(&path("here"), &["--join", carried, "--seeds", "1,2"]);
+    assert!(said.contains("seed 2 is that of"), "{said}");
+    assert!(!path("here").join("seed-2").exists());
+    assert_eq!(table(&path("here")), table(&path("whole")));
+
+    let refuse = |out: &str, more: &[&str], part: &str| {
+        let out = path(out);
+        let mut all = vec!["ablate", "--out", out.to_str().unwrap(), "--join", carried];
+        all.extend(more);
+        refused(&all, 1, &[part]);
+    };
+    refuse(
+        "a",
+        &["--preset", "tiny", "--set", "reward.epochs=9"],
+        "other settings",
+    );
+    refuse(
+        "b",
+        &["--seeds", "2", "--only", "shuffled"],
+        "no row `shuffled`",
+    );
+    let ranks = Path::new(carried).join("seed-2/ranks.json");
+    let mut damaged = json(&ranks);
+    let row = damaged["ranks"]["full"].as_array_mut().unwrap();
+    row.pop().unwrap();
+    std::fs::write(&ranks, damaged.to_string()).unwrap();
+    refuse("c", &["--seeds", "2", "--only", "ids-only"], "is damaged");
+    let none = path("none");
+    std::fs::create_dir(&none).unwrap();
+    let (out, none) = (path("d"), none.to_str().unwrap());
+    let arguments = ["ablate", "--out", out.to_str().unwrap(), "--join", none];
+    refused(&arguments, 1, &["no folder of an ablation"]);
+}
+
 /// Ranks of a model in a run's evaluation.
 fn ranks(run: &Path, model: &str) -> Value {
     let results = json(&run.join("evaluate/results.json"));

@@ -6,7 +6,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::config::ActivationKind;
 
-const DICE_EPSILON: f64 = 1e-8;
+/// Added to a variance.
+pub const DICE_EPSILON: f64 = 1e-8;
 const DICE_MOMENTUM: f64 = 0.01;
 
 /// One learned negative slope `α` per unit and, for Dice, running statistics.

@@ -21,7 +21,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
-pub use activation::Activation;
+pub use activation::{Activation, DICE_EPSILON};
 pub use config::{ActivationKind, ConfigError, RewardConfig};
 pub use encoder::{EncoderConfig, EncoderLayer, HistoryEncoder};
 pub use inference::{HistoryBatch, ItemBatch, Scored, ages};

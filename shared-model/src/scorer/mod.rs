@@ -2,14 +2,17 @@
 //! `curec explain` and of the parity tests.
 //!
 //! The item side (keys and values of all reasons) goes to the device once; a user costs one encoder pass over the history
-//! and one pass over the catalogue. All results come back in one asynchronous read: WebGPU knows no other.
+//! and one pass over the catalogue: on a GPU by tensors, on a CPU by hand ([`cpu`]). Results come back in one asynchronous read: WebGPU
+//! knows no other.
 
+pub mod cpu;
 mod parameters;
 #[cfg(test)]
 mod tests;
 
 pub use parameters::{UnreadableParameter, inference_parameters};
 
+use self::cpu::{CpuModel, Detail, Moment, ReasonTable};
 use crate::artefact::{Artefact, ArtefactError, tensors};
 use crate::explain::UserScores;
 use crate::reward::{RewardConfig, RewardModel, ages};
@@ -64,8 +67,26 @@ pub struct Scorer {
     model: RewardModel,
     config: RewardConfig,
     device: Device,
-    chunks: Vec<Chunk>,
+    items: ItemSide,
     users: Vec<UserSide>,
+}
+
+/// The catalogue, where it is scored.
+#[derive(Debug)]
+enum ItemSide {
+    /// On a device.
+    Tensors(Vec<Chunk>),
+    /// On the host.
+    Cpu(Box<CpuItems>),
+}
+
+#[derive(Debug)]
+struct CpuItems {
+    model: CpuModel,
+    /// `K` rows an item.
+    table: ReasonTable,
+    /// Reasons of each item.
+    counts: Vec<u32>,
 }
 
 /// A run of items with their projected reasons, on the device.
@@ -107,8 +128,12 @@ impl Scorer {
                 message: error.to_string(),
             })?;
         let model = parameters::restore(model, &artefact.tensors, device)?;
+        let items = match *device == Device::flex() {
+            true => ItemSide::Cpu(Box::new(CpuItems::new(artefact, &config)?)),
+            false => ItemSide::Tensors(chunks(artefact, &config, device)),
+        };
         Ok(Self {
-            chunks: chunks(artefact, &config, device),
+            items,
             users: user_sides(artefact, &config),
             model,
             config,
@@ -137,19 +162,13 @@ impl Scorer {
                 users: self.users.len(),
             });
         };
-        let flat = self
-            .forward(side)
-            .into_data_async()
-            .await
-            .map_err(|error| ScoreError::Device {
-                message: error.to_string(),
-            })?
-            .convert::<f32>()
-            .try_into_vec::<f32>()
-            .map_err(|error| ScoreError::Device {
-                message: error.to_string(),
-            })?;
-        let scores = self.unpack(user, side, flat);
+        let scores = match &self.items {
+            ItemSide::Tensors(chunks) => {
+                let flat = read(self.forward(side, chunks)).await?;
+                self.unpack(user, side, flat)
+            }
+            ItemSide::Cpu(items) => self.by_hand(user, side, items),
+        };
         match scores.logits.iter().position(|value| !value.is_finite()) {
             Some(item) => Err(ScoreError::NotFinite { item }),
             None => Ok(scores),
@@ -158,7 +177,7 @@ impl Scorer {
 
     /// Everything the host needs in one flat tensor: logits `[I]`, DIN weights `[I, T]`, attention `[I, heads, K]`,
     /// norms of the states `[T]`.
-    fn forward(&self, side: &UserSide) -> Tensor<1> {
+    fn forward(&self, side: &UserSide, chunks: &[Chunk]) -> Tensor<1> {
         let width = self.config.width;
         let pattern = float::<2>(side.pattern.clone(), [1, width], &self.device);
         let (states, present) = self.states(side);
@@ -166,7 +185,7 @@ impl Scorer {
         let visible = present.unsqueeze_dim::<3>(1);
 
         let (mut logits, mut weights, mut attention) = (Vec::new(), Vec::new(), Vec::new());
-        for chunk in &self.chunks {
+        for chunk in chunks {
             let matched = self.model.match_reasons(
                 pattern.clone(),
                 chunk.keys.clone(),
@@ -198,6 +217,37 @@ impl Scorer {
         Tensor::cat(logits, 0)
     }
 
+    /// All of it by hand.
+    fn by_hand(&self, user: u32, side: &UserSide, items: &CpuItems) -> UserScores {
+        let states = items.model.encode(&side.items, &side.matched);
+        let slots = self.config.reasons;
+        let all: Vec<u32> = (0..self.config.items as u32).collect();
+        let moment = Moment {
+            states: &states,
+            pattern: &side.pattern,
+        };
+        let rows = |item: usize, rows: &mut Vec<u32>| {
+            let first = (item * slots) as u32;
+            rows.extend(first..first + items.counts[item]);
+        };
+        let evidence = Detail::Evidence { slots };
+        let found = (items.model).score(moment, &all, &items.table, rows, evidence);
+        let norm = |state: &[f32]| state.iter().map(|h| h * h).sum::<f32>().sqrt();
+        UserScores {
+            user,
+            scores: found.logits.iter().map(|&logit| sigmoid(logit)).collect(),
+            logits: found.logits,
+            attention: found.attention,
+            heads: self.config.heads,
+            slots,
+            event_weights: found.event_weights,
+            state_norms: (states.chunks_exact(self.config.input_width()))
+                .map(norm)
+                .collect(),
+            window: side.window(),
+        }
+    }
+
     /// `H` of the user's window, `[1, T, 2d]`, and its mask `[1, T]`. An empty history is one absent event.
     fn states(&self, side: &UserSide) -> (Tensor<3>, Tensor<2, Bool>) {
         let (length, width) = (side.items.len().max(1), self.config.width);
@@ -220,17 +270,12 @@ impl Scorer {
         let (logits, rest) = flat.split_at(items);
         let (event_weights, rest) = rest.split_at(items * length);
         let (attention, norms) = rest.split_at(items * heads * slots);
-        let window: Vec<(u32, u32)> = side
-            .items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| ((side.start + index) as u32, *item))
-            .collect();
+        let window = side.window();
         let empty = window.is_empty();
         UserScores {
             user,
             logits: logits.to_vec(),
-            scores: logits.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
+            scores: logits.iter().map(|&logit| sigmoid(logit)).collect(),
             attention: attention.to_vec(),
             heads,
             slots,
@@ -243,6 +288,43 @@ impl Scorer {
             window,
         }
     }
+}
+
+impl UserSide {
+    /// Positions in the whole history, and items.
+    fn window(&self) -> Vec<(u32, u32)> {
+        let positions = self.start as u32..;
+        positions.zip(self.items.iter().copied()).collect()
+    }
+}
+
+impl CpuItems {
+    fn new(artefact: &Artefact, config: &RewardConfig) -> Result<Self, ArtefactError> {
+        let values = |name: &str| artefact.tensors[name].values.clone();
+        Ok(Self {
+            model: CpuModel::new(config, &artefact.tensors)?,
+            table: ReasonTable {
+                keys: values(tensors::REASON_KEYS),
+                values: values(tensors::REASON_VALUES),
+            },
+            counts: (artefact.reasons.iter())
+                .map(|list| list.len() as u32)
+                .collect(),
+        })
+    }
+}
+
+fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+async fn read(tensor: Tensor<1>) -> Result<Vec<f32>, ScoreError> {
+    let device = |message: String| ScoreError::Device { message };
+    let data = tensor.into_data_async().await;
+    (data.map_err(|error| device(error.to_string()))?)
+        .convert::<f32>()
+        .try_into_vec::<f32>()
+        .map_err(|error| device(error.to_string()))
 }
 
 fn chunks(artefact: &Artefact, config: &RewardConfig, device: &Device) -> Vec<Chunk> {

@@ -1,4 +1,5 @@
-//! The runs behind the table: one run directory per row and seed, stages they have in common done once.
+//! The runs behind the table: one run directory per row and seed, stages they have in common done once; seeds that were run elsewhere
+//! are joined by their ranks.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,15 +9,18 @@ use burn::tensor::Device;
 use serde::Deserialize;
 
 use super::rows::{REFERENCE, ROWS, Row, Source};
-use super::table::{AblationReport, Cost, Found};
+use super::seed::{SeedRanks, by_row, cost};
+use super::table::{AblationReport, Cost};
 use crate::config::Config;
 use crate::evaluation::{Control, Protocol, Results};
 use crate::run::{Progress, RunDirectory, Stage, read_json, write_atomic, write_json};
 use crate::stages::{Context, execute, share};
 
 const SETTINGS: &str = "ablate.toml";
+const RANKS: &str = "ranks.json";
 
-/// The folder of an ablation: `ablate.toml`, `seed-N/ROW/` for every run, `ablation.json` and `ablation.txt`.
+/// The folder of an ablation: `ablate.toml`, `seed-N/ROW/` for every run, `seed-N/ranks.json` once a seed is done, `ablation.json` and
+/// `ablation.txt`.
 #[derive(Debug, Clone)]
 pub struct AblationDirectory {
     root: PathBuf,
@@ -34,6 +38,21 @@ impl AblationDirectory {
         ensure!(
             empty || root.join(SETTINGS).exists(),
             "{} is not empty and holds no {SETTINGS}: choose another --out, so that nothing of yours is touched",
+            root.display()
+        );
+        Ok(Self {
+            root: root.to_owned(),
+        })
+    }
+
+    /// Opens the folder of an ablation that is there.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn open(root: &Path) -> Result<Self> {
+        ensure!(
+            root.join(SETTINGS).exists(),
+            "{} is no folder of an ablation: it holds no {SETTINGS}",
             root.display()
         );
         Ok(Self {
@@ -69,8 +88,28 @@ impl AblationDirectory {
 
     /// The run directory of a row and seed.
     pub fn run(&self, seed: u64, row: &str) -> PathBuf {
-        self.root.join(format!("seed-{seed}")).join(row)
+        self.seed(seed).join(row)
     }
+
+    /// What a seed found, if all of it is done.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    fn ranks(&self, seed: u64) -> Result<Option<SeedRanks>> {
+        let path = self.seed(seed).join(RANKS);
+        path.exists().then(|| SeedRanks::read(&path)).transpose()
+    }
+
+    fn seed(&self, seed: u64) -> PathBuf {
+        self.root.join(format!("seed-{seed}"))
+    }
+}
+
+/// Without the places of data and checkpoint: those may be others on another machine, and the data's hash is looked at anyway.
+fn anywhere(config: &Config) -> Config {
+    let mut config = config.deciding();
+    (config.data.path, config.llm.model) = (None, None);
+    config
 }
 
 /// What is to be computed.
@@ -81,6 +120,8 @@ pub struct Plan<'a> {
     pub config: &'a Config,
     /// Seeds.
     pub seeds: &'a [u64],
+    /// Folders of ablations with the same settings: seeds that are done there are not run here.
+    pub joined: &'a [AblationDirectory],
     /// Rows, the full one first.
     pub rows: &'a [Row],
     /// Where tensors live.
@@ -107,18 +148,38 @@ impl Plan<'_> {
     /// Runs whatever is missing, and writes the table after every seed; returns it.
     ///
     /// # Errors
-    /// A stage's; Ctrl-C, after which the same call goes on.
+    /// A stage's; Ctrl-C, after which the same call goes on; joined folders with other settings or data.
     pub fn run(&self) -> Result<AblationReport> {
+        for other in self.joined {
+            let same = (other.settings()?).is_some_and(|it| anywhere(&it) == anywhere(self.config));
+            ensure!(
+                same,
+                "{} holds an ablation with other settings: its seeds cannot be joined to these",
+                other.root.display()
+            );
+        }
+        let mut done = Vec::new();
         let mut report = None;
-        for (done, &seed) in self.seeds.iter().enumerate() {
-            for row in self.rows {
-                if let Source::Run(_) = row.source {
-                    self.run_one(seed, row)?;
-                }
-            }
-            report = Some(self.write_table(&self.seeds[..=done])?);
+        for &seed in self.seeds {
+            let found = match self.found_elsewhere(seed)? {
+                Some(found) => found,
+                None => self.run_seed(seed)?,
+            };
+            done.push(found);
+            report = Some(self.write_table(&done)?);
         }
         report.context("an ablation needs at least one seed")
+    }
+
+    fn found_elsewhere(&self, seed: u64) -> Result<Option<SeedRanks>> {
+        for other in self.joined {
+            if let Some(found) = other.ranks(seed)? {
+                let place = other.root.display();
+                (self.progress).say(&format!("— seed {seed} is that of {place}"));
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Settings of a row's run. Controls run in the full one only.
@@ -176,51 +237,64 @@ impl Plan<'_> {
         Ok(())
     }
 
+    /// All rows of a seed, and their ranks as a file.
+    fn run_seed(&self, seed: u64) -> Result<SeedRanks> {
+        for row in self.rows {
+            if let Source::Run(_) = row.source {
+                self.run_one(seed, row)?;
+            }
+        }
+        let mut same: Option<(Protocol, String)> = None;
+        let mut bill = Bill::default();
+        let mut read: BTreeMap<&str, Results> = BTreeMap::new();
+        let mut ranks = BTreeMap::new();
+        for row in self.rows {
+            let folder = self.directory.run(seed, row.run());
+            if !read.contains_key(row.run()) {
+                let run = RunDirectory::open(&folder)?;
+                read.insert(row.run(), read_results(&run, &mut same)?);
+                bill.add(&run);
+            }
+            let model = read[row.run()].model(row.model()).with_context(|| {
+                let place = folder.display();
+                format!("the evaluation in {place} ranks no model `{}`", row.model())
+            })?;
+            ranks.insert(row.name.to_owned(), model.ranks.clone());
+        }
+        let (protocol, data_sha256) = same.context("an ablation needs at least one row")?;
+        let found = SeedRanks {
+            seed,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: crate::machine::commit(),
+            protocol,
+            data_sha256,
+            cost: bill.cost(),
+            ranks,
+        };
+        write_json(&self.directory.seed(seed).join(RANKS), &found)?;
+        Ok(found)
+    }
+
     /// The table of these seeds, also as `ablation.json` and `ablation.txt`.
-    fn write_table(&self, seeds: &[u64]) -> Result<AblationReport> {
-        let report = self.table(seeds)?;
+    fn write_table(&self, seeds: &[SeedRanks]) -> Result<AblationReport> {
+        let found = by_row(self.rows, seeds)?;
+        let first = &seeds[0];
+        let (numbers, same): (Vec<u64>, bool) = (
+            seeds.iter().map(|found| found.seed).collect(),
+            seeds.iter().all(|found| found.commit == first.commit),
+        );
+        let mut report = AblationReport::new(
+            &found,
+            &numbers,
+            first.protocol.clone(),
+            first.data_sha256.clone(),
+            cost(seeds),
+            self.config,
+        );
+        report.commit = same.then(|| first.commit.clone()).flatten();
         let root = &self.directory.root;
         write_json(&root.join("ablation.json"), &report)?;
         write_atomic(&root.join("ablation.txt"), report.to_string().as_bytes())?;
-        Ok(report)
-    }
-
-    fn table(&self, seeds: &[u64]) -> Result<AblationReport> {
-        let mut found: Vec<Found> = self
-            .rows
-            .iter()
-            .map(|&row| Found {
-                row,
-                ranks: Vec::new(),
-            })
-            .collect();
-        let mut same: Option<(Protocol, String)> = None;
-        let mut bill = Bill::default();
-        for &seed in seeds {
-            let mut read: BTreeMap<&str, Results> = BTreeMap::new();
-            for one in &mut found {
-                let name = one.row.run();
-                let folder = self.directory.run(seed, name);
-                if !read.contains_key(name) {
-                    let run = RunDirectory::open(&folder)?;
-                    let results = read_results(&run, &mut same)?;
-                    bill.add(&run);
-                    read.insert(name, results);
-                }
-                let model = read[name].model(one.row.model()).with_context(|| {
-                    format!(
-                        "the evaluation in {} ranks no model `{}`",
-                        folder.display(),
-                        one.row.model()
-                    )
-                })?;
-                one.ranks.push(model.ranks.clone());
-            }
-        }
-        let (protocol, data) = same.context("an ablation needs at least one seed")?;
-        let mut report =
-            AblationReport::new(&found, seeds, protocol, data, bill.cost(), self.config);
-        report.commit = crate::machine::commit();
         Ok(report)
     }
 }

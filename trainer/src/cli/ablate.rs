@@ -13,7 +13,7 @@ use crate::run::{Progress, on_interrupt};
 /// Arguments of `curec ablate`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Rows: full, no-pretrain, no-correction, no-update, shuffled, no-reasons, no-patterns, ids-only, text-only, random-texts-retrained;\ncontrols on the trained full model: random-texts, random-reasons, swapped-reasons, other-patterns, no-history; and popularity.\nEvery run lies in DIR/seed-N/ROW and is a run directory like any other; what runs have in common is computed once.\nAfter a kill the same command goes on. More seeds or rows may be added later."
+    after_help = "Rows: full, no-pretrain, no-correction, no-update, shuffled, no-reasons, no-patterns, ids-only, text-only, random-texts-retrained;\ncontrols on the trained full model: random-texts, random-reasons, swapped-reasons, other-patterns, no-history; and popularity.\nEvery run lies in DIR/seed-N/ROW and is a run directory like any other; what runs have in common is computed once.\nAfter a kill the same command goes on. More seeds or rows may be added later, and seeds may be run on several machines: DIR/ablate.toml and\nDIR/seed-N/ranks.json are all that --join needs."
 )]
 pub struct AblateArgs {
     #[command(flatten)]
@@ -32,6 +32,9 @@ pub struct AblateArgs {
     /// Some of the rows only (the full one is always there); p-values are then corrected over these
     #[arg(long, value_name = "ROW,ROW,…", value_delimiter = ',')]
     only: Vec<String>,
+    /// Folder of an ablation with the same settings, run elsewhere: seeds that are done there are taken over by their ranks; may be repeated
+    #[arg(long, value_name = "DIR")]
+    join: Vec<PathBuf>,
     /// Print the table as JSON
     #[arg(long)]
     json: bool,
@@ -50,8 +53,15 @@ pub fn run(args: AblateArgs) -> Result<()> {
         seeds.len() == args.seeds.len(),
         "--seeds names a seed twice; each stands for a set of runs of its own"
     );
+    let joined = (args.join.iter())
+        .map(|folder| AblationDirectory::open(folder))
+        .collect::<Result<Vec<_>>>()?;
     let directory = AblationDirectory::create(&args.out)?;
-    let config = match directory.settings()? {
+    let stored = match (directory.settings()?, joined.first()) {
+        (None, Some(first)) => first.settings()?,
+        (own, _) => own,
+    };
+    let config = match stored {
         Some(stored) if !args.base.given() => stored,
         _ => layered(&args.base, &[])?,
     };
@@ -61,6 +71,7 @@ pub fn run(args: AblateArgs) -> Result<()> {
         directory: &directory,
         config: &config,
         seeds: &args.seeds,
+        joined: &joined,
         rows: &rows,
         device: &device,
         progress: Progress {

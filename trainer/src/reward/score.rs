@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use curec_shared_model::explain::UserScores;
 use curec_shared_model::reward::{HistoryBatch, ItemBatch, ProjectedReasons, RewardModel};
+use curec_shared_model::scorer::cpu::{CpuModel, Detail, Moment, ReasonTable};
 use rayon::prelude::*;
 use thiserror::Error;
 
@@ -53,6 +54,8 @@ pub struct Scorer<'a> {
     device: Device,
     reasons: Option<ProjectedReasons>,
     patterns: Option<Tensor<2>>,
+    /// For whole catalogues on a CPU.
+    by_hand: Option<(CpuModel, ReasonTable)>,
     threads: usize,
     chunk: usize,
     history: usize,
@@ -120,8 +123,26 @@ impl<'a> Scorer<'a> {
                 .collect();
             Tensor::cat(parts, 0)
         });
+        let by_hand = match *device == Device::flex() {
+            true => {
+                let table = match &reasons {
+                    Some(reasons) => ReasonTable {
+                        keys: read(reasons.keys.clone())?,
+                        values: read(reasons.values.clone())?,
+                    },
+                    None => ReasonTable::default(),
+                };
+                let model = CpuModel::of(&model);
+                Some((
+                    model.map_err(|error| ScoreError::Device(error.to_string()))?,
+                    table,
+                ))
+            }
+            false => None,
+        };
         let threads = resolve_threads(0, device);
         Ok(Self {
+            by_hand,
             chunk: if threads > 1 { CANDIDATE_CHUNK } else { 2048 },
             history: config.max_history,
             model,
@@ -175,6 +196,26 @@ impl<'a> Scorer<'a> {
         let history = self.history(&past);
         let states = self.model.states(&history, self.reasons.as_ref());
         let pattern = self.pattern_rows(&[past]);
+        if let Some((model, table)) = &self.by_hand {
+            let seen = history_pasts(&self.features.timeline, &past, self.history).len();
+            let [_, _, width] = states.dims();
+            let states = match seen {
+                0 => Vec::new(),
+                _ => read(states.slice([0..1, 0..seen]).reshape([seen, width]))?,
+            };
+            let moment = Moment {
+                states: &states,
+                pattern: &read(pattern)?,
+            };
+            let rows = |at: usize, rows: &mut Vec<u32>| {
+                if self.reasons.is_some() {
+                    rows.extend_from_slice(self.visible(&past, items[at]));
+                }
+            };
+            return Ok(model
+                .score(moment, items, table, rows, Detail::Scores)
+                .logits);
+        }
         let mut scores = Vec::with_capacity(items.len());
         for chunk in items.chunks(self.chunk) {
             let batch = self.item_batch(chunk.iter().map(|&item| (item, past)));
@@ -401,12 +442,17 @@ impl<'a> Scorer<'a> {
         known * there.clone() + none * there.neg().add_scalar(1.0)
     }
 
+    /// Rows of the reasons of `item` that are visible at `past`.
+    fn visible<'p>(&'p self, past: &Past, item: u32) -> &'p [u32] {
+        past.reasons(self.features.reasons, item, self.model.config().reasons)
+    }
+
     fn item_batch<'p>(&self, items: impl Iterator<Item = (u32, Past<'p>)>) -> ItemBatch {
         let mut grid = ReasonGrid::default();
         let items = items
             .map(|(item, past)| {
                 let rows: &[u32] = if self.reasons.is_some() {
-                    past.reasons(self.features.reasons, item, self.model.config().reasons)
+                    self.visible(&past, item)
                 } else {
                     &[]
                 };

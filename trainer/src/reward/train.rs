@@ -201,7 +201,12 @@ impl<'a> Training<'a> {
             Phase::States => (
                 config.warm_epochs,
                 config.warm_learning_rate,
-                self.sampler.without_negatives(),
+                match config.model.use_reasons {
+                    true => {
+                        (self.sampler.without_negatives()).with_anonymous(config.identity_dropout)
+                    }
+                    false => self.sampler.without_negatives(),
+                },
             ),
             Phase::Whole => (config.epochs, config.learning_rate, self.sampler.clone()),
         };

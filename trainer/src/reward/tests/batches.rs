@@ -1,0 +1,183 @@
+//! Batches: what is in them, and that nothing later than the example is.
+
+use burn::optim::GradientsParams;
+
+use super::*;
+
+#[test]
+fn every_training_event_but_the_first_is_a_target_once() {
+    let data = data(30);
+    for seed in 0..5 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut targets: Vec<(usize, usize)> = epoch_batches(&data, 6, 8, &mut rng)
+            .into_iter()
+            .flatten()
+            .flat_map(|window| {
+                assert!(window.end - window.start <= 7, "{window:?}");
+                (window.start + 1..window.end).map(move |position| (window.user, position))
+            })
+            .collect();
+        targets.sort_unstable();
+        let expected: Vec<_> = (0..30)
+            .flat_map(|user| (1..data.split[user].train).map(move |position| (user, position)))
+            .collect();
+        assert_eq!(targets, expected);
+    }
+}
+
+#[test]
+fn cross_entropy_meets_every_item_once() {
+    let data = data(5);
+    let stores = stores(&data);
+    let whole = RewardTrainingConfig {
+        loss: RewardLoss::CrossEntropy,
+        ..config()
+    };
+    let sampler = Sampler::new(features(&data, &stores), &whole);
+    let window = Window {
+        user: 2,
+        start: 0,
+        end: 4,
+    };
+    let batch = sampler.gather(&[window], 0, 1).unwrap();
+    let items = ITEMS as usize;
+    for event in 1..4 {
+        let mut candidates = batch.items[event * items..][..items].to_vec();
+        assert_eq!(candidates[0] as u32, data.histories[2][event].item);
+        candidates.sort_unstable();
+        assert_eq!(candidates, (0..ITEMS as i32).collect::<Vec<_>>());
+    }
+}
+
+/// The packed training pass and the scorer are two ways to one number.
+#[test]
+fn training_logits_equal_inference_logits() {
+    let data = data(6);
+    let stores = stores(&data);
+    let features = features(&data, &stores);
+    let model = untrained(&data);
+    let scorer = Scorer::new(model.clone(), features, &Device::flex()).unwrap();
+    let windows: Vec<_> = (0..6)
+        .map(|user| Window {
+            user,
+            start: 0,
+            end: 7.min(data.split[user].train),
+        })
+        .collect();
+    let batch = Sampler::new(features, &config())
+        .gather(&windows, 0, 1)
+        .unwrap();
+    let candidates = batch.items.len() / (batch.windows * batch.events);
+    let encoded = encode(&model, &features, &batch, 0.0, &Device::flex());
+    let logits = logits(&model, &batch, &encoded);
+    let logits = logits.into_data().try_to_vec::<f32>().unwrap();
+    let mut compared = 0;
+    for window in &windows {
+        for position in 1..window.end {
+            let scores = scorer
+                .catalogue(Example {
+                    user: window.user,
+                    position,
+                })
+                .unwrap();
+            for candidate in 0..candidates {
+                let item =
+                    batch.items[(window.user * batch.events + position) * candidates + candidate];
+                let packed = logits
+                    [(window.user * (batch.events - 1) + position - 1) * candidates + candidate];
+                assert!(
+                    (packed - scores[item as usize]).abs() < 1e-4,
+                    "{packed} {}",
+                    scores[item as usize]
+                );
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 60);
+}
+
+/// The same for a training batch, in which all moments of a history stand side by side: each sees the lists of its own time.
+#[test]
+fn training_batches_know_nothing_of_the_future() {
+    let mut original = data(8);
+    // Ties between users.
+    for events in &mut original.histories {
+        events
+            .iter_mut()
+            .for_each(|event| event.time = event.time / 10 * 10);
+    }
+    let model = untrained(&original);
+    let end = 7.min(original.split[0].train);
+    let logits = |data: &Dataset| {
+        let stores = stores(data);
+        let features = features(data, &stores);
+        let window = Window {
+            user: 0,
+            start: 0,
+            end,
+        };
+        let batch = Sampler::new(features, &config())
+            .gather(&[window], 0, 9)
+            .unwrap();
+        let encoded = encode(&model, &features, &batch, 0.0, &Device::flex());
+        let found = logits(&model, &batch, &encoded);
+        let [_, moments, candidates] = found.dims();
+        let found = found.into_data().try_to_vec::<f32>().unwrap();
+        assert_eq!(moments, end - 1);
+        found
+            .chunks(candidates)
+            .map(<[f32]>::to_vec)
+            .collect::<Vec<_>>()
+    };
+    let before = logits(&original);
+    let mut moved = 0;
+    for position in 1..end {
+        let time = original.histories[0][position].time;
+        let mut changed = original.clone();
+        for events in &mut changed.histories[1..] {
+            for event in events.iter_mut().filter(|event| event.time >= time) {
+                event.item = (event.item + 5) % ITEMS;
+            }
+        }
+        let after = logits(&changed);
+        // Example p is the choice of event p + 1.
+        assert_eq!(before[..position], after[..position], "event {position}");
+        moved += usize::from(before != after);
+    }
+    assert!(moved > 2, "later moments do see it: {moved}");
+}
+
+/// A window that is anonymous gives the same gradients whatever its items' embeddings are, and none to them; others do not notice.
+#[test]
+fn anonymous_windows_know_items_by_their_texts_alone() {
+    let data = data(12);
+    let texts = stores(&data);
+    let features = features(&data, &texts);
+    let device = Device::flex().autodiff();
+    let sampler = Sampler::new(features, &config()).without_negatives();
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let windows = epoch_batches(&data, 6, 12, &mut rng).remove(0);
+    let of = |share: f64, changed: bool| {
+        let batch = sampler
+            .with_anonymous(share)
+            .gather(&windows, 0, 3)
+            .unwrap();
+        let mut model = untrained(&data).train();
+        if changed {
+            model.item.weight = model.item.weight.map(|weight| weight.mul_scalar(3.0) + 0.1);
+        }
+        let encoded = encode(&model, &features, &batch, 0.0, &device);
+        let loss = auxiliary_loss(&model, &features, &batch, &encoded, 9, &device).unwrap();
+        let gradients = GradientsParams::from_grads(loss.clone().backward(), &model);
+        let slope = gradients.get::<2>(model.item.weight.id);
+        let most = slope.map_or(0.0, |slope| slope.abs().max().into_scalar::<f32>());
+        (loss.into_scalar::<f32>(), most, batch.anonymous)
+    };
+    let (all, none) = (of(1.0, false), of(0.0, false));
+    assert!(all.2.iter().all(|&hidden| hidden) && none.2.iter().all(|&hidden| !hidden));
+    assert_eq!((all.0, all.1), (of(1.0, true).0, 0.0));
+    assert!(none.1 > 0.0 && (none.0 - of(0.0, true).0).abs() > 1e-3);
+    let some = of(0.5, false);
+    assert!(some.1 > 0.0 && some.2.contains(&true) && some.2.contains(&false));
+}
