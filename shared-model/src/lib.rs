@@ -1,9 +1,13 @@
 //! What runs natively and in the browser: the Qwen2 forward pass, the reward model, the artefact format, the scorer and
 //! the explanation maths. No file, clock, thread, network or command line here, and nothing of training.
+//!
+//! Without the cargo feature `tensors` there is no burn in it: what is left reads an artefact and scores it on a CPU.
 
 pub mod artefact;
 pub mod explain;
+#[cfg(feature = "tensors")]
 pub mod qwen2;
 pub mod reward;
 pub mod scorer;
+#[cfg(feature = "tensors")]
 pub mod weights;

@@ -4,10 +4,8 @@ use burn::module::{Initializer, Module, Param, RunningState};
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor};
 
-use super::config::ActivationKind;
+use super::config::{ActivationKind, DICE_EPSILON};
 
-/// Added to a variance.
-pub const DICE_EPSILON: f64 = 1e-8;
 const DICE_MOMENTUM: f64 = 0.01;
 
 /// One learned negative slope `α` per unit and, for Dice, running statistics.

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+/// Added to a variance by Dice.
+pub const DICE_EPSILON: f64 = 1e-8;
+
 /// Activation of the DIN and score networks. Both learn a slope for negative inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -124,6 +127,7 @@ impl RewardConfig {
     }
 
     /// Whether a fresh model scores with the dot product of newest state and candidate alone, as a sequential recommender does.
+    #[cfg(feature = "tensors")]
     pub(super) fn begins_sequential(&self) -> bool {
         self.use_recency && self.use_product
     }

@@ -1,4 +1,4 @@
-//! The history encoder by hand: `H` of one history ([`HistoryEncoder`](crate::reward::HistoryEncoder) says what it computes).
+//! The history encoder by hand: `H` of one history (`reward/encoder.rs` says what it computes).
 //!
 //! A history has at most some dozen events, so this is a small part of scoring a catalogue: plain loops do, but for the products.
 

@@ -1,5 +1,5 @@
 //! Scores candidates on a CPU without a tensor library between, natively and in the browser: the numbers of
-//! [`RewardModel::score_candidates`] in a fraction of the time (benches/LOG.md).
+//! `RewardModel::score_candidates` in a fraction of the time (benches/LOG.md).
 //!
 //! A general framework forms the DIN unit's hidden layer for every pair of event and candidate, some 3,000 numbers a candidate, and
 //! reads it again to activate and to sum it. Here candidates lie side by side in registers ([`panel`]), a pair's hidden layer is
@@ -18,9 +18,12 @@ use pulp::{Arch, Simd, WithSimd};
 
 use self::panel::{Packed, ROWS, Row, add_scaled, constant, numbers, numbers_mut, product, splat};
 use self::weights::Weights;
+#[cfg(feature = "tensors")]
 use super::parameters::{UnreadableParameter, inference_parameters};
 use crate::artefact::{ArtefactError, StoredTensor};
-use crate::reward::{RewardConfig, RewardModel};
+use crate::reward::RewardConfig;
+#[cfg(feature = "tensors")]
+use crate::reward::RewardModel;
 
 /// The parameters of a reward model, ready to score candidates.
 #[derive(Debug, Clone)]
@@ -71,10 +74,10 @@ pub struct CandidateScores {
 }
 
 impl CpuModel {
-    /// From named parameters, as an artefact has them and [`inference_parameters`] gives them.
+    /// From named parameters, as an artefact has them.
     ///
     /// # Errors
-    /// A parameter that is missing or of another shape.
+    /// A parameter that is missing, of another shape, or of no use to the model.
     pub fn new(
         config: &RewardConfig,
         parameters: &BTreeMap<String, StoredTensor>,
@@ -89,6 +92,7 @@ impl CpuModel {
     ///
     /// # Errors
     /// A device that does not hand values over.
+    #[cfg(feature = "tensors")]
     pub fn of(model: &RewardModel) -> Result<Self, UnreadableParameter> {
         let parameters = inference_parameters(model)?;
         Self::new(model.config(), &parameters).map_err(|error| UnreadableParameter {

@@ -3,7 +3,8 @@
 use burn::tensor::{Bool, Device, Distribution, Int, Tensor, TensorData};
 
 use super::*;
-use crate::reward::{ActivationKind, ItemBatch, ProjectedReasons};
+use crate::reward::{ActivationKind, ItemBatch, ProjectedReasons, RewardModel};
+use crate::scorer::inference_parameters;
 
 const ITEMS: usize = 131;
 const REASONS: usize = 70;

@@ -1,6 +1,7 @@
 //! The parameters that scoring candidates needs, in the order in which products read them.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::encoder::Encoder;
 use super::panel::{Packed, Row, Tile, numbers, numbers_mut, splat};
@@ -155,10 +156,7 @@ impl Weights {
         let (width, both) = (config.width, config.input_width());
         let (hidden, inner) = (config.interest_hidden, config.score_hidden);
         let items = if config.use_ids { config.items } else { 1 };
-        let source = Source {
-            tensors,
-            kind: config.activation,
-        };
+        let source = Source::new(tensors, config.activation);
         let sum = |left: Vec<f32>, right: &[f32], sign: f32| -> Vec<f32> {
             left.iter().zip(right).map(|(l, r)| l + sign * r).collect()
         };
@@ -178,7 +176,7 @@ impl Weights {
         }
         let joined = source.affine("matching.output", width, width)?;
         let head = source.affine("head.interest", both, inner)?;
-        Ok(Self {
+        let weights = Self {
             item: source.take("item.weight", &[items, width])?,
             query,
             joined: joined.packed(),
@@ -213,7 +211,9 @@ impl Weights {
                     source.take("head.output.bias", &[1])?,
                 )?,
             },
-        })
+        };
+        source.finish()?;
+        Ok(weights)
     }
 }
 
@@ -221,9 +221,30 @@ impl Weights {
 pub(super) struct Source<'a> {
     tensors: &'a BTreeMap<String, StoredTensor>,
     kind: ActivationKind,
+    unused: RefCell<BTreeSet<&'a str>>,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    fn new(tensors: &'a BTreeMap<String, StoredTensor>, kind: ActivationKind) -> Self {
+        let weights = tensors.keys().filter(|name| name.starts_with(WEIGHTS));
+        Self {
+            tensors,
+            kind,
+            unused: RefCell::new(weights.map(String::as_str).collect()),
+        }
+    }
+
+    /// Refuses parameters that nobody asked for.
+    fn finish(self) -> Result<(), ArtefactError> {
+        match self.unused.into_inner().pop_first() {
+            Some(name) => Err(ArtefactError::UnexpectedTensor {
+                file: FileRole::Model.file_name().to_owned(),
+                tensor: name.to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn take(&self, path: &str, expected: &[usize]) -> Result<Vec<f32>, ArtefactError> {
         let (file, tensor) = (
             FileRole::Model.file_name().to_owned(),
@@ -232,6 +253,7 @@ impl Source<'_> {
         let Some(stored) = self.tensors.get(&tensor) else {
             return Err(ArtefactError::MissingTensor { file, tensor });
         };
+        self.unused.borrow_mut().remove(tensor.as_str());
         if stored.shape != expected {
             return Err(ArtefactError::WrongShape {
                 file,
