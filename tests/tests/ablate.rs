@@ -168,7 +168,38 @@ fn seeds_run_on_two_machines_are_one_table() {
         &["--seeds", "2", "--only", "shuffled"],
         "no row `shuffled`",
     );
+    // Rows may be added to, and are not lost by a call that names fewer.
+    let here = path("here");
+    let here = here.to_str().unwrap();
+    run_well(&[
+        "ablate",
+        "--out",
+        here,
+        "--device",
+        "cpu",
+        "--seeds",
+        "1",
+        "--only",
+        "popularity",
+    ]);
+    let kept = json(&path("here").join("seed-1/ranks.json"));
+    assert!(kept["ranks"]["no-history"].is_array() && kept["ranks"]["popularity"].is_array());
+    refused(
+        &["ablate", "--out", here, "--join", here],
+        1,
+        &["leave out --join"],
+    );
+
     let ranks = Path::new(carried).join("seed-2/ranks.json");
+    let moved = Path::new(carried).join("seed-3");
+    std::fs::create_dir(&moved).unwrap();
+    std::fs::copy(&ranks, moved.join("ranks.json")).unwrap();
+    refuse(
+        "e",
+        &["--seeds", "2,3", "--only", "ids-only"],
+        "is of seed 2",
+    );
+    assert!(!path("e").join("ablate.toml").exists());
     let mut damaged = json(&ranks);
     let row = damaged["ranks"]["full"].as_array_mut().unwrap();
     row.pop().unwrap();

@@ -26,8 +26,10 @@ pub mod tensors;
 mod write;
 
 #[cfg(test)]
+#[cfg(feature = "tensors")]
 pub(crate) mod sample;
 #[cfg(test)]
+#[cfg(feature = "tensors")]
 mod tests;
 
 pub use content::{

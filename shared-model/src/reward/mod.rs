@@ -26,6 +26,7 @@ mod model;
 #[cfg(feature = "tensors")]
 mod storage;
 #[cfg(test)]
+#[cfg(feature = "tensors")]
 mod tests;
 
 #[cfg(feature = "tensors")]

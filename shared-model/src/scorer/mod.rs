@@ -10,6 +10,7 @@ mod parameters;
 #[cfg(feature = "tensors")]
 mod tensors;
 #[cfg(test)]
+#[cfg(feature = "tensors")]
 mod tests;
 
 #[cfg(feature = "tensors")]

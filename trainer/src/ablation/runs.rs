@@ -97,7 +97,17 @@ impl AblationDirectory {
     /// The file is damaged.
     fn ranks(&self, seed: u64) -> Result<Option<SeedRanks>> {
         let path = self.seed(seed).join(RANKS);
-        path.exists().then(|| SeedRanks::read(&path)).transpose()
+        if !path.exists() {
+            return Ok(None);
+        }
+        let found = SeedRanks::read(&path)?;
+        ensure!(
+            found.seed == seed,
+            "{} is of seed {}, not of {seed}",
+            path.display(),
+            found.seed
+        );
+        Ok(Some(found))
     }
 
     fn seed(&self, seed: u64) -> PathBuf {
@@ -105,11 +115,14 @@ impl AblationDirectory {
     }
 }
 
-/// Without the places of data and checkpoint: those may be others on another machine, and the data's hash is looked at anyway.
-fn anywhere(config: &Config) -> Config {
+/// Without the places of data and checkpoint, which may be others on another machine: the data's hash is looked at anyway, and a
+/// checkpoint keeps its name.
+fn anywhere(config: &Config) -> (Config, Option<String>) {
     let mut config = config.deciding();
+    let name = |model: &PathBuf| Some(model.file_name()?.to_string_lossy().into_owned());
+    let model = config.llm.model.as_ref().and_then(name);
     (config.data.path, config.llm.model) = (None, None);
-    config
+    (config, model)
 }
 
 /// What is to be computed.
@@ -142,22 +155,31 @@ impl Plan<'_> {
                 .validate()
                 .with_context(|| format!("row `{}`", row.label))?;
         }
-        Ok(())
+        let own = self.directory.root.canonicalize()?;
+        let mut joined = Vec::new();
+        for other in self.joined {
+            let place = other.root.display();
+            ensure!(
+                other.root.canonicalize()? != own,
+                "{place} is the folder of --out: leave out --join to go on with it"
+            );
+            let same = (other.settings()?).is_some_and(|it| anywhere(&it) == anywhere(self.config));
+            ensure!(
+                same,
+                "{place} holds an ablation with other settings: its seeds cannot be joined to these"
+            );
+            for &seed in self.seeds {
+                joined.extend(other.ranks(seed)?);
+            }
+        }
+        by_row(self.rows, &joined).map(drop)
     }
 
     /// Runs whatever is missing, and writes the table after every seed; returns it.
     ///
     /// # Errors
-    /// A stage's; Ctrl-C, after which the same call goes on; joined folders with other settings or data.
+    /// A stage's; Ctrl-C, after which the same call goes on; joined seeds of other data.
     pub fn run(&self) -> Result<AblationReport> {
-        for other in self.joined {
-            let same = (other.settings()?).is_some_and(|it| anywhere(&it) == anywhere(self.config));
-            ensure!(
-                same,
-                "{} holds an ablation with other settings: its seeds cannot be joined to these",
-                other.root.display()
-            );
-        }
         let mut done = Vec::new();
         let mut report = None;
         for &seed in self.seeds {
@@ -171,7 +193,11 @@ impl Plan<'_> {
         report.context("an ablation needs at least one seed")
     }
 
+    /// What a joined folder has of a seed that was not run here.
     fn found_elsewhere(&self, seed: u64) -> Result<Option<SeedRanks>> {
+        if self.directory.seed(seed).exists() {
+            return Ok(None);
+        }
         for other in self.joined {
             if let Some(found) = other.ranks(seed)? {
                 let place = other.root.display();
@@ -239,6 +265,12 @@ impl Plan<'_> {
 
     /// All rows of a seed, and their ranks as a file.
     fn run_seed(&self, seed: u64) -> Result<SeedRanks> {
+        let path = self.directory.seed(seed).join(RANKS);
+        let before = self.directory.ranks(seed)?;
+        // What is being computed anew is not done.
+        if before.is_some() {
+            std::fs::remove_file(&path)?;
+        }
         for row in self.rows {
             if let Source::Run(_) = row.source {
                 self.run_one(seed, row)?;
@@ -262,7 +294,7 @@ impl Plan<'_> {
             ranks.insert(row.name.to_owned(), model.ranks.clone());
         }
         let (protocol, data_sha256) = same.context("an ablation needs at least one row")?;
-        let found = SeedRanks {
+        let mut found = SeedRanks {
             seed,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             commit: crate::machine::commit(),
@@ -271,7 +303,13 @@ impl Plan<'_> {
             cost: bill.cost(),
             ranks,
         };
-        write_json(&self.directory.seed(seed).join(RANKS), &found)?;
+        // Rows of an earlier call are still there.
+        if let Some(before) = before.filter(|before| before.is_like(&found)) {
+            for (row, ranks) in before.ranks {
+                found.ranks.entry(row).or_insert(ranks);
+            }
+        }
+        write_json(&path, &found)?;
         Ok(found)
     }
 

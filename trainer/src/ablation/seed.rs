@@ -37,23 +37,46 @@ impl SeedRanks {
     /// No such file, not of this form, or a row without a rank for everybody.
     pub fn read(path: &Path) -> Result<Self> {
         let found: Self = read_json(path)?;
+        let Protocol { users, items, .. } = found.protocol;
         for (row, ranks) in &found.ranks {
             ensure!(
-                ranks.len() == found.protocol.users,
-                "{} is damaged: row `{row}` has {} ranks for {} users",
+                ranks.len() == users,
+                "{} is damaged: row `{row}` has {} ranks for {users} users",
                 path.display(),
-                ranks.len(),
-                found.protocol.users
+                ranks.len()
+            );
+            ensure!(
+                ranks
+                    .iter()
+                    .all(|&rank| (1..=items).contains(&(rank as usize))),
+                "{} is damaged: row `{row}` has ranks that {items} items cannot have",
+                path.display()
             );
         }
         Ok(found)
     }
 
+    /// Whether both come of the same program and data.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (&self.version, &self.commit) == (&other.version, &other.commit)
+            && self.protocol == other.protocol
+            && self.data_sha256 == other.data_sha256
+    }
+
     /// Refuses what cannot stand in one table with `other`.
     fn check_against(&self, other: &Self) -> Result<()> {
         ensure!(
+            self.version == other.version,
+            "seed {} was run by curec {}, seed {} by {}: they cannot stand in one table",
+            self.seed,
+            self.version,
+            other.seed,
+            other.version
+        );
+        ensure!(
             self.data_sha256 == other.data_sha256
                 && self.protocol.users == other.protocol.users
+                && self.protocol.items == other.protocol.items
                 && self.protocol.target == other.protocol.target
                 && self.protocol.seen_items == other.protocol.seen_items,
             "seed {} was run on other data, or ranked otherwise, than seed {}: they cannot stand in one table",

@@ -57,12 +57,17 @@ pub fn run(args: AblateArgs) -> Result<()> {
         .map(|folder| AblationDirectory::open(folder))
         .collect::<Result<Vec<_>>>()?;
     let directory = AblationDirectory::create(&args.out)?;
-    let stored = match (directory.settings()?, joined.first()) {
-        (None, Some(first)) => first.settings()?,
-        (own, _) => own,
+    let joined_settings = match joined.first() {
+        Some(first) => first.settings()?,
+        None => None,
     };
-    let config = match stored {
-        Some(stored) if !args.base.given() => stored,
+    let config = match (directory.settings()?, joined_settings) {
+        (Some(stored), _) if !args.base.given() => stored,
+        // Data or checkpoint may lie elsewhere on this machine.
+        (_, Some(theirs)) if !args.base.restarts() => {
+            let sets = args.base.overrides();
+            theirs.with(&sets.iter().map(String::as_str).collect::<Vec<_>>())?
+        }
         _ => layered(&args.base, &[])?,
     };
     on_interrupt();

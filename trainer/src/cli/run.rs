@@ -82,12 +82,12 @@ impl BaseArgs {
     }
 
     /// Whether the settings start from a preset or a file, not from those stored in the run directory.
-    fn restarts(&self) -> bool {
+    pub(super) fn restarts(&self) -> bool {
         self.preset.is_some() || self.config.is_some()
     }
 
     /// The flags as assignments, weakest first.
-    fn overrides(&self) -> Vec<String> {
+    pub(super) fn overrides(&self) -> Vec<String> {
         let mut sets = self.set.clone();
         let text = |path: &PathBuf| toml::Value::String(path.display().to_string()).to_string();
         sets.extend(

@@ -75,6 +75,7 @@ pub struct RewardTrainingConfig {
     pub warm_learning_rate: f64,
     /// Share of their histories whose items are known by their texts alone, in the history and as candidates: what IDs already know
     /// is not learnt from texts again unless they are hidden (DropoutNet, Volkovs et al. 2017, §4.2, hides preferences the same way).
+    #[serde(skip_serializing_if = "is_zero")]
     pub identity_dropout: f64,
     /// Peak learning rate of AdamW; linear warm-up, then cosine down to a tenth.
     pub learning_rate: f64,
@@ -93,6 +94,10 @@ pub struct RewardTrainingConfig {
     /// Parts a batch is divided into, each on its own thread; 0 = one per core on a CPU, 1 on a GPU. The division changes
     /// results only by rounding: what is drawn at random does not depend on it.
     pub threads: usize,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Default for RewardTrainingConfig {

@@ -1,5 +1,7 @@
 //! Scores of the whole catalogue, and the reward of a reason (METHOD §3).
 
+use std::sync::OnceLock;
+
 use burn::tensor::{Device, Tensor};
 use curec_shared_model::explain::UserScores;
 use curec_shared_model::reward::{HistoryBatch, ItemBatch, ProjectedReasons, RewardModel};
@@ -54,8 +56,8 @@ pub struct Scorer<'a> {
     device: Device,
     reasons: Option<ProjectedReasons>,
     patterns: Option<Tensor<2>>,
-    /// For whole catalogues on a CPU.
-    by_hand: Option<(CpuModel, ReasonTable)>,
+    /// For whole catalogues on a CPU, made when it is first asked for.
+    by_hand: OnceLock<(CpuModel, ReasonTable)>,
     threads: usize,
     chunk: usize,
     history: usize,
@@ -123,26 +125,9 @@ impl<'a> Scorer<'a> {
                 .collect();
             Tensor::cat(parts, 0)
         });
-        let by_hand = match *device == Device::flex() {
-            true => {
-                let table = match &reasons {
-                    Some(reasons) => ReasonTable {
-                        keys: read(reasons.keys.clone())?,
-                        values: read(reasons.values.clone())?,
-                    },
-                    None => ReasonTable::default(),
-                };
-                let model = CpuModel::of(&model);
-                Some((
-                    model.map_err(|error| ScoreError::Device(error.to_string()))?,
-                    table,
-                ))
-            }
-            false => None,
-        };
         let threads = resolve_threads(0, device);
         Ok(Self {
-            by_hand,
+            by_hand: OnceLock::new(),
             chunk: if threads > 1 { CANDIDATE_CHUNK } else { 2048 },
             history: config.max_history,
             model,
@@ -196,7 +181,7 @@ impl<'a> Scorer<'a> {
         let history = self.history(&past);
         let states = self.model.states(&history, self.reasons.as_ref());
         let pattern = self.pattern_rows(&[past]);
-        if let Some((model, table)) = &self.by_hand {
+        if let Some((model, table)) = self.by_hand()? {
             let seen = history_pasts(&self.features.timeline, &past, self.history).len();
             let [_, _, width] = states.dims();
             let states = match seen {
@@ -440,6 +425,23 @@ impl<'a> Scorer<'a> {
             .clone()
             .select(0, ints(index, [pasts.len()], &self.device));
         known * there.clone() + none * there.neg().add_scalar(1.0)
+    }
+
+    /// Model and reasons on the host; nothing where they live on another device.
+    fn by_hand(&self) -> Result<Option<&(CpuModel, ReasonTable)>, ScoreError> {
+        if self.device != Device::flex() || self.by_hand.get().is_some() {
+            return Ok(self.by_hand.get());
+        }
+        let table = match &self.reasons {
+            Some(reasons) => ReasonTable {
+                keys: read(reasons.keys.clone())?,
+                values: read(reasons.values.clone())?,
+            },
+            None => ReasonTable::default(),
+        };
+        let model = CpuModel::of(&self.model);
+        let model = model.map_err(|error| ScoreError::Device(error.to_string()))?;
+        Ok(Some(self.by_hand.get_or_init(|| (model, table))))
     }
 
     /// Rows of the reasons of `item` that are visible at `past`.

@@ -155,7 +155,10 @@ impl Encoder {
             add(&mut states, &attended);
             let normed = layer.forward_norm.forward(&states);
             let mut inner = layer.expand.forward(&normed, self.width);
-            inner.iter_mut().for_each(|value| *value = value.max(0.0));
+            // Not `max`, which would take NaN for 0.
+            for value in inner.iter_mut().filter(|value| **value < 0.0) {
+                *value = 0.0;
+            }
             add(
                 &mut states,
                 &layer.contract.forward(&inner, layer.expand.bias.len()),

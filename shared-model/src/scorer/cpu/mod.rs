@@ -9,6 +9,7 @@
 mod encoder;
 mod panel;
 #[cfg(test)]
+#[cfg(feature = "tensors")]
 mod tests;
 mod weights;
 
