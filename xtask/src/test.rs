@@ -41,6 +41,16 @@ pub fn test(workspace: &Workspace, quick: bool) -> bool {
                 .cargo()
                 .args(["check", "--release", "--package", "curec"]),
         );
+        checks.one(
+            "compile the scorer without burn",
+            workspace.cargo().args([
+                "check",
+                "--release",
+                "--package",
+                "curec-shared-model",
+                "--no-default-features",
+            ]),
+        );
     }
     if quick {
         println!("\n   (quick: without GPU, WebAssembly and browser)");

@@ -1,7 +1,7 @@
 //! The runs behind the table: one run directory per row and seed, stages they have in common done once; seeds that were run elsewhere
 //! are joined by their ranks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -277,7 +277,6 @@ impl Plan<'_> {
             }
         }
         let mut same: Option<(Protocol, String)> = None;
-        let mut bill = Bill::default();
         let mut read: BTreeMap<&str, Results> = BTreeMap::new();
         let mut ranks = BTreeMap::new();
         for row in self.rows {
@@ -285,7 +284,6 @@ impl Plan<'_> {
             if !read.contains_key(row.run()) {
                 let run = RunDirectory::open(&folder)?;
                 read.insert(row.run(), read_results(&run, &mut same)?);
-                bill.add(&run);
             }
             let model = read[row.run()].model(row.model()).with_context(|| {
                 let place = folder.display();
@@ -300,7 +298,7 @@ impl Plan<'_> {
             commit: crate::machine::commit(),
             protocol,
             data_sha256,
-            cost: bill.cost(),
+            cost: Cost::default(),
             ranks,
         };
         // Rows of an earlier call are still there.
@@ -309,8 +307,20 @@ impl Plan<'_> {
                 found.ranks.entry(row).or_insert(ranks);
             }
         }
+        found.cost = self.cost(seed, &found)?;
         write_json(&path, &found)?;
         Ok(found)
+    }
+
+    /// What the runs behind these ranks took.
+    fn cost(&self, seed: u64, found: &SeedRanks) -> Result<Cost> {
+        let rows = ROWS.iter().filter(|row| found.ranks.contains_key(row.name));
+        let runs: BTreeSet<&str> = rows.map(Row::run).collect();
+        let mut bill = Bill::default();
+        for run in runs {
+            bill.add(&RunDirectory::open(&self.directory.run(seed, run))?);
+        }
+        Ok(bill.cost())
     }
 
     /// The table of these seeds, also as `ablation.json` and `ablation.txt`.

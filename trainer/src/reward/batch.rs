@@ -34,8 +34,6 @@ pub(crate) struct HostBatch {
     pub(crate) examples: usize,
     /// Seeds the dropout of each window.
     pub(crate) dropout_seeds: Vec<u64>,
-    /// `[B]`: whether the window's items are known by their texts alone.
-    pub(crate) anonymous: Vec<bool>,
 }
 
 /// What stays the same over all batches.
@@ -52,8 +50,6 @@ pub(crate) struct Sampler<'a> {
     reasons: usize,
     use_reasons: bool,
     use_patterns: bool,
-    /// Share of the windows whose items are known by their texts alone.
-    anonymous: f64,
 }
 
 impl<'a> Sampler<'a> {
@@ -77,15 +73,6 @@ impl<'a> Sampler<'a> {
             reasons: config.model.reasons,
             use_reasons: config.model.use_reasons,
             use_patterns: config.model.use_patterns,
-            anonymous: 0.0,
-        }
-    }
-
-    /// The same, but the items of this share of the windows are known by their texts alone.
-    pub(crate) fn with_anonymous(&self, share: f64) -> Self {
-        Self {
-            anonymous: share,
-            ..self.clone()
         }
     }
 
@@ -138,7 +125,6 @@ impl<'a> Sampler<'a> {
             catalogue: Catalogue::default(),
             examples: 0,
             dropout_seeds: Vec::with_capacity(windows.len()),
-            anonymous: Vec::with_capacity(windows.len()),
         };
         if let Some(shared) = self.shared {
             batch.catalogue = self.catalogue(windows, shared, &mut rng)?;
@@ -147,9 +133,6 @@ impl<'a> Sampler<'a> {
             rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream((1 + first + index) as u64);
             batch.dropout_seeds.push(rng.random());
-            batch
-                .anonymous
-                .push(self.anonymous > 0.0 && rng.random_bool(self.anonymous));
             for event in 0..events {
                 if window.start + event < window.end {
                     self.add_event(&mut batch, window, event, &mut rng)?;

@@ -73,10 +73,6 @@ pub struct RewardTrainingConfig {
     pub warm_epochs: usize,
     /// Their peak learning rate.
     pub warm_learning_rate: f64,
-    /// Share of their histories whose items are known by their texts alone, in the history and as candidates: what IDs already know
-    /// is not learnt from texts again unless they are hidden (DropoutNet, Volkovs et al. 2017, §4.2, hides preferences the same way).
-    #[serde(skip_serializing_if = "is_zero")]
-    pub identity_dropout: f64,
     /// Peak learning rate of AdamW; linear warm-up, then cosine down to a tenth.
     pub learning_rate: f64,
     /// Steps of warm-up.
@@ -94,10 +90,6 @@ pub struct RewardTrainingConfig {
     /// Parts a batch is divided into, each on its own thread; 0 = one per core on a CPU, 1 on a GPU. The division changes
     /// results only by rounding: what is drawn at random does not depend on it.
     pub threads: usize,
-}
-
-fn is_zero(value: &f64) -> bool {
-    *value == 0.0
 }
 
 impl Default for RewardTrainingConfig {
@@ -118,7 +110,6 @@ impl Default for RewardTrainingConfig {
             identity_learning_rate: 2e-3,
             warm_epochs: 8,
             warm_learning_rate: 1e-3,
-            identity_dropout: 0.0,
             learning_rate: 1e-3,
             warmup_steps: 100,
             weight_decay: 1e-2,
@@ -159,15 +150,11 @@ impl RewardTrainingConfig {
                 )));
             }
         }
-        for (name, value) in [
-            ("dropout", f64::from(self.dropout)),
-            ("identity_dropout", self.identity_dropout),
-        ] {
-            if !(0.0..1.0).contains(&value) {
-                return Err(RewardTrainingError::Setting(format!(
-                    "`{name}` is {value}; it must lie in [0, 1)"
-                )));
-            }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(RewardTrainingError::Setting(format!(
+                "`dropout` is {}; it must lie in [0, 1)",
+                self.dropout
+            )));
         }
         let mut model = self.model.clone();
         // 0 stands for what the data say.

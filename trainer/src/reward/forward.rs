@@ -66,10 +66,6 @@ pub(crate) fn encode(
             .slice([0..rows, 0..moments, 0..1])
             .reshape([rows, moments, 2 * width]);
     let history = Mask::new(dropout, batch.dropout_seeds.clone()).apply(history);
-    let history = match batch.anonymous.contains(&true) {
-        true => history * known(&batch.anonymous, width, device).unsqueeze_dim::<3>(1),
-        false => history,
-    };
     let present = bools(batch.present.clone(), [rows, events], device);
     Encoded {
         inputs,
@@ -77,13 +73,6 @@ pub(crate) fn encode(
         weight: present.narrow(1, 1, moments).float(),
         states: model.encode_history(history),
     }
-}
-
-/// What inputs of these windows are multiplied by, `[B, 2d]`: 0 for the identity half of those that are anonymous, else 1.
-fn known(anonymous: &[bool], width: usize, device: &Device) -> Tensor<2> {
-    let shows = (anonymous.iter())
-        .flat_map(|&hidden| (0..2 * width).map(move |at| f32::from(!hidden || at >= width)));
-    floats(shows.collect(), [anonymous.len(), 2 * width], device)
 }
 
 /// Logits of a batch's examples, `[B, P, 1 + n]`; candidate 0 is the one taken.
@@ -163,14 +152,13 @@ pub(crate) fn auxiliary_loss(
     let width = model.config().width;
     let catalogue = &batch.catalogue;
     // Padding meets nothing.
-    let (mut states, mut slots, mut anonymous) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut states, mut slots) = (Vec::new(), Vec::new());
     for row in 0..rows {
         for moment in 0..moments {
             let slot = row * (moments + 1) + moment + 1;
             if batch.present[slot] {
                 states.push((row * moments + moment) as i32);
                 slots.push(slot as i32);
-                anonymous.push(batch.anonymous[row]);
             }
         }
     }
@@ -178,10 +166,6 @@ pub(crate) fn auxiliary_loss(
     let states = (encoded.states.clone())
         .reshape([rows * moments, both])
         .select(0, ints(states, [count], device));
-    let states = match anonymous.contains(&true) {
-        true => states * known(&anonymous, width, device),
-        false => states,
-    };
     let identity = model.config().use_ids.then(|| {
         let items = catalogue.items.iter().map(|&item| item as i32).collect();
         let items = ints(items, [catalogue.items.len()], device);

@@ -192,12 +192,6 @@ impl<'a> Training<'a> {
         model: RewardModel,
     ) -> Result<RewardModel, RewardTrainingError> {
         let config = self.config();
-        // Where there is something else to know items by.
-        let reasons = self.objective.step.features.reasons;
-        let hidden = match config.model.use_ids && config.model.use_reasons && !reasons.is_empty() {
-            true => config.identity_dropout,
-            false => 0.0,
-        };
         let (epochs, learning_rate, sampler) = match phase {
             Phase::Identities => (
                 config.identity_epochs,
@@ -207,7 +201,7 @@ impl<'a> Training<'a> {
             Phase::States => (
                 config.warm_epochs,
                 config.warm_learning_rate,
-                self.sampler.without_negatives().with_anonymous(hidden),
+                self.sampler.without_negatives(),
             ),
             Phase::Whole => (config.epochs, config.learning_rate, self.sampler.clone()),
         };

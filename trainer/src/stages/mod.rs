@@ -197,7 +197,6 @@ mod tests {
         for (stage, later) in [
             (Stage::Data, "sample_seed"),
             (Stage::Reward, "random_texts"),
-            (Stage::Reward, "identity_dropout"),
             (Stage::Evaluate, "max_users"),
         ] {
             let text = settings(stage, &base).unwrap().to_string();

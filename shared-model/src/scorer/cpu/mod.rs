@@ -1,7 +1,7 @@
 //! Scores candidates on a CPU without a tensor library between, natively and in the browser: the numbers of
 //! `RewardModel::score_candidates` in a fraction of the time (benches/LOG.md).
 //!
-//! A general framework forms the DIN unit's hidden layer for every pair of event and candidate, some 3,000 numbers a candidate, and
+//! A general framework forms the DIN unit's hidden layer for every pair of event and candidate, writes it to memory, and
 //! reads it again to activate and to sum it. Here candidates lie side by side in registers ([`panel`]), a pair's hidden layer is
 //! forgotten as soon as its weight is known, and the first layers are decomposed so that all that depends on the history alone is
 //! computed once ([`weights`]).

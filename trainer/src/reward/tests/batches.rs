@@ -1,7 +1,5 @@
 //! Batches: what is in them, and that nothing later than the example is.
 
-use burn::optim::GradientsParams;
-
 use super::*;
 
 #[test]
@@ -146,38 +144,4 @@ fn training_batches_know_nothing_of_the_future() {
         moved += usize::from(before != after);
     }
     assert!(moved > 2, "later moments do see it: {moved}");
-}
-
-/// A window that is anonymous gives the same gradients whatever its items' embeddings are, and none to them; others do not notice.
-#[test]
-fn anonymous_windows_know_items_by_their_texts_alone() {
-    let data = data(12);
-    let texts = stores(&data);
-    let features = features(&data, &texts);
-    let device = Device::flex().autodiff();
-    let sampler = Sampler::new(features, &config()).without_negatives();
-    let mut rng = ChaCha8Rng::seed_from_u64(4);
-    let windows = epoch_batches(&data, 6, 12, &mut rng).remove(0);
-    let of = |share: f64, changed: bool| {
-        let batch = sampler
-            .with_anonymous(share)
-            .gather(&windows, 0, 3)
-            .unwrap();
-        let mut model = untrained(&data).train();
-        if changed {
-            model.item.weight = model.item.weight.map(|weight| weight.mul_scalar(3.0) + 0.1);
-        }
-        let encoded = encode(&model, &features, &batch, 0.0, &device);
-        let loss = auxiliary_loss(&model, &features, &batch, &encoded, 9, &device).unwrap();
-        let gradients = GradientsParams::from_grads(loss.clone().backward(), &model);
-        let slope = gradients.get::<2>(model.item.weight.id);
-        let most = slope.map_or(0.0, |slope| slope.abs().max().into_scalar::<f32>());
-        (loss.into_scalar::<f32>(), most, batch.anonymous)
-    };
-    let (all, none) = (of(1.0, false), of(0.0, false));
-    assert!(all.2.iter().all(|&hidden| hidden) && none.2.iter().all(|&hidden| !hidden));
-    assert_eq!((all.0, all.1), (of(1.0, true).0, 0.0));
-    assert!(none.1 > 0.0 && (none.0 - of(0.0, true).0).abs() > 1e-3);
-    let some = of(0.5, false);
-    assert!(some.1 > 0.0 && some.2.contains(&true) && some.2.contains(&false));
 }

@@ -6,14 +6,13 @@ mod training;
 
 use std::sync::atomic::AtomicBool;
 
-use burn::module::Module;
 use burn::tensor::Device;
 use curec_shared_model::reward::{RewardConfig, RewardModel};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::batch::Sampler;
-use super::forward::{auxiliary_loss, encode, logits};
+use super::forward::{encode, logits};
 use super::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
 use super::*;
 use crate::data::{Dataset, Event, Item, User, UserSplit};

@@ -240,13 +240,6 @@ fn settings_that_cannot_work_are_named() {
         })
         .contains("`dropout`")
     );
-    assert!(
-        error(RewardTrainingConfig {
-            identity_dropout: -0.1,
-            ..config()
-        })
-        .contains("`identity_dropout` is -0.1")
-    );
     let model = RewardConfig {
         text_width: 7,
         ..config().model
