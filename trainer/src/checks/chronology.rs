@@ -187,6 +187,8 @@ fn comparable(chronological: &Side, shuffled: &Side) -> Result<()> {
 fn settings(config: &Config) -> Result<Value> {
     let mut config = config.deciding();
     config.correct.shuffled = false;
+    // Which controls are ranked beside it changes no rank of the model; an ablation has them in its full run only.
+    config.evaluate.controls = Vec::new();
     config.export = Default::default();
     config.run = Default::default();
     Ok(serde_json::to_value(config)?)
@@ -236,7 +238,7 @@ fn flatten(name: &str, value: &Value, into: &mut BTreeMap<String, String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::{EvaluationConfig, Protocol, Ranked, SeenItems, Target};
+    use crate::evaluation::{Control, EvaluationConfig, Protocol, Ranked, SeenItems, Target};
 
     fn side(name: &str, shuffled: bool, rank: impl Fn(u32) -> u32) -> Side {
         let ranks: Vec<u32> = (0..80).map(rank).collect();
@@ -313,6 +315,13 @@ mod tests {
         let mut second = side("b", true, |_| 1);
         second.config.run.checkpoint_seconds = 1.0;
         second.config.llm.rows = 3;
+        assert!(check(&first, &second).is_ok());
+        // So may the controls beside what is compared: the rows of an ablation are two such runs.
+        second.config.evaluate.controls = Control::ALL.to_vec();
+        assert_ne!(
+            second.config.evaluate.controls,
+            first.config.evaluate.controls
+        );
         assert!(check(&first, &second).is_ok());
     }
 
