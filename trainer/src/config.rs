@@ -326,7 +326,7 @@ pub struct ExportConfig {
 }
 
 /// Names of the presets.
-pub const PRESETS: [&str; 3] = ["world", "small", "tiny"];
+pub const PRESETS: [&str; 4] = ["world", "small", "medium", "tiny"];
 
 impl Config {
     /// Merges the layers.
@@ -389,6 +389,7 @@ fn preset_text(name: &str) -> Result<&'static str> {
     Ok(match name {
         "world" => include_str!("../../configs/world.toml"),
         "small" => include_str!("../../configs/small.toml"),
+        "medium" => include_str!("../../configs/medium.toml"),
         "tiny" => include_str!("../../configs/tiny.toml"),
         _ => bail!(
             "there is no preset \"{name}\"; the presets are {}",

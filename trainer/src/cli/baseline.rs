@@ -11,6 +11,7 @@ use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use crate::baselines::ctr::Clicks;
 use crate::baselines::search::{Plan, best, search};
 use crate::baselines::{BaselineError, Model, ProtocolKind, Settings, Setup};
 use crate::data::Format;
@@ -40,6 +41,9 @@ pub struct BaselineArgs {
     /// The data of a run instead, filtered and split as it did
     #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "format", "protocol"])]
     run: Option<PathBuf>,
+    /// What a click model is asked [default: labeled]
+    #[arg(long, value_enum)]
+    clicks: Option<Clicks>,
     /// Whether items taken before the test event compete with it [default: filtered]
     #[arg(long, value_enum)]
     seen: Option<Seen>,
@@ -102,6 +106,11 @@ impl From<Seen> for SeenItems {
 pub fn run(args: BaselineArgs) -> Result<()> {
     on_interrupt();
     let setup = Setup::layered(args.model, args.config.as_deref(), &args.sets)?;
+    ensure!(
+        args.clicks.is_none() || matches!(setup.settings, Settings::ClickThrough(_)),
+        "{} is no click model and takes no --clicks",
+        args.model.name()
+    );
     let outcome = match (setup.settings.clone(), args.search) {
         (Settings::Ranking(settings), None) => ranking::run(&args, settings),
         (Settings::Ranking(_), Some(trials)) => ranking::search(&args, &setup, trials),
@@ -132,7 +141,7 @@ impl BaselineArgs {
         for (flag, given) in given {
             ensure!(
                 !given,
-                "{} has a protocol of its own (ratings, divided at random) and takes no {flag}",
+                "{} has protocols of its own (--clicks) and takes no {flag}",
                 self.model.name()
             );
         }
@@ -242,8 +251,11 @@ mod tests {
         for flags in [["--seen", "kept"], ["--protocol", "sasrec"]] {
             let arguments = [&["din-ctr", "--data", "no/such/folder"][..], &flags].concat();
             let message = run(parse(&arguments).unwrap()).unwrap_err().to_string();
-            assert!(message.contains("protocol of its own"), "{message}");
+            assert!(message.contains("protocols of its own"), "{message}");
         }
+        let clicks = ["pop", "--data", "no/such/folder", "--clicks", "uni100"];
+        let message = run(parse(&clicks).unwrap()).unwrap_err().to_string();
+        assert!(message.contains("no click model"), "{message}");
     }
 
     /// Six users, forty items, all read and ranked by the command itself.

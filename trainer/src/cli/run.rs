@@ -15,7 +15,7 @@ use crate::stages::{Context, ensure_inputs, execute};
 /// Settings that every run has, in layers: preset < --config < --set and the flags.
 #[derive(Debug, Args)]
 pub(super) struct BaseArgs {
-    /// Start from a preset: world (built-in simulator), small (real logs on two cores), tiny (a smoke test)
+    /// Start from a preset: world (built-in simulator), small (real logs on two cores; medium: of a million interactions), tiny (a smoke test)
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// A TOML file with settings

@@ -177,9 +177,11 @@ fn click(value: &Value) -> String {
         found => found.to_owned(),
     };
     format!(
-        "\n{} as a click model on {} (ratings of 3 dropped, label: 4 or more, random 8:1:1): AUC {}, log-loss {}.\n",
+        "\n{} as a click model on {} (label: {}; {}): AUC {}, log-loss {}.\n",
         value["model"].as_str().unwrap_or("A model"),
         value["protocol"]["data"].as_str().unwrap_or("its data"),
+        value["protocol"]["label"].as_str().unwrap_or("–"),
+        value["protocol"]["split"].as_str().unwrap_or("–"),
         metric("auc"),
         metric("log_loss"),
     )

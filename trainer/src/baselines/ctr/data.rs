@@ -1,14 +1,15 @@
 //! From ratings to labelled examples (RecBole's protocol, see the room's header).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::Clicks;
 use crate::baselines::error::BaselineError;
 use crate::data::{Demographics, Format, Log, ReadOptions, demographics, detect, read};
 
@@ -16,6 +17,8 @@ use crate::data::{Demographics, Format, Log, ReadOptions, demographics, detect, 
 const UNDECIDED: f32 = 3.0;
 /// The least rating of a positive.
 const POSITIVE: f32 = 4.0;
+/// Drawn items that stand beside each held-out one, where negatives are drawn.
+const DRAWN: usize = 100;
 
 /// Which third of the protocol an example belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -40,14 +43,16 @@ pub struct UserFields {
     pub occupation: u32,
 }
 
-/// One rating.
+/// One item put to one user at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Example {
     /// Who.
     pub user: u32,
     /// Place in the user's [`CtrData::items`]: the history is everything before.
     pub position: u32,
-    /// Liked.
+    /// The item in question; what stands at `position`, or one that was drawn.
+    pub item: u32,
+    /// Liked, or taken.
     pub label: bool,
 }
 
@@ -56,6 +61,8 @@ pub struct Example {
 pub struct CtrData {
     /// Short name.
     pub name: String,
+    /// What is asked.
+    pub clicks: Clicks,
     /// Per user the rated items in order of time.
     pub items: Vec<Vec<u32>>,
     /// Per user.
@@ -66,7 +73,7 @@ pub struct CtrData {
     pub genres: Vec<Vec<u32>>,
     /// Number of genders, ages, occupations, years, genres; the unknown is counted in all but the last.
     pub sizes: [usize; 5],
-    /// In random order.
+    /// In random order; where negatives are drawn, the positives only (see [`Self::training`]).
     pub train: Vec<Example>,
     /// In random order.
     pub valid: Vec<Example>,
@@ -107,7 +114,12 @@ impl CtrData {
     ///
     /// # Errors
     /// What is wrong with the folder; a log without ratings; too few of them.
-    pub fn read(dir: &Path, format: Option<Format>, seed: u64) -> Result<Self, BaselineError> {
+    pub fn read(
+        dir: &Path,
+        format: Option<Format>,
+        clicks: Clicks,
+        seed: u64,
+    ) -> Result<Self, BaselineError> {
         let format = match format {
             Some(format) => format,
             None => detect(dir)?,
@@ -117,54 +129,128 @@ impl CtrData {
             Format::Ml1m => demographics(dir)?,
             _ => Vec::new(),
         };
-        Self::new(&log, &known, seed)
+        Self::new(&log, &known, clicks, seed)
     }
 
-    /// Drops the undecided, labels and divides the rest. A user's first remaining rating has no history and is no example.
+    /// Drops the undecided and makes examples of the rest. A user's first remaining rating has no history and is no example.
     ///
     /// # Errors
-    /// A log without ratings; too few of them.
-    pub fn new(log: &Log, known: &[Demographics], seed: u64) -> Result<Self, BaselineError> {
+    /// Ratings are asked for and the log has none; too few of them.
+    pub fn new(
+        log: &Log,
+        known: &[Demographics],
+        clicks: Clicks,
+        seed: u64,
+    ) -> Result<Self, BaselineError> {
         let mut items: Vec<Vec<u32>> = vec![Vec::new(); log.users.len()];
         let mut examples = Vec::new();
         for interaction in &log.interactions {
-            let rating = interaction.rating.ok_or(BaselineError::NoRatings)?;
-            if rating == UNDECIDED {
-                continue;
-            }
+            let label = match (clicks, interaction.rating) {
+                (_, Some(UNDECIDED)) => continue,
+                (Clicks::Uni100, _) => true,
+                (Clicks::Labeled, Some(rating)) => rating >= POSITIVE,
+                (Clicks::Labeled, None) => return Err(BaselineError::NoRatings),
+            };
             let items = &mut items[interaction.user as usize];
             if !items.is_empty() {
                 examples.push(Example {
                     user: interaction.user,
                     position: items.len() as u32,
-                    label: rating >= POSITIVE,
+                    item: interaction.item,
+                    label,
                 });
             }
             items.push(interaction.item);
         }
-        examples.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        let (eight, nine) = (examples.len() * 8 / 10, examples.len() * 9 / 10);
-        let test = examples.split_off(nine);
-        let valid = examples.split_off(eight);
-        if [&examples, &valid, &test]
-            .iter()
-            .any(|part| part.is_empty())
-        {
-            return Err(BaselineError::NoTraining);
-        }
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        examples.shuffle(&mut rng);
         let mut data = Self {
             name: log.name.clone(),
+            clicks,
             items,
             users: Vec::new(),
             years: Vec::new(),
             genres: Vec::new(),
             sizes: [0; 5],
-            train: examples,
-            valid,
-            test,
+            train: Vec::new(),
+            valid: Vec::new(),
+            test: Vec::new(),
         };
         data.name_fields(log, known);
+        match clicks {
+            Clicks::Labeled => data.divide(examples),
+            Clicks::Uni100 => data.hold_out(examples, &mut rng),
+        }
+        if [Part::Train, Part::Valid, Part::Test]
+            .iter()
+            .any(|&part| data.part(part).is_empty())
+        {
+            return Err(BaselineError::NoTraining);
+        }
         Ok(data)
+    }
+
+    /// 8 : 1 : 1 in the order given.
+    fn divide(&mut self, mut examples: Vec<Example>) {
+        let (eight, nine) = (examples.len() * 8 / 10, examples.len() * 9 / 10);
+        self.test = examples.split_off(nine);
+        self.valid = examples.split_off(eight);
+        self.train = examples;
+    }
+
+    /// Each user's last example is the test, the one before it validation, each beside [`DRAWN`] items that the user had not taken.
+    fn hold_out(&mut self, examples: Vec<Example>, rng: &mut ChaCha8Rng) {
+        for example in examples {
+            let after = self.items[example.user as usize].len() - 1 - example.position as usize;
+            let beside = match after {
+                0 | 1 => self.drawn(&example, DRAWN, rng),
+                _ => Vec::new(),
+            };
+            let part = match after {
+                0 => &mut self.test,
+                1 => &mut self.valid,
+                _ => &mut self.train,
+            };
+            part.push(example);
+            part.extend(beside);
+        }
+    }
+
+    /// `count` items, uniformly, that the user has not taken: in validation and test up to `example`, in training among what is
+    /// trained on.
+    fn drawn(&self, example: &Example, count: usize, rng: &mut ChaCha8Rng) -> Vec<Example> {
+        let taken = &self.items[example.user as usize];
+        let known = (example.position as usize + 1).max(taken.len().saturating_sub(2));
+        let taken: HashSet<u32> = taken[..known].iter().copied().collect();
+        let all = self.years.len();
+        if taken.len() >= all {
+            return Vec::new();
+        }
+        let mut drawn = Vec::with_capacity(count);
+        while drawn.len() < count {
+            let item = rng.random_range(0..all as u32);
+            if !taken.contains(&item) {
+                let label = false;
+                drawn.push(Example {
+                    item,
+                    label,
+                    ..*example
+                });
+            }
+        }
+        drawn
+    }
+
+    /// What an epoch trains on, in random order: the training part, where negatives are drawn with a fresh one beside each positive.
+    pub(super) fn training(&self, rng: &mut ChaCha8Rng) -> Vec<Example> {
+        let mut examples = self.train.clone();
+        if self.clicks == Clicks::Uni100 {
+            for example in &self.train {
+                examples.extend(self.drawn(example, 1, rng));
+            }
+        }
+        examples.shuffle(rng);
+        examples
     }
 
     fn name_fields(&mut self, log: &Log, known: &[Demographics]) {
@@ -248,6 +334,9 @@ impl CtrData {
                 hash.update(example.user.to_le_bytes());
                 hash.update(example.position.to_le_bytes());
                 hash.update([u8::from(example.label)]);
+                if self.clicks == Clicks::Uni100 {
+                    hash.update(example.item.to_le_bytes());
+                }
             }
         }
         let bytes = hash.finalize();

@@ -216,9 +216,7 @@ impl Batch {
                 field(&|example| user(example).age),
                 field(&|example| user(example).occupation),
             ],
-            candidate: field(&|example| {
-                data.items[example.user as usize][example.position as usize]
-            }),
+            candidate: field(&|example| example.item),
             history: indices(history.into_iter(), device),
             mask: Tensor::from_data(TensorData::new(mask, [rows, length]), device),
             labels: Tensor::from_data(TensorData::new(labels, [rows]), device),

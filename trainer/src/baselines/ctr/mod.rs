@@ -1,9 +1,8 @@
 //! Click models: not which item a user takes next, but whether the user will like the one at hand.
 //!
-//! **DIN** (Zhou et al. 2018, arXiv 1706.06978) under RecBole's protocol on MovieLens-1M: ratings of 3 are dropped, the label is
-//! a rating of 4 or more, the remaining ratings are divided 8 : 1 : 1 at random, and a rating is foretold from the user's
-//! fields, the item's fields and the items the user rated before it. Test labels are never part of an input: a history holds
-//! items without ratings.
+//! **DIN** (Zhou et al. 2018, arXiv 1706.06978) under RecBole's two protocols for such models ([`Clicks`]): whether a rating is
+//! good, or whether an item was taken. Either is foretold from the user's fields, the item's fields and the items the user rated
+//! before. Test labels are never part of an input: a history holds items without ratings.
 
 mod data;
 mod din;
@@ -15,6 +14,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::error::{BaselineError, at_least_one, within};
@@ -23,6 +23,36 @@ use crate::evaluation::Estimate;
 pub use data::{Counts, CtrData, Part, UserFields};
 pub use metrics::{Scored, auc, estimates, log_loss};
 pub use train::{CtrEpoch, CtrEvent, CtrFitted, fit};
+
+/// What a click model is asked, in RecBole's words for it (its `eval_args.mode`). Ratings of 3 are dropped in both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Clicks {
+    /// Whether a rating is 4 or more; ratings divided 8 : 1 : 1 at random
+    #[default]
+    Labeled,
+    /// Whether an item was taken: each user's last two held out, each beside 100 items drawn uniformly
+    Uni100,
+}
+
+impl Clicks {
+    /// What counts as a positive, in words.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Labeled => "rating 4 or more; ratings of 3 dropped",
+            Self::Uni100 => "taken, not drawn; ratings of 3 dropped",
+        }
+    }
+
+    /// How examples are divided, in words.
+    pub fn split(self) -> &'static str {
+        match self {
+            Self::Labeled => "ratings at random 8 : 1 : 1",
+            Self::Uni100 => {
+                "leave-one-out, 100 drawn items beside each held-out one; a fresh one beside each in training"
+            }
+        }
+    }
+}
 
 /// Settings of DIN.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,15 +1,18 @@
 //! DIN's data by hand, its weighing unit against the ranking model's, and a training that learns what there is to learn.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use curec_shared_model::reward::{ActivationKind, InterestUnit, RewardConfig};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
-use super::DinConfig;
 use super::data::{CtrData, Example, Part, UserFields};
 use super::din::{Batch, interest};
 use super::metrics::auc;
 use super::train::{fit, mean_log_loss};
+use super::{Clicks, DinConfig};
 use crate::data::{Attribute, Demographics, Interaction, Item, Log, User};
 
 fn log(items: usize, ratings: &[(u32, u32, f32)], users: usize) -> Log {
@@ -59,19 +62,20 @@ fn undecided_ratings_are_gone_and_the_first_of_a_user_has_no_history() {
         age: "25".to_owned(),
         occupation: "7".to_owned(),
     }];
-    let data = CtrData::new(&log(10, &ratings, 2), &known, 3).unwrap();
+    let data = CtrData::new(&log(10, &ratings, 2), &known, Clicks::Labeled, 3).unwrap();
     assert_eq!(data.items[0], [0, 2, 3]);
     let parts = [Part::Train, Part::Valid, Part::Test].map(|part| data.part(part).to_vec());
     // 2 + 9 examples: 8, 1, 2.
     assert_eq!(parts.each_ref().map(Vec::len), [8, 1, 2]);
     let mut all = parts.concat();
     all.sort_by_key(|example| (example.user, example.position));
-    let of = |user, position, label| Example {
+    let of = |user, position, item, label| Example {
         user,
         position,
+        item,
         label,
     };
-    assert_eq!(all[..2], [of(0, 1, false), of(0, 2, true)]);
+    assert_eq!(all[..2], [of(0, 1, 2, false), of(0, 2, 3, true)]);
     assert!(
         all[2..]
             .iter()
@@ -86,7 +90,50 @@ fn undecided_ratings_are_gone_and_the_first_of_a_user_has_no_history() {
     let counts = data.counts();
     assert_eq!((counts.users, counts.items), (2, 10));
     assert!((counts.positive - 1.0 / 11.0).abs() < 1e-12);
-    let again = |seed| CtrData::new(&log(10, &ratings, 2), &known, seed).unwrap();
+    let again = |seed| CtrData::new(&log(10, &ratings, 2), &known, Clicks::Labeled, seed).unwrap();
+    assert_eq!(again(3).content_hash(), data.content_hash());
+    assert_ne!(again(4).content_hash(), data.content_hash());
+}
+
+/// Last two of each user held out beside 100 items they had not taken by then; what is held out may be drawn in training, else its
+/// absence would give it away.
+#[test]
+fn taken_items_stand_beside_drawn_ones() {
+    let mut ratings: Vec<_> = (0..6).map(|item| (0, item, 5.0)).collect();
+    ratings.extend((3..9).map(|item| (1, item, if item == 4 { 3.0 } else { 1.0 })));
+    let mut toy = log(9, &ratings, 2);
+    toy.interactions[0].rating = None; // what is asked needs no ratings
+    let data = CtrData::new(&toy, &[], Clicks::Uni100, 3).unwrap();
+    assert_eq!(data.items, [vec![0, 1, 2, 3, 4, 5], vec![3, 5, 6, 7, 8]]);
+    assert_eq!(data.train.len(), 3 + 2);
+    assert!(data.train.iter().all(|example| example.label));
+    for (part, last) in [(&data.valid, 2), (&data.test, 1)] {
+        assert_eq!(part.len(), 2 * 101);
+        for examples in part.chunks(101) {
+            let items = &data.items[examples[0].user as usize];
+            let position = items.len() - last;
+            assert!(examples[0].label && examples[0].item == items[position]);
+            for drawn in &examples[1..] {
+                assert_eq!(
+                    (drawn.user, drawn.position as usize, drawn.label),
+                    (examples[0].user, position, false)
+                );
+                assert!(!items[..=position].contains(&drawn.item), "{drawn:?}");
+            }
+        }
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let epochs: Vec<_> = (0..50).flat_map(|_| data.training(&mut rng)).collect();
+    assert_eq!(epochs.len(), 50 * 2 * 5);
+    let drawn: BTreeSet<_> = epochs
+        .iter()
+        .filter(|example| !example.label && example.user == 0)
+        .map(|example| example.item)
+        .collect();
+    assert_eq!(drawn, BTreeSet::from([4, 5, 6, 7, 8]));
+    let counts = data.counts();
+    assert_eq!((counts.training, counts.test), (5, 202));
+    let again = |seed| CtrData::new(&toy, &[], Clicks::Uni100, seed).unwrap();
     assert_eq!(again(3).content_hash(), data.content_hash());
     assert_ne!(again(4).content_hash(), data.content_hash());
 }
@@ -95,7 +142,9 @@ fn undecided_ratings_are_gone_and_the_first_of_a_user_has_no_history() {
 fn a_log_without_ratings_is_refused() {
     let mut log = log(3, &[(0, 0, 5.0), (0, 1, 1.0)], 1);
     log.interactions[1].rating = None;
-    let message = CtrData::new(&log, &[], 1).unwrap_err().to_string();
+    let message = CtrData::new(&log, &[], Clicks::Labeled, 1)
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("needs ratings"), "{message}");
 }
 
@@ -134,10 +183,11 @@ fn the_weighing_unit_is_the_ranking_model_s() {
         (2, 4, 5.0),
     ])
     .collect();
-    let data = CtrData::new(&log(5, &ratings, 3), &[], 1).unwrap();
+    let data = CtrData::new(&log(5, &ratings, 3), &[], Clicks::Labeled, 1).unwrap();
     let example = |user, position| Example {
         user,
         position,
+        item: data.items[user as usize][position as usize],
         label: true,
     };
     // Three of four past items, newest first; and one past item.
@@ -193,7 +243,7 @@ fn it_learns_whom_what_pleases() {
             ratings.push((user, item, if liked { 5.0 } else { 1.0 }));
         }
     }
-    let data = CtrData::new(&log(20, &ratings, 60), &[], 1).unwrap();
+    let data = CtrData::new(&log(20, &ratings, 60), &[], Clicks::Labeled, 1).unwrap();
     let config = DinConfig {
         embedding: 8,
         history: 10,

@@ -7,7 +7,6 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -116,7 +115,6 @@ pub fn fit<'a>(
         config,
         data,
         catalogue: Catalogue::new(data, &training),
-        examples: data.train.clone(),
         model,
         optimizer: AdamWConfig::new()
             .with_epsilon(1e-8)
@@ -163,7 +161,6 @@ struct Run<'a> {
     config: &'a DinConfig,
     data: &'a CtrData,
     catalogue: Catalogue,
-    examples: Vec<Example>,
     model: Din,
     optimizer: ModuleOptimizer,
     rng: ChaCha8Rng,
@@ -178,8 +175,7 @@ impl Run<'_> {
         stop: &AtomicBool,
         observer: &mut dyn FnMut(&CtrEvent),
     ) -> Result<f32, BaselineError> {
-        self.examples.shuffle(&mut self.rng);
-        let examples = std::mem::take(&mut self.examples);
+        let examples = self.data.training(&mut self.rng);
         let steps = examples.len().div_ceil(self.config.batch);
         let (mut total, mut recent, mut recent_steps) = (0f64, 0f32, 0usize);
         for (step, chunk) in examples.chunks(self.config.batch).enumerate() {
@@ -203,9 +199,7 @@ impl Run<'_> {
                 (recent, recent_steps) = (0.0, 0);
             }
         }
-        let mean = total / examples.len() as f64;
-        self.examples = examples;
-        Ok(mean as f32)
+        Ok((total / examples.len() as f64) as f32)
     }
 
     fn step(&mut self, examples: &[Example]) -> f32 {

@@ -17,7 +17,12 @@ use crate::run::stop_flag;
 
 pub(super) fn run(args: &BaselineArgs, settings: DinConfig) -> Result<()> {
     let folder = args.only_for_rankings()?;
-    let data = CtrData::read(folder, args.format, args.seed)?;
+    let data = CtrData::read(
+        folder,
+        args.format,
+        args.clicks.unwrap_or_default(),
+        args.seed,
+    )?;
     let started = Instant::now();
     let fitted = trained(args, &settings, &data)?;
     let fit_seconds = started.elapsed().as_secs_f64();
@@ -51,7 +56,7 @@ pub(super) fn run(args: &BaselineArgs, settings: DinConfig) -> Result<()> {
     args.show(&result, || {
         let counts = result.protocol.counts;
         format!(
-            "{}: {} test ratings of {} ({:.1} % positive); {}; {}\n\
+            "{}: {} test examples of {} ({:.1} % positive); {}; {}\n\
              model    auc     95 %              log-loss  95 %\n\
              {}  {:.4}  [{:.4}, {:.4}]  {:.4}    [{:.4}, {:.4}]\n\
              trained in {:.1} s, epoch {} of {} kept; data {}\n",
@@ -78,7 +83,12 @@ pub(super) fn run(args: &BaselineArgs, settings: DinConfig) -> Result<()> {
 
 pub(super) fn search(args: &BaselineArgs, setup: &Setup, trials: u64) -> Result<()> {
     let folder = args.only_for_rankings()?;
-    let data = CtrData::read(folder, args.format, args.seed)?;
+    let data = CtrData::read(
+        folder,
+        args.format,
+        args.clicks.unwrap_or_default(),
+        args.seed,
+    )?;
     let what = (
         data.content_hash(),
         "validation AUC",
@@ -113,8 +123,8 @@ fn protocol(data: &CtrData, bootstrap_samples: usize) -> CtrProtocol {
         name: "ctr".to_owned(),
         data: data.name.clone(),
         data_sha256: data.content_hash(),
-        label: "rating 4 or more; ratings of 3 dropped".to_owned(),
-        split: "ratings at random 8 : 1 : 1".to_owned(),
+        label: data.clicks.label().to_owned(),
+        split: data.clicks.split().to_owned(),
         counts: data.counts(),
         bootstrap_samples,
     }
