@@ -5,14 +5,14 @@
  * draws. Requests run one after another (the wasm object is not re-entrant); of several waiting rankings only the newest is
  * computed. To add a request type: name it in js/types.js, add a line to `handlers`.
  */
-import { fetchArtefact, fetchEngine } from './js/worker-fetch.js';
 import { readArtefact } from './js/worker-artefact.js';
+import { Engines, fromGpu } from './js/worker-engines.js';
 import { toFault } from './js/worker-fault.js';
+import { fetchArtefact, fetchEngine } from './js/worker-fetch.js';
 
 /** @typedef {import('./js/types.js').Request} Request */
-/** @typedef {import('./js/types.js').Scorer} Scorer */
 
-/** @type {{scorer: Scorer, artefact: import('./js/worker-artefact.js').Artefact} | null} */
+/** @type {{engines: Engines, artefact: import('./js/worker-artefact.js').Artefact} | null} */
 let loaded = null;
 /** Set once the wasm instance has trapped: its memory can no longer be trusted, only a new worker helps. */
 let crashed = false;
@@ -32,28 +32,44 @@ function ready() {
 /** @type {{[T in Request['type']]: (request: Extract<Request, {type: T}>, id: number) => Promise<unknown>}} */
 const handlers = {
   async load({ artefact: url, backend }) {
-    const engine = await fetchEngine(new URL('./', import.meta.url), progress('engine'));
+    const base = new URL('./', import.meta.url);
+    const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(base, 'curec-web', progress('engine')));
     const { manifestText, files } = await fetchArtefact(new URL(url, import.meta.url), progress('artefact'));
     progress('check')(0, null);
-    const scorer = await engine.Scorer.load(manifestText, files, backend);
+    const scorer = await engine.Scorer.load(manifestText, files);
     // Only now, with sizes and hashes checked by the scorer, are the other files read.
     const artefact = readArtefact(manifestText, files);
-    loaded = { scorer, artefact };
-    return { backend: scorer.backend(), ...artefact.overview() };
+    const engines = new Engines(scorer, (changed) => post({ event: 'backend', backend: changed }));
+    await engines.choose(backend, { base, manifestText, files, onBytes: progress('gpu') });
+    loaded = { engines, artefact };
+    return { backend: engines.backend, ...artefact.overview() };
   },
 
   async viewer({ user }) {
-    return ready().artefact.user(user);
+    const { engines, artefact } = ready();
+    return { ...artefact.user(user), taste: await engines.cpu.taste(user) };
   },
 
-  async recommend({ user, count }, id) {
+  async recommend({ taste, count, before }, id) {
     if (id !== newestRanking) throw { kind: 'superseded', message: 'A newer ranking was asked for.' };
-    const { scorer, artefact } = ready();
-    return artefact.withWords(await scorer.recommend(user, count));
+    const { engines, artefact } = ready();
+    return artefact.withWords(await engines.recommend(taste, count, before));
   },
 
-  async scores({ user }) {
-    return ready().scorer.scores(user);
+  async scores({ taste }) {
+    return ready().engines.scores(taste);
+  },
+
+  async probe({ taste, item }) {
+    return ready().engines.cpu.probe(taste, item);
+  },
+
+  async counterfactual({ taste, limit }) {
+    return ready().engines.cpu.counterfactual(taste, limit);
+  },
+
+  async nearest({ items }) {
+    return ready().engines.cpu.nearest(Uint32Array.from(items));
   },
 };
 
@@ -90,5 +106,12 @@ if (self.name && navigator.locks) {
   post({ event: 'alive', locked: false }); // a page without https has no locks
 }
 
-// A trap inside an asynchronous wasm function rejects nothing that anybody waits for: make it an error the page hears of.
-self.addEventListener('unhandledrejection', (event) => self.reportError(event.reason));
+// A trap inside an asynchronous wasm function rejects nothing that anybody waits for: make it an error the page hears of. Of the
+// GPU's module it has been heard of: its promises were rejected, and the CPU has taken over.
+self.addEventListener('unhandledrejection', (event) => {
+  if (fromGpu(event.reason)) event.preventDefault();
+  else self.reportError(event.reason);
+});
+self.addEventListener('error', (event) => {
+  if (fromGpu(event.error)) event.preventDefault();
+});

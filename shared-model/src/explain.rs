@@ -53,8 +53,8 @@ pub struct HeldOut {
 /// What one user is shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recommendations {
-    /// Index of the user.
-    pub user: u32,
+    /// Index of the stored viewer, where there is one.
+    pub user: Option<u32>,
     /// Number of items that were scored (all of the catalogue).
     pub scored: u32,
     /// The held-out item, if the user has one.
@@ -66,8 +66,8 @@ pub struct Recommendations {
 /// The model's output for one user and the whole catalogue, off the device.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserScores {
-    /// Index of the user.
-    pub user: u32,
+    /// Index of the stored viewer, where there is one.
+    pub user: Option<u32>,
     /// Before the sigmoid, one per item: items are ranked by these, because `σ` saturates.
     pub logits: Vec<f32>,
     /// `σ(logits)`.
@@ -223,7 +223,7 @@ mod tests {
     /// Four items, two heads, two reason slots, a window of two events (positions 3 and 4 of a longer history).
     fn scores() -> UserScores {
         UserScores {
-            user: 7,
+            user: Some(7),
             logits: vec![0.0, 2.0, 2.0, -1.0],
             scores: vec![0.5, 0.88, 0.88, 0.27],
             #[rustfmt::skip]

@@ -61,31 +61,39 @@ test('the badge links switch the backend and keep the viewer', async () => {
   assert.equal(new URL(page.url()).hash, key);
 });
 
-for (const query of ['', '?backend=webgpu']) {
-  test(`a panic while WebGPU loads starts a new scorer on the CPU, which says so (${query || 'by itself'})`, async () => {
-    const server = await host(troubled({ panicsOffCpu: true }));
-    const { page, used, reason } = await badgeOf([], query, server.url);
-    assert.equal(used, 'cpu');
-    assert.match(reason, /crashed.*WebGPU/);
-    assert.ok((await page.locator('.ranking-summary').innerText()).includes(reason));
+test('a panic while WebGPU starts leaves the CPU, which says so', async () => {
+  const server = await host(troubled('gpu', { panicsAtStart: true }));
+  const { page, used, reason, manners } = await badgeOf(SWIFTSHADER_FLAGS, '?backend=webgpu', server.url);
+  assert.equal(used, 'cpu');
+  assert.match(reason, /WebGPU crashed/);
+  assert.ok((await page.locator('.ranking-summary').innerText()).includes(reason));
+  assert.equal(await page.locator('.notice-fault').count(), 0);
+  assert.equal(await rows(page).count(), 10);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+for (const trouble of /** @type {const} */ (['fail', 'trap', 'panic', 'panic, then trap'])) {
+  test(`a GPU that fails in the middle (${trouble}) is given up for the CPU, which answers and says so`, async () => {
+    const server = await host(troubled('gpu'));
+    const { page, used, manners } = await badgeOf(SWIFTSHADER_FLAGS, '?backend=webgpu', server.url);
+    assert.equal(used, 'webgpu');
+    await page.keyboard.press('Escape'); // the badge's panel must not lie over the chips
+    const worker = page.workers().at(-1);
+    await nextRanking(page, trouble);
+    await page.locator('.chip').nth(1).click();
+    await page.locator('.badge[data-backend="cpu"]').waitFor();
+    await listShown(page);
+    assert.match(await page.locator('.ranking-summary').innerText(), /CPU is used now because WebGPU/);
     assert.equal(await page.locator('.notice-fault').count(), 0);
-    assert.equal(await rows(page).count(), 10);
+    await page.locator('.chip').nth(2).click();
+    await listShown(page);
+    assert.equal(page.workers().at(-1), worker, 'the scorer on the CPU is the one that was there');
+    assert.deepEqual(manners.pageErrors, []);
   });
 }
 
-test('a crash on WebGPU offers the CPU and keeps the viewer', async () => {
-  const server = await host(troubled({ saysWebGpu: true }));
-  const { page, used } = await badgeOf([], '', server.url);
-  assert.equal(used, 'webgpu');
-  await page.keyboard.press('Escape'); // the badge's panel must not lie over the chips
-  await nextRanking(page, 'panic');
-  await page.locator('.chip').nth(1).click();
-  const panel = page.locator('.notice-fault');
-  await panel.waitFor();
-  const key = new URL(page.url()).hash;
-  await panel.getByRole('link', { name: 'use the CPU' }).click();
-  await listShown(page);
-  assert.equal(new URL(page.url()).search, '?backend=cpu');
-  assert.equal(new URL(page.url()).hash, key);
-  assert.equal(await page.locator('.badge').getAttribute('data-backend'), 'cpu');
+test('a visitor whom the CPU serves does not fetch the scorer for WebGPU', async () => {
+  const { manners } = await badgeOf(SWIFTSHADER_FLAGS, '');
+  assert.ok(manners.requests.some((address) => address.includes('curec-web_bg.wasm')));
+  assert.ok(!manners.requests.some((address) => address.includes('curec-web-gpu')));
 });

@@ -3,7 +3,7 @@
 //   node tests/browser/parity.mjs DIST_DIR ARTEFACT_DIR NATIVE_SCORES.json
 //
 // DIST_DIR is any folder that holds the built module (`NAME.js` and `NAME_bg.wasm`, hashed names too). NATIVE_SCORES.json is what
-// `dump_scores` of the trainer writes: {device, users: [{user, scores, top}]}. Node has no WebGPU, so this is the CPU path.
+// `dump_scores` of the trainer writes: {device, users: [{user, scores, top}]}. This is the CPU's scorer.
 // Prints one JSON line; exits with 1 when a score differs by more than 1e-3 or a top 10 is another one.
 
 import { readFile, readdir } from 'node:fs/promises';
@@ -16,7 +16,7 @@ const TOLERANCE = 1e-3;
 /** Finds the module's two files anywhere below `folder`. */
 async function findModule(folder) {
   const names = await readdir(folder, { recursive: true });
-  const wasm = names.find((name) => name.endsWith('_bg.wasm'));
+  const wasm = names.find((name) => /curec-web(-[0-9a-f]+)?_bg\.wasm$/.test(name));
   const script = wasm && wasm.replace(/_bg\.wasm$/, '.js');
   if (!wasm || !names.includes(script)) {
     throw new Error(`${folder} holds no NAME.js beside a NAME_bg.wasm; build the page first`);
@@ -40,7 +40,7 @@ export async function loadScorer(dist, artefact) {
   module.initSync({ module: bytes });
   const initialised = performance.now();
   const { manifest, files } = await readArtefact(artefact);
-  const scorer = await module.Scorer.load(manifest, files, 'auto');
+  const scorer = await module.Scorer.load(manifest, files);
   const loaded = performance.now();
   return { scorer, timings: { init_ms: initialised - started, load_ms: loaded - initialised } };
 }
@@ -55,7 +55,8 @@ async function main([dist, artefact, nativeScores]) {
   const otherTop = [];
   const milliseconds = [];
   for (const { user, scores, top } of native.users) {
-    const found = await scorer.scores(user);
+    const taste = await scorer.taste(user);
+    const found = await scorer.scores(taste);
     if (found.length !== scores.length) {
       throw new Error(`user ${user}: ${found.length} scores in WebAssembly, ${scores.length} native`);
     }
@@ -64,7 +65,7 @@ async function main([dist, artefact, nativeScores]) {
       // NaN compares false with everything: it must not pass.
       if (!(difference <= largest.difference)) largest = { difference, user, item };
     });
-    const shown = await scorer.recommend(user, 10);
+    const shown = await scorer.recommend(taste, 10);
     milliseconds.push(shown.milliseconds);
     const items = shown.recommendations.map((one) => one.item);
     if (items.join() !== top.join()) otherTop.push({ user, native: top, wasm: items });
@@ -78,7 +79,6 @@ async function main([dist, artefact, nativeScores]) {
       largest_difference: largest,
       other_top_10: otherTop,
       native_device: native.device,
-      backend: scorer.backend(),
       ...timings,
       recommend_ms_median: milliseconds[Math.floor(milliseconds.length / 2)],
     }),

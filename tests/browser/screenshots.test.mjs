@@ -26,7 +26,7 @@ test('screenshots', { skip: !folder && 'CUREC_SCREENSHOTS is not set' }, async (
       }
       await rows(page).first().getByRole('button', { name: /What carried it/ }).click();
       await save('whole', true);
-      await page.getByRole('combobox').click();
+      await page.getByRole('combobox', { name: 'Find a viewer' }).click();
       await save('search');
       await context.close();
     }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use curec_shared_model::artefact::{Artefact, CatalogueItem};
-use curec_shared_model::explain::{Recommendation, UserScores};
+use curec_shared_model::explain::{Recommendation, Recommendations};
 use curec_shared_model::reward::RewardConfig;
-use curec_shared_model::scorer::Scorer;
+use curec_shared_model::scorer::{Muted, Scorer, Taken, Taste};
 use serde::Serialize;
 
 use crate::export::read_folder;
@@ -22,12 +22,14 @@ const SHOWN_CAUSES: usize = 3;
 /// What a user is recommended, in words.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explained {
-    /// The user's key in the data set.
-    pub user: String,
+    /// The stored user's key in the data set.
+    pub user: Option<String>,
     /// Name of the data set.
     pub dataset: String,
-    /// The pattern the LLM wrote of them, if the model reads patterns.
+    /// The pattern that is read, if the model reads patterns.
     pub pattern: Option<String>,
+    /// Key of the user of whom it was written, if of another one.
+    pub pattern_of: Option<String>,
     /// Whether the model was trained with patterns.
     pub uses_patterns: bool,
     /// Whether the model was trained with reasons.
@@ -99,31 +101,112 @@ pub struct UnknownUser {
     pub some: Vec<String>,
 }
 
-/// Scores the whole catalogue for the user with key `user_key` and explains the `count` best unseen items.
+/// Whose list is explained, by the keys of the data set. What is not said is the stored user's own; without a user, nobody's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Question {
+    /// A stored user.
+    pub user: Option<String>,
+    /// The history instead, oldest first: `KEY` of an item that is added, `KEY@POSITION` of an event of the stored user's history.
+    pub history: Option<Vec<String>>,
+    /// The stored user whose pattern is read; `none` for no pattern.
+    pub pattern_of: Option<String>,
+    /// Reasons that do not count: `KEY@PLACE` on the item's list, counted from 0.
+    pub muted: Vec<String>,
+}
+
+impl Question {
+    /// What the scorer is asked.
+    ///
+    /// # Errors
+    /// An unknown user ([`UnknownUser`]), item, position or place.
+    pub fn taste(&self, artefact: &Artefact, folder: &Path) -> Result<Taste> {
+        let user = |key: &str| user_index(artefact, folder, key);
+        let viewer = self.user.as_deref().map(user).transpose()?;
+        let history = match (&self.history, viewer) {
+            (Some(entries), _) => (entries.iter())
+                .map(|entry| {
+                    let (item, position) = placed(artefact, entry)?;
+                    Ok(Taken { item, position })
+                })
+                .collect::<Result<_>>()?,
+            (None, Some(viewer)) => {
+                let events = artefact.users[viewer as usize].history.iter().zip(0..);
+                let taken = events.map(|(event, position)| Taken {
+                    item: event.item,
+                    position: Some(position),
+                });
+                taken.collect()
+            }
+            (None, None) => Vec::new(),
+        };
+        let pattern = match self.pattern_of.as_deref() {
+            Some("none") => None,
+            Some(key) => Some(user(key)?),
+            None => viewer,
+        };
+        let muted = (self.muted.iter())
+            .map(|entry| match placed(artefact, entry)? {
+                (item, Some(reason)) => Ok(Muted { item, reason }),
+                _ => bail!("{entry:?} does not say which reason: KEY@PLACE, counted from 0"),
+            })
+            .collect::<Result<_>>()?;
+        Ok(Taste {
+            viewer,
+            history,
+            pattern,
+            muted,
+        })
+    }
+}
+
+/// `KEY` or `KEY@NUMBER`. A key may have an `@` of its own.
+fn placed(artefact: &Artefact, entry: &str) -> Result<(u32, Option<u32>)> {
+    let index = |key: &str| {
+        let at = artefact.catalogue.iter().position(|item| item.key == key);
+        at.map(|index| index as u32)
+    };
+    let numbered = entry.rsplit_once('@').and_then(|(key, number)| {
+        let number = number.parse().ok()?;
+        Some((index(key)?, Some(number)))
+    });
+    match numbered.or_else(|| Some((index(entry)?, None))) {
+        Some(found) => Ok(found),
+        None => bail!("the catalogue has no item {entry:?}"),
+    }
+}
+
+fn user_index(artefact: &Artefact, folder: &Path, key: &str) -> Result<u32> {
+    match artefact.users.iter().position(|user| user.key == key) {
+        Some(index) => Ok(index as u32),
+        None => {
+            let some = artefact.users.iter().take(5);
+            Err(UnknownUser {
+                artefact: folder.to_owned(),
+                user: key.to_owned(),
+                users: artefact.users.len(),
+                some: some.map(|user| user.key.clone()).collect(),
+            }
+            .into())
+        }
+    }
+}
+
+/// Scores the whole catalogue for a taste and explains the `count` best items that were not taken.
 ///
 /// # Errors
-/// An artefact that cannot be read, an unknown user ([`UnknownUser`]), a device that fails.
+/// An artefact that cannot be read, a question about what it does not have, a device that fails.
 pub fn explain(
     artefact_dir: &Path,
-    user_key: &str,
+    question: &Question,
     count: usize,
     device: &Device,
 ) -> Result<Explained> {
     let artefact = load(artefact_dir)?;
-    let Some(index) = artefact.users.iter().position(|user| user.key == user_key) else {
-        let some = artefact.users.iter().take(5);
-        return Err(UnknownUser {
-            artefact: artefact_dir.to_owned(),
-            user: user_key.to_owned(),
-            users: artefact.users.len(),
-            some: some.map(|user| user.key.clone()).collect(),
-        }
-        .into());
-    };
+    let taste = question.taste(&artefact, artefact_dir)?;
     let scorer = Scorer::new(&artefact, device)?;
-    let scores = pollster::block_on(scorer.score(index as u32))?;
+    let shown = pollster::block_on(scorer.recommend(&taste, count))?;
     let model = artefact.reward_config()?;
-    Ok(in_words(&artefact, &model, index, &scores, count))
+    Ok(in_words(&artefact, &model, &taste, &shown))
 }
 
 fn load(artefact_dir: &Path) -> Result<Artefact> {
@@ -134,27 +217,26 @@ fn load(artefact_dir: &Path) -> Result<Artefact> {
 fn in_words(
     artefact: &Artefact,
     model: &RewardConfig,
-    index: usize,
-    scores: &UserScores,
-    count: usize,
+    taste: &Taste,
+    shown: &Recommendations,
 ) -> Explained {
-    let user = &artefact.users[index];
+    let user = |index: u32| &artefact.users[index as usize];
     let item = |index: u32| &artefact.catalogue[index as usize];
-    let seen: Vec<u32> = user.history.iter().map(|event| event.item).collect();
-    let shown = scores.recommend(&seen, user.held_out, count);
-    let taken: BTreeSet<u32> = seen.iter().copied().collect();
+    let taken: BTreeSet<u32> = taste.history.iter().map(|taken| taken.item).collect();
+    let pattern = taste.pattern.filter(|_| model.use_patterns).map(user);
     Explained {
-        user: user.key.clone(),
+        user: taste.viewer.map(|viewer| user(viewer).key.clone()),
         dataset: artefact.dataset.name.clone(),
-        pattern: user.pattern.clone().filter(|_| model.use_patterns),
+        pattern: pattern.and_then(|user| user.pattern.clone()),
+        pattern_of: pattern
+            .filter(|_| taste.pattern != taste.viewer)
+            .map(|user| user.key.clone()),
         uses_patterns: model.use_patterns,
         uses_reasons: model.use_reasons,
-        history_length: seen.len(),
-        recent: seen
-            .iter()
-            .rev()
+        history_length: taste.history.len(),
+        recent: (taste.history.iter().rev())
             .take(SHOWN_HISTORY)
-            .map(|index| item(*index).title.clone())
+            .map(|taken| item(taken.item).title.clone())
             .collect(),
         held_out: shown.held_out.map(|held_out| RankedTitle {
             title: item(held_out.item).title.clone(),
@@ -204,13 +286,18 @@ fn explained_item(
 
 impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "User {} of {}", self.user, self.dataset)?;
-        match &self.pattern {
-            Some(pattern) => writeln!(f, "  pattern: {pattern}")?,
-            None if !self.uses_patterns => {
+        match &self.user {
+            Some(user) => writeln!(f, "User {user} of {}", self.dataset)?,
+            None => writeln!(f, "A taste over {}", self.dataset)?,
+        }
+        match (&self.pattern, &self.pattern_of) {
+            (Some(pattern), None) => writeln!(f, "  pattern: {pattern}")?,
+            (Some(pattern), Some(other)) => writeln!(f, "  pattern of {other}: {pattern}")?,
+            (None, _) if !self.uses_patterns => {
                 writeln!(f, "  this model was trained without patterns")?;
             }
-            None => writeln!(f, "  no pattern was written for this user")?,
+            (None, _) if self.user.is_none() => writeln!(f, "  no pattern")?,
+            (None, _) => writeln!(f, "  no pattern was written for this user, or none is read")?,
         }
         if !self.uses_reasons {
             writeln!(f, "  this model was trained without reasons")?;

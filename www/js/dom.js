@@ -89,3 +89,22 @@ export function withProperty(element, name, value) {
   element.style.setProperty(name, String(value));
   return element;
 }
+
+/**
+ * Draws something anew and puts the focus back where it was, by id or label; on the heading where that is gone.
+ * @param {HTMLElement} root
+ * @param {() => void} redraw
+ */
+export function keepingFocus(root, redraw) {
+  const active = document.activeElement;
+  const inside = active instanceof HTMLElement && root.contains(active) ? active : null;
+  const label = inside?.getAttribute('aria-label');
+  const selector = inside?.id ? `#${CSS.escape(inside.id)}` : label ? `[aria-label="${CSS.escape(label)}"]` : 'h2';
+  redraw();
+  if (!inside) return;
+  const found = root.querySelector(selector);
+  const target = found instanceof HTMLElement && !found.hasAttribute('disabled') ? found : root.querySelector('h2');
+  if (!(target instanceof HTMLElement)) return;
+  if (target instanceof HTMLInputElement) target.dataset.quiet = 'true'; // a search does not open its list by itself
+  target.focus({ preventScroll: true });
+}

@@ -97,6 +97,8 @@ const FAMILIES = {
   'no-such-user': 'scoring',
   'no-such-viewer': 'scoring',
   'score-not-finite': 'scoring',
+  'bad-taste': 'scoring',
+  'bad-call': 'scoring',
 };
 
 /** Kinds after which only a new worker helps. */

@@ -1,8 +1,10 @@
 /** Why a title stands where it stands: the reasons the scorer attended to, and the history it leaned on. */
 import { cover } from './cover.js';
-import { el, withProperty } from './dom.js';
+import { button, el, withProperty } from './dom.js';
+import { asFault, wording } from './errors.js';
 import { date, percent, signed, viewerName } from './format.js';
 import { newerTag, voice } from './pieces.js';
+import { absences, waterfall } from './probe.js';
 
 const MOST_HISTORY = 6;
 
@@ -37,22 +39,59 @@ function weightBar(scale, weight, family) {
 }
 
 /**
+ * The drawer's three layers: the words (a justification), what the model looked at (evidence), and what would be without it (a test).
  * @param {Recommendation} row
- * @param {{catalogue: CatalogueItem[], dated: boolean, uses: import('./types.js').Loaded['uses'], viewer: import('./types.js').ArtefactUser}} context
+ * @param {import('./recommendation.js').RowContext} context
  */
 export function evidence(row, context) {
-  return el('div', { class: 'evidence' }, reasonsPart(row, context), historyPart(row, context));
+  const layer = (/** @type {string} */ name, /** @type {string} */ title, /** @type {string} */ what, /** @type {Node[]} */ ...content) =>
+    el('section', { class: 'layer', 'data-layer': name }, el('h4', {}, title), el('p', { class: 'layer-what' }, what), ...content);
+  return el(
+    'div',
+    { class: 'evidence' },
+    layer('words', 'The words', 'A justification: what the language model wrote. It need not be what moved the score.', reasonsPart(row, context)),
+    layer('evidence', 'What the model looked at', 'Evidence: attention on reasons above, and here the history’s share in the interest for this title.', historyPart(row, context)),
+    layer('test', 'The test', 'What the score is made of, and what it would be without a part. Each line is the model asked again.', testPart(row, context)),
+  );
 }
 
 /**
  * @param {Recommendation} row
- * @param {{dated: boolean, uses: import('./types.js').Loaded['uses'], viewer: import('./types.js').ArtefactUser}} context
+ * @param {import('./recommendation.js').RowContext} context
  */
-function reasonsPart(row, { dated, uses, viewer }) {
-  const part = (/** @type {Node[]} */ ...content) =>
-    el('section', { class: 'evidence-part', 'data-family': 'reason' }, el('h4', {}, 'Reasons the scorer attended to'), ...content);
+function testPart(row, { taste, catalogue, reasonText, onProbe }) {
+  const part = el('div', { class: 'probe', 'aria-busy': 'true' }, el('p', { class: 'muted' }, 'Asking the model again …'));
+  onProbe(row.item).then(
+    (probe) => {
+      part.removeAttribute('aria-busy');
+      part.replaceChildren(waterfall(probe), absences(probe, { taste, catalogue, reasonText: (index) => reasonText(row.item, index) }));
+    },
+    (thrown) => {
+      const fault = asFault(thrown);
+      part.removeAttribute('aria-busy');
+      const words = fault.kind === 'superseded' ? 'The taste changed before the answer came.' : wording(fault).title;
+      part.replaceChildren(el('p', { class: 'muted' }, words));
+    },
+  );
+  return part;
+}
+
+/**
+ * @param {Recommendation} row
+ * @param {import('./recommendation.js').RowContext} context
+ */
+function reasonsPart(row, { dated, uses, viewer, taste, onMute, onReport }) {
+  const part = (/** @type {Node[]} */ ...content) => el('div', { class: 'evidence-part', 'data-family': 'reason' }, ...content);
+  const muted = taste.muted.filter(({ item }) => item === row.item);
+  const silent =
+    muted.length > 0
+      ? button({ class: 'button button-quiet' }, () => onMute(muted), `Let ${muted.length === 1 ? 'the muted reason' : `${muted.length} muted reasons`} speak again`)
+      : null;
   if (!uses.reasons) return part(el('p', { class: 'muted' }, 'This model was trained without reasons.'));
-  if (row.reasons.length === 0) return part(el('p', { class: 'muted' }, 'No reason has been written for this title yet.'));
+  if (row.reasons.length === 0) {
+    const words = silent ? 'All reasons of this title are muted.' : 'No reason has been written for this title yet.';
+    return part(el('p', { class: 'muted' }, words), ...(silent ? [silent] : []));
+  }
   const scale = scaleOf(row.reasons);
   const items = row.reasons.map((reason) => {
     const source = reason.viewer === null ? null : `written for ${viewerName(reason.viewer)}`;
@@ -64,25 +103,46 @@ function reasonsPart(row, { dated, uses, viewer }) {
       weightBar(scale, reason.weight, 'reason'),
       voice('blockquote', reason.text),
       about ? el('p', { class: 'evidence-source' }, about) : null,
+      el(
+        'div',
+        { class: 'reason-tools' },
+        button({ class: 'button-link' }, () => onMute([{ item: row.item, reason: reason.index }]), 'Mute', el('span', { class: 'visually-hidden' }, `: ${reason.text}`)),
+        reportButton(reason, row.item, onReport),
+      ),
     );
   });
   const written = 'Each was written by the language model when another viewer took this title.';
   const moment = 'All are scored at one moment after all training data, so some are newer than this history.';
   const note = row.reasons.some((reason) => newerTag(reason, viewer)) ? `${written} ${moment}` : written;
-  return part(el('p', { class: 'evidence-note' }, note), el('ul', { class: 'evidence-list' }, ...items));
+  return part(el('p', { class: 'evidence-note' }, note), el('ul', { class: 'evidence-list' }, ...items), ...(silent ? [silent] : []));
+}
+
+/** @param {import('./types.js').Reason} reason @param {number} item @param {import('./recommendation.js').RowContext['onReport']} onReport */
+function reportButton(reason, item, onReport) {
+  const report = button(
+    { class: 'button-link' },
+    () => {
+      onReport(item, reason.index);
+      report.disabled = true;
+      report.textContent = 'Noted on this device';
+    },
+    'Report as bad',
+    el('span', { class: 'visually-hidden' }, `: ${reason.text}`),
+  );
+  return report;
 }
 
 /**
  * @param {Recommendation} row
- * @param {{catalogue: CatalogueItem[], viewer: import('./types.js').ArtefactUser}} context
+ * @param {import('./recommendation.js').RowContext} context
  */
-function historyPart(row, { catalogue, viewer }) {
+function historyPart(row, { catalogue, taste }) {
   const shown = row.history.slice(0, MOST_HISTORY);
   const scale = scaleOf(row.history); // of all events, so that the shown ones keep their true share
   const items = shown.map(({ position, item, weight }) => {
     const entry = catalogue[item];
     if (!entry) return null;
-    const ago = viewer.history.length - position;
+    const ago = taste.history.length - position;
     return el(
       'li',
       { class: 'evidence-row evidence-history' },
@@ -92,16 +152,15 @@ function historyPart(row, { catalogue, viewer }) {
         'p',
         {},
         el('span', { dir: 'auto' }, entry.title),
-        viewer.history[position]?.item === item ? el('span', { class: 'evidence-source' }, ago === 1 ? 'the latest' : `${ago} back`) : null,
+        taste.history[position]?.item === item ? el('span', { class: 'evidence-source' }, ago === 1 ? 'the latest' : `${ago} back`) : null,
       ),
     );
   });
   const rest = row.history.length - shown.length;
-  const note = scale.signed ? 'What this viewer took before, by its share in this score; hatched bars speak against the title.' : 'What this viewer took before, by its share in this score.';
+  const note = scale.signed ? 'What was taken before, by its share in this score; hatched bars speak against the title.' : 'What was taken before, by its share in this score.';
   return el(
-    'section',
+    'div',
     { class: 'evidence-part', 'data-family': 'history' },
-    el('h4', {}, 'History that carried it'),
     el('p', { class: 'evidence-note' }, note),
     items.length > 0 ? el('ul', { class: 'evidence-list' }, ...items) : el('p', { class: 'muted' }, 'No history entered this score.'),
     rest > 0 ? el('p', { class: 'evidence-source' }, `and ${rest} with less weight`) : null,

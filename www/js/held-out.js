@@ -6,17 +6,21 @@ import { count } from './format.js';
 /**
  * @param {import('./types.js').Ranking} ranking
  * @param {import('./types.js').ArtefactUser} viewer
+ * @param {import('./types.js').Taste} taste
  * @param {import('./types.js').CatalogueItem[]} catalogue
  */
-export function heldOutCard(ranking, viewer, catalogue) {
+export function heldOutCard(ranking, viewer, taste, catalogue) {
   const truth = ranking.held_out;
   const entry = truth && catalogue[truth.item];
-  if (!truth || !entry) {
+  if (viewer.held_out === null || !truth || !entry) {
     return el('p', { class: 'muted truth-none' }, 'Nothing was held out for this viewer, so this list cannot be checked against a real choice.');
+  }
+  if (taste.history.some(({ item }) => item === truth.item)) {
+    return el('p', { class: 'muted truth-none', dir: 'auto' }, `${entry.title}, which this viewer really took next, is in this history now.`);
   }
   const hit = truth.rank <= 10;
   // What was taken before is scored but not suggested again; the held-out choice always takes part.
-  const before = new Set(viewer.history.map((event) => event.item));
+  const before = new Set(taste.history.map((event) => event.item));
   before.delete(truth.item);
   const field = ranking.scored - before.size;
   return el(

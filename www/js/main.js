@@ -1,18 +1,22 @@
 /** The page: wires the components to the worker. Every score it shows was computed by the scorer, none by the page. */
 import { createBackendBadge } from './backend-badge.js';
 import { byId, el } from './dom.js';
-import { asFault, isCrash, needsNewWorker } from './errors.js';
+import { asFault, needsNewWorker } from './errors.js';
 import { milliseconds, viewerName } from './format.js';
 import { faultPanel, progressPanel } from './notice.js';
-import { backendChoice, putViewerInAddress, viewerInAddress } from './permalink.js';
-import { createRankingList, FIRST_COUNT } from './ranking-list.js';
+import { backendChoice, hashOf, ownTasteInAddress, putInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
+import { createQuestions } from './questions.js';
+import { createRankingList, FIRST_COUNT, movesNote } from './ranking-list.js';
 import { showResults } from './results-table.js';
 import { ScorerClient } from './scorer-client.js';
 import { missingSupport } from './support.js';
+import { createTakeAlong } from './take-along.js';
+import { blankTaste, toggled, Trail, withPattern } from './tastes.js';
 import { createViewerCard } from './viewer-card.js';
 import { createViewerPicker } from './viewer-picker.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
+/** @typedef {import('./types.js').Taste} Taste */
 /** @typedef {'starting'|'loading'|'ready'|'failed'} PageState */
 
 const notice = byId('notice');
@@ -25,7 +29,17 @@ const badge = createBackendBadge(byId('backend-badge'));
 let progress = progressPanel();
 const client = new ScorerClient({
   onProgress: (report) => progress.update(report),
-  onDeath: (fault) => app?.ranking.warn(fault, start),
+  onBackend: (backend) => {
+    if (!app) return;
+    Object.assign(app.loaded.backend, backend);
+    badge.show(backend);
+    announcer.textContent = backend.reason;
+  },
+  onDeath: (fault) => {
+    if (!app) return;
+    if (mayRevive()) revive(() => showVisit('keep'));
+    else app.ranking.warn(fault, start);
+  },
 });
 
 /**
@@ -35,16 +49,29 @@ const client = new ScorerClient({
  * @property {ReturnType<typeof createViewerPicker>} picker
  * @property {ReturnType<typeof createViewerCard>} card
  * @property {ReturnType<typeof createRankingList>} ranking
+ * @property {ReturnType<typeof createQuestions>} questions
+ * @property {ReturnType<typeof createTakeAlong>} along
  */
 /** @type {App|null} */
 let app = null;
-/** @type {number|null} */
-let chosen = null;
+
+/**
+ * Whose list stands there, or is on its way.
+ * @typedef {object} Visit
+ * @property {number|null} user the stored viewer; null for a taste of the visitor's own
+ * @property {import('./types.js').ArtefactUser|null} viewer
+ * @property {Trail} trail
+ * @property {boolean} follows whether the pattern is the nearest viewer's, whoever that becomes
+ * @property {import('./types.js').Nearest|null} nearest
+ * @property {import('./types.js').Ranking|null} ranking
+ */
+/** @type {Visit|null} */
+let visit = null;
 
 /** @param {PageState} state */
 const setState = (state) => (document.documentElement.dataset.state = state);
 
-/** Loads everything, first or again; a viewer chosen before stays chosen. */
+/** Loads everything, first or again; the taste chosen before stays chosen, because the address has it. */
 async function start() {
   setState('loading');
   app = null;
@@ -55,7 +82,7 @@ async function start() {
     notice.replaceChildren();
     app = build(loaded);
     setState('ready');
-    await select(chosen ?? viewerFromAddress(loaded), 'replace');
+    await openAddress('replace');
   } catch (thrown) {
     const fault = asFault(thrown);
     if (fault.kind === 'superseded') return;
@@ -64,30 +91,44 @@ async function start() {
   }
 }
 
-/**
- * Loads on the backend that the address asks for. A panic ends the wasm instance, so the scorer itself can no longer turn to
- * the CPU where loading on WebGPU makes it panic: a new worker does that.
- * @returns {Promise<Loaded>}
- */
-async function load() {
-  const backend = backendChoice();
-  try {
-    return await loadOn(backend, 'Getting ready.');
-  } catch (thrown) {
-    const fault = asFault(thrown);
-    if (backend === 'cpu' || !isCrash(fault)) throw fault;
-  }
-  const loaded = await loadOn('cpu', 'The scorer stopped while it was starting. It starts again on the CPU.');
-  const reason = 'The CPU is used because the scorer crashed when it was started with WebGPU allowed.';
-  return { ...loaded, backend: { ...loaded.backend, reason } };
-}
-
-/** @param {import('./types.js').BackendChoice} backend @param {string} announcement */
-function loadOn(backend, announcement) {
+/** Loads on the backend that the address asks for. */
+function load() {
   progress = progressPanel();
   notice.replaceChildren(progress.element);
-  announcer.textContent = announcement;
-  return client.start({ artefact: './artefact/', backend });
+  announcer.textContent = 'Getting ready.';
+  return client.start({ artefact: './artefact/', backend: backendChoice() });
+}
+
+/** When the scorer was last started anew by itself. */
+let revived = -Infinity;
+/** Started anew once it is help; twice within this many milliseconds it is a fault to be told. */
+const REVIVAL = 30_000;
+
+function mayRevive() {
+  const now = performance.now();
+  if (now - revived < REVIVAL) return false;
+  revived = now;
+  return true;
+}
+
+/**
+ * Starts a new scorer behind the list that stands there, and asks again what was asked.
+ * @param {() => void} again
+ */
+async function revive(again) {
+  if (!app) return;
+  app.ranking.waiting();
+  announcer.textContent = 'The scorer stopped. It starts again.';
+  try {
+    const { backend } = await client.start({ artefact: './artefact/', backend: backendChoice() });
+    if (!app) return;
+    Object.assign(app.loaded.backend, backend);
+    badge.show(backend);
+    again();
+  } catch (thrown) {
+    const fault = asFault(thrown);
+    if (fault.kind !== 'superseded') app?.ranking.fail(fault, start);
+  }
 }
 
 /** @param {Loaded} loaded @returns {App} */
@@ -96,94 +137,251 @@ function build(loaded) {
   showResults(results, loaded);
   byId('colophon').replaceChildren(colophon(loaded));
   stage.hidden = false;
+  const taste = () => visit?.trail.current ?? blankTaste();
+  const probe = (/** @type {number} */ item) => client.ask('probe', { taste: taste(), item });
+  const questions = createQuestions(loaded, { taste, counterfactual: (limit) => client.ask('counterfactual', { taste: taste(), limit }), probe, edit });
+  const along = createTakeAlong(loaded, () => (visit?.ranking ? { ranking: visit.ranking, taste: visit.trail.current, own: ownOf(visit), name: nameOf(visit, loaded) } : null));
   return {
     loaded,
-    picker: createViewerPicker(picker, loaded, (user) => select(user, 'push')),
-    card: createViewerCard(byId('viewer'), loaded),
-    ranking: createRankingList(byId('ranking'), loaded, showMore),
+    picker: createViewerPicker(picker, loaded, { onChoose: (user) => openViewer(user, 'push'), onOwn: () => openOwn(new Trail(blankTaste()), 'push') }),
+    card: createViewerCard(byId('viewer'), loaded, { edit, undo: () => step('undo'), redo: () => step('redo'), reset }),
+    ranking: createRankingList(
+      byId('ranking'),
+      loaded,
+      {
+        onMore: showMore,
+        onProbe: probe,
+        onMute: (reasons) => edit(reasons.reduce(toggled, taste())),
+        onReport: (item, reason) => along.report(item, reason, reasonText(item, reason)),
+      },
+      [questions.element, along.element],
+    ),
+    questions,
+    along,
   };
 }
+
+/** @param {number} item @param {number} index */
+const reasonText = (item, index) => visit?.ranking?.recommendations.find((row) => row.item === item)?.reasons.find((reason) => reason.index === index)?.text ?? null;
+
+/** What the address and the command line leave unsaid. @param {Visit} of */
+const ownOf = ({ user, trail }) => (user === null ? blankTaste() : trail.base);
+
+/** @param {Visit} of @param {Loaded} loaded */
+const nameOf = ({ user }, { viewers }) => (user === null ? 'Your own taste' : viewerName(viewers[user]?.key ?? ''));
 
 /** @param {Loaded} loaded */
 function colophon({ manifest }) {
   return el('p', {}, `curec ranks with a model trained on “${manifest.dataset.name}”. The page sends nothing anywhere: it only fetched its own files.`);
 }
 
-/** Index of the viewer that the address names; the first one worth meeting where it names none. @param {Loaded} loaded */
-function viewerFromAddress({ viewers, featured }) {
-  const first = featured[0] ?? 0;
-  const key = viewerInAddress();
-  if (key === null) return first;
-  const user = viewers.findIndex((viewer) => viewer.key === key);
-  if (user >= 0) return user;
-  notice.replaceChildren(
-    el('p', { class: 'notice notice-aside', role: 'status' }, `The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`),
-  );
-  return first;
+/** @param {...(Node|string)} words */
+function aside(...words) {
+  notice.replaceChildren(el('p', { class: 'notice notice-aside', role: 'status' }, ...words));
 }
 
 /**
- * Shows one viewer: first who they are, then their list.
- * @param {number} user
- * @param {'push'|'replace'|'keep'} address
+ * Shows what the address asks for; the first viewer worth meeting where it asks for nobody.
+ * @param {'replace'|'keep'} how
  */
-async function select(user, address) {
+async function openAddress(how) {
+  if (!app) return;
+  const { loaded } = app;
+  if (ownTasteInAddress()) {
+    const { taste, lost } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
+    if (lost.length > 0) aside(lostWords(lost));
+    await openOwn(new Trail(blankTaste(), taste), how);
+    return;
+  }
+  const key = viewerInAddress();
+  const named = key === null ? -1 : loaded.viewers.findIndex((viewer) => viewer.key === key);
+  if (key !== null && named < 0) aside(`The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`);
+  await openViewer(named >= 0 ? named : (loaded.featured[0] ?? 0), how, named >= 0);
+}
+
+/** @param {string[]} lost */
+const lostWords = (lost) => `The address names what this demo has not (“${lost.slice(0, 3).join('”, “').slice(0, 120)}”${lost.length > 3 ? ', …' : ''}); the rest of it is shown.`;
+
+/**
+ * Shows a stored viewer: first who they are, then their list.
+ * @param {number} user
+ * @param {'push'|'replace'|'keep'} how
+ * @param {boolean} [asAddressed] with the changes that the address asks for
+ */
+async function openViewer(user, how, asAddressed = false) {
   const entry = app?.loaded.viewers[user];
   if (!app || !entry) return;
-  chosen = user;
-  if (address === 'push') notice.replaceChildren();
-  if (address !== 'keep') putViewerInAddress(entry.key, address);
+  if (how === 'push') notice.replaceChildren();
   document.title = `${viewerName(entry.key)} · curec`;
   app.picker.show(user);
+  app.questions.renew(null);
   app.ranking.busy();
-  await answered(user, async (current) => {
-    const viewer = await client.ask('viewer', { user });
-    if (chosen !== user) return;
-    current.card.show(viewer, entry.tastes);
-    const ranking = await client.ask('recommend', { user, count: FIRST_COUNT });
-    if (chosen !== user) return;
-    current.ranking.show(ranking, viewer);
-    badge.time(ranking.milliseconds);
-    const first = ranking.recommendations[0];
-    const title = first && current.loaded.catalogue[first.item]?.title;
-    announcer.textContent = `${viewerName(entry.key)}: ${ranking.recommendations.length} suggestions in ${milliseconds(ranking.milliseconds)}${title ? `, first is ${title}` : ''}.`;
-  });
+  const token = {};
+  pending = token;
+  await answered(
+    async ({ loaded }) => {
+      const viewer = await client.ask('viewer', { user });
+      if (pending !== token) return;
+      const asked = asAddressed ? tasteInAddress(viewer.taste, loaded, (item) => loaded.reasonCounts[item] ?? 0) : { taste: viewer.taste, lost: [] };
+      if (asked.lost.length > 0) aside(lostWords(asked.lost));
+      visit = { user, viewer, trail: new Trail(viewer.taste, asked.taste), follows: false, nearest: null, ranking: null };
+      await showVisit(how);
+    },
+    () => openViewer(user, 'keep', asAddressed),
+    token,
+  );
+}
+
+/**
+ * Shows a taste of the visitor's own.
+ * @param {Trail} trail
+ * @param {'push'|'replace'|'keep'} how
+ */
+async function openOwn(trail, how) {
+  if (!app) return;
+  if (how === 'push') notice.replaceChildren();
+  document.title = 'Your own taste · curec';
+  app.picker.show(null);
+  app.questions.renew(null);
+  app.ranking.busy();
+  visit = { user: null, viewer: null, trail, follows: true, nearest: null, ranking: null };
+  if (trail.current.pattern !== null) visit.follows = await isNearest(visit);
+  await showVisit(how);
+  if (how === 'push') byId('viewer').querySelector('input')?.focus();
+}
+
+/** Whether the pattern is the nearest viewer's, so that it goes on being so. @param {Visit} of */
+async function isNearest({ trail }) {
+  const nearest = await client.ask('nearest', { items: trail.current.history.map(({ item }) => item) }).catch(() => null);
+  return nearest?.viewer === trail.current.pattern;
+}
+
+/** What is being waited for; an answer to anything else is dropped. @type {object} */
+let pending = {};
+
+/**
+ * Draws the visit's card and asks for its list.
+ * @param {'push'|'replace'|'keep'} how
+ * @param {boolean} [moves] whether rows say where they stood before
+ */
+async function showVisit(how, moves = false) {
+  const now = visit;
+  const token = {};
+  pending = token;
+  if (!now || !app) return;
+  await answered(
+    async (current) => {
+      if (now.user === null) await follow(now);
+      if (pending !== token) return;
+      const { trail } = now;
+      if (how !== 'keep') putInAddress(hashOf(trail.current, ownOf(now), current.loaded), how);
+      current.card.show(await person(now, current.loaded));
+      const compared = trail.changed && (now.user !== null || moves);
+      const before = compared ? (now.user === null ? trail.before : trail.base) : null;
+      const ranking = await client.ask('recommend', { taste: trail.current, count: FIRST_COUNT, before });
+      if (pending !== token) return;
+      now.ranking = ranking;
+      const view = { viewer: now.viewer, taste: trail.current, compared };
+      current.ranking.show(ranking, view);
+      current.questions.renew(ranking.recommendations[0]?.item ?? null);
+      badge.time(ranking.milliseconds);
+      announce(now, ranking, compared ? movesNote(ranking, view) : '', current.loaded);
+    },
+    () => showVisit(how, moves),
+    token,
+  );
+}
+
+/** A taste of the visitor's own reads the pattern of the nearest viewer, until they choose another. @param {Visit} now */
+async function follow(now) {
+  const { trail } = now;
+  now.nearest = await client.ask('nearest', { items: trail.current.history.map(({ item }) => item) });
+  if (now.follows) trail.current = withPattern(trail.current, now.nearest?.viewer ?? null);
+}
+
+/** @param {Visit} now @param {Loaded} loaded @returns {Promise<import('./viewer-card.js').Person>} */
+async function person({ user, viewer, trail, nearest }, loaded) {
+  const of = trail.current.pattern;
+  const key = of === null ? '' : (loaded.viewers[of]?.key ?? '');
+  const text = of === null ? null : of === user ? (viewer?.pattern ?? null) : (await client.ask('viewer', { user: of })).pattern;
+  const tastes = user === null ? [] : (loaded.viewers[user]?.tastes ?? []);
+  return { viewer, tastes, trail, nearest, pattern: of === null ? null : { viewer: of, key, text } };
+}
+
+/** @param {Visit} now @param {import('./types.js').Ranking} ranking @param {string} moved @param {Loaded} loaded */
+function announce(now, ranking, moved, loaded) {
+  const first = ranking.recommendations[0];
+  const title = first && loaded.catalogue[first.item]?.title;
+  const words = `${nameOf(now, loaded)}: ${ranking.recommendations.length} suggestions in ${milliseconds(ranking.milliseconds)}${title ? `, first is ${title}` : ''}.`;
+  announcer.textContent = moved ? `${words} ${moved}` : words;
+}
+
+/** Another step of the trail. @param {Taste} taste */
+function edit(taste) {
+  if (!visit) return;
+  if (taste.pattern !== visit.trail.current.pattern) visit.follows = false;
+  visit.trail.go(taste);
+  changed();
+}
+
+/** @param {'undo'|'redo'} which */
+function step(which) {
+  visit?.trail[which]();
+  changed();
+}
+
+function reset() {
+  if (!visit) return;
+  visit.follows = visit.user === null;
+  visit.trail.go(visit.trail.base);
+  changed();
+}
+
+function changed() {
+  app?.ranking.waiting();
+  showVisit('replace', true);
 }
 
 /** @param {number} count */
 async function showMore(count) {
-  const user = chosen;
-  if (user === null) return;
-  await answered(user, async (current) => {
-    const [viewer, ranking] = await Promise.all([client.ask('viewer', { user }), client.ask('recommend', { user, count })]);
-    if (chosen !== user) return;
-    const heading = current.ranking.append(ranking, viewer);
-    heading?.setAttribute('tabindex', '-1');
-    heading?.focus();
-  });
+  const now = visit;
+  const token = pending;
+  if (!now) return;
+  await answered(
+    async (current) => {
+      const { trail } = now;
+      const compared = trail.changed && now.user !== null;
+      const ranking = await client.ask('recommend', { taste: trail.current, count, before: compared ? trail.base : null });
+      if (pending !== token) return;
+      now.ranking = ranking;
+      const heading = current.ranking.append(ranking, { viewer: now.viewer, taste: trail.current, compared });
+      heading?.setAttribute('tabindex', '-1');
+      heading?.focus();
+    },
+    () => showVisit('keep'),
+    token,
+  );
 }
 
 /**
  * Runs one exchange with the worker; a fault takes the place of the list, with the retry that fits it.
- * @param {number} user
  * @param {(current: App) => Promise<void>} exchange
+ * @param {() => void} retry
+ * @param {object} token what it is for
  */
-async function answered(user, exchange) {
+async function answered(exchange, retry, token) {
   if (!app) return;
   try {
     await exchange(app);
   } catch (thrown) {
     const fault = asFault(thrown);
-    if (fault.kind === 'superseded' || chosen !== user) return;
-    app.ranking.fail(fault, needsNewWorker(fault) ? start : () => select(user, 'keep'));
+    if (fault.kind === 'superseded' || pending !== token) return;
+    if (needsNewWorker(fault) && mayRevive()) await revive(retry);
+    else app.ranking.fail(fault, needsNewWorker(fault) ? start : retry);
   }
 }
 
-window.addEventListener('popstate', () => {
-  if (!app) return;
-  const user = viewerFromAddress(app.loaded);
-  if (user !== chosen) select(user, 'keep');
-});
+window.addEventListener('popstate', () => openAddress('keep'));
 
 const lacking = missingSupport();
 if (lacking) {

@@ -11,6 +11,7 @@ const PHASES = [
   ['engine', 'The scorer'],
   ['artefact', 'Model, catalogue and reasons'],
   ['check', 'Checking every byte and starting'],
+  ['gpu', 'The scorer for this GPU'],
 ];
 
 /**
@@ -25,6 +26,7 @@ export function progressPanel() {
     return { phase, row, amount, bar };
   });
   const list = el('ol', { class: 'progress-list' }, ...rows.map(({ row }) => row));
+  for (const { phase, row } of rows) row.hidden = phase === 'gpu'; // few visitors need it
   const element = el('div', { class: 'notice notice-progress' }, el('h2', {}, 'Getting ready'), list);
 
   return {
@@ -33,6 +35,7 @@ export function progressPanel() {
       const at = rows.findIndex((row) => row.phase === phase);
       rows.forEach(({ row, bar }, index) => {
         row.classList.toggle('is-active', index === at);
+        if (index === at) row.hidden = false;
         if (index < at) bar.value = 1;
       });
       const current = rows[at];

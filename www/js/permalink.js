@@ -1,4 +1,21 @@
-/** What the address says: `#user=KEY` names the viewer, `?backend=cpu|webgpu` forces where scores are computed. */
+/**
+ * What the address says, in the words of `curec explain`, so that a link and a command are two spellings of one question:
+ *
+ *   ?backend=cpu|webgpu                where scores are computed
+ *   #user=KEY                          whose list; absent for a taste of the visitor's own
+ *    &history=KEY,KEY@POSITION,…       another history than theirs: titles added, and events of theirs by position
+ *    &pattern=KEY|none                 another pattern than theirs
+ *    &mute=KEY@PLACE,…                 reasons that do not count
+ *
+ * Keys are the data set's own. An address is a stranger's text: what does not exist is left out, and said.
+ */
+import { blankTaste } from './tastes.js';
+
+/** @typedef {import('./types.js').Taste} Taste */
+/** @typedef {import('./types.js').Loaded} Loaded */
+
+/** More than any person picks, and little enough for any browser. */
+const MOST = 1000;
 
 /** @returns {import('./types.js').BackendChoice} */
 export function backendChoice() {
@@ -7,7 +24,7 @@ export function backendChoice() {
 }
 
 /**
- * An address of this same page with another backend and the same viewer.
+ * An address of this same page with another backend and the same question.
  * @param {import('./types.js').BackendChoice} choice
  */
 export function backendAddress(choice) {
@@ -18,16 +35,111 @@ export function backendAddress(choice) {
 }
 
 /** Key of the viewer that the address names, or null. */
-export function viewerInAddress() {
-  return new URLSearchParams(location.hash.slice(1)).get('user');
+export const viewerInAddress = () => asked().get('user');
+
+/** Whether the address asks for a taste of the visitor's own. */
+export const ownTasteInAddress = () => !asked().has('user') && asked().has('history');
+
+/** The hash as parameters; a broken escape is a stranger's, not an error. */
+function asked() {
+  return new URLSearchParams(location.hash.slice(1));
+}
+
+/** @param {string} text a key in a list: commas and percent signs are escaped once more */
+const inList = (text) => text.replace(/[%,]/g, (mark) => (mark === ',' ? '%2C' : '%25'));
+
+/** @param {string} text */
+const fromList = (text) => text.replace(/%2C/gi, ',').replace(/%25/g, '%');
+
+/**
+ * The parts of a question that differ from the viewer's own, as the address and the command line write them.
+ * @param {Taste} taste @param {Taste} own the viewer's, or a blank one @param {Pick<Loaded, 'catalogue'|'viewers'>} loaded
+ * @returns {{user: string|null, history: string[]|null, pattern: string|null, mute: string[]}}
+ */
+export function spelled(taste, own, { catalogue, viewers }) {
+  const key = (/** @type {number} */ item) => catalogue[item]?.key ?? '';
+  const viewer = (/** @type {number|null} */ user) => (user === null ? null : (viewers[user]?.key ?? null));
+  const same = taste.history.length === own.history.length && taste.history.every(({ position }, at) => position === own.history[at]?.position && position !== null);
+  return {
+    user: viewer(taste.viewer),
+    history: same ? null : taste.history.map(({ item, position }) => (position === null ? key(item) : `${key(item)}@${position}`)),
+    pattern: taste.pattern === own.pattern ? null : (viewer(taste.pattern) ?? 'none'),
+    mute: taste.muted.map(({ item, reason }) => `${key(item)}@${reason}`),
+  };
+}
+
+/** @param {Taste} taste @param {Taste} own @param {Pick<Loaded, 'catalogue'|'viewers'>} loaded */
+export function hashOf(taste, own, loaded) {
+  const { user, history, pattern, mute } = spelled(taste, own, loaded);
+  const parameters = new URLSearchParams();
+  if (user !== null) parameters.set('user', user);
+  if (history !== null || user === null) parameters.set('history', (history ?? []).map(inList).join(','));
+  if (pattern !== null) parameters.set('pattern', pattern);
+  if (mute.length > 0) parameters.set('mute', mute.map(inList).join(','));
+  return `#${parameters}`;
 }
 
 /**
- * @param {string} key
+ * The question that the address asks, as far as it can be asked.
+ * @param {Taste|null} own the taste of the viewer it names; null where it names none
+ * @param {Pick<Loaded, 'catalogue'|'viewers'>} loaded
+ * @param {(item: number) => number} reasonsOf how many reasons an item has
+ * @returns {{taste: Taste, lost: string[]}} `lost`: what the address names and this demo has not
+ */
+export function tasteInAddress(own, { catalogue, viewers }, reasonsOf) {
+  const parameters = asked();
+  const base = own ?? blankTaste();
+  /** @type {Taste} */
+  const taste = { ...base, history: [...base.history], muted: [] };
+  /** @type {string[]} */
+  const lost = [];
+  const items = new Map(catalogue.map(({ key }, item) => [key, item]));
+  const list = (/** @type {string} */ name) => (parameters.get(name) ?? '').split(',').filter(Boolean).slice(0, MOST).map(fromList);
+  /** @param {string} entry @returns {{item: number, number: number|null} | null} */
+  const placed = (entry) => {
+    const at = entry.lastIndexOf('@');
+    const digits = entry.slice(at + 1);
+    const numbered = at > 0 && /^\d{1,9}$/.test(digits) ? items.get(entry.slice(0, at)) : undefined;
+    if (numbered !== undefined) return { item: numbered, number: Number(digits) };
+    const whole = items.get(entry);
+    return whole === undefined ? null : { item: whole, number: null };
+  };
+  if (parameters.has('history')) {
+    const used = new Set();
+    taste.history = [];
+    for (const entry of list('history')) {
+      const found = placed(entry);
+      if (!found) {
+        lost.push(entry);
+        continue;
+      }
+      const { item, number } = found;
+      const known = number !== null && base.history[number]?.item === item && !used.has(number);
+      if (number !== null && !known) lost.push(entry);
+      if (known) used.add(number);
+      if (number === null || known) taste.history.push({ item, position: known ? number : null });
+    }
+  }
+  const pattern = parameters.get('pattern');
+  if (pattern === 'none') taste.pattern = null;
+  else if (pattern !== null) {
+    const user = viewers.findIndex((viewer) => viewer.key === pattern);
+    if (user >= 0) taste.pattern = user;
+    else lost.push(pattern);
+  }
+  for (const entry of list('mute')) {
+    const found = placed(entry);
+    if (found && found.number !== null && found.number < reasonsOf(found.item)) taste.muted.push({ item: found.item, reason: found.number });
+    else lost.push(entry);
+  }
+  return { taste, lost };
+}
+
+/**
+ * @param {string} hash
  * @param {'push'|'replace'} how a visitor's choice is a step back can undo, the first view is not
  */
-export function putViewerInAddress(key, how) {
-  const hash = `#${new URLSearchParams({ user: key })}`;
+export function putInAddress(hash, how) {
   if (location.hash === hash) return;
   if (how === 'push') history.pushState(null, '', hash);
   else history.replaceState(null, '', hash);

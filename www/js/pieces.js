@@ -15,10 +15,10 @@ export function voice(tag, text) {
  * What to add to a reason that is newer than all that is known of the viewer: everything is scored at one moment after all
  * training data, so a title's reasons may come from a later time than this viewer's history.
  * @param {import('./types.js').Reason} reason
- * @param {import('./types.js').ArtefactUser} viewer
+ * @param {import('./types.js').ArtefactUser|null} viewer null for a taste of today's
  */
-export function newerTag({ time }, { history }) {
-  const latest = history.at(-1);
+export function newerTag({ time }, viewer) {
+  const latest = viewer?.history.at(-1);
   return latest !== undefined && time !== null && time > latest.time ? 'newer than this history' : null;
 }
 

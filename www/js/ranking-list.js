@@ -1,4 +1,4 @@
-/** The ranked list with its header, its test against the held-out choice, and the way to see more. */
+/** The ranked list with its header, its test against the held-out choice, questions about it, and the way to see more. */
 import { backendName } from './backend-badge.js';
 import { button, el } from './dom.js';
 import { count, milliseconds } from './format.js';
@@ -7,23 +7,40 @@ import { faultPanel } from './notice.js';
 import { backendAddress } from './permalink.js';
 import { recommendationRow } from './recommendation.js';
 
+/** @typedef {import('./types.js').Ranking} Ranking */
+/** @typedef {import('./types.js').Taste} Taste */
+
 const STEP = 10;
 const MOST = 100;
 
 /**
- * @param {HTMLElement} root
- * @param {Pick<import('./types.js').Loaded, 'catalogue'|'dated'|'uses'|'backend'>} data
- * @param {(count: number) => void} onMore asked to show this many
+ * @typedef {object} View what a list is shown for
+ * @property {import('./types.js').ArtefactUser|null} viewer
+ * @property {Taste} taste
+ * @property {boolean} compared whether the rows say where they stood before
  */
-export function createRankingList(root, { catalogue, dated, uses, backend }, onMore) {
+
+/**
+ * @param {HTMLElement} root
+ * @param {import('./types.js').Loaded} loaded
+ * @param {object} told
+ * @param {(count: number) => void} told.onMore asked to show this many
+ * @param {(item: number) => Promise<import('./types.js').Probe>} told.onProbe
+ * @param {(reasons: import('./types.js').Muted[]) => void} told.onMute
+ * @param {(item: number, reason: number) => void} told.onReport
+ * @param {HTMLElement[]} extras stand between the test and the list
+ */
+export function createRankingList(root, loaded, { onMore, onProbe, onMute, onReport }, extras) {
+  const { catalogue, dated, uses, backend } = loaded;
   const summary = el('p', { class: 'ranking-summary' });
+  const moves = el('p', { class: 'moves-note', hidden: true });
   const truth = el('div', {});
   const list = el('ol', { class: 'recommendations' });
   const foot = el('div', { class: 'ranking-foot' });
   const heading = el('h2', { id: 'ranking-heading', tabindex: '-1' }, 'What the model would suggest next');
 
   function draw() {
-    root.replaceChildren(heading, summary, truth, list, foot);
+    root.replaceChildren(heading, summary, truth, ...extras, moves, list, foot);
   }
 
   return {
@@ -32,31 +49,41 @@ export function createRankingList(root, { catalogue, dated, uses, backend }, onM
       root.setAttribute('aria-busy', 'true');
       summary.textContent = 'Scoring the whole catalogue…';
       truth.replaceChildren(...(backend.used === 'webgpu' ? [slowHint()] : []));
+      moves.hidden = true;
       list.replaceChildren(...Array.from({ length: 5 }, () => el('li', { class: 'recommendation-ghost', 'aria-hidden': 'true' })));
       foot.replaceChildren();
       draw();
     },
 
-    /** @param {import('./types.js').Ranking} ranking @param {import('./types.js').ArtefactUser} viewer */
-    show(ranking, viewer) {
+    /** Before the answer to a change: the old list stays, dimmed, so that what moves can be seen moving. */
+    waiting() {
+      root.setAttribute('aria-busy', 'true');
+    },
+
+    /** @param {Ranking} ranking @param {View} view */
+    show(ranking, view) {
       root.setAttribute('aria-busy', 'false');
       const { scored, recommendations } = ranking;
       summary.textContent = `${count(scored)} titles scored in ${milliseconds(ranking.milliseconds)} on ${backend.used === 'webgpu' ? backendName(backend) : 'the CPU'}. ${backend.reason}`;
-      truth.replaceChildren(heldOutCard(ranking, viewer, catalogue));
+      truth.replaceChildren(...(view.viewer ? [heldOutCard(ranking, view.viewer, view.taste, catalogue)] : []));
+      moves.hidden = !view.compared;
+      moves.textContent = view.compared ? movesNote(ranking, view) : '';
       list.replaceChildren();
-      this.append(ranking, viewer);
-      if (recommendations.length === 0) list.append(el('li', { class: 'muted' }, 'Nothing is left to suggest to this viewer.'));
+      this.append(ranking, view);
+      if (recommendations.length === 0) list.append(el('li', { class: 'muted' }, 'Nothing is left to suggest.'));
       draw();
     },
 
     /**
-     * Adds the rows that a longer ranking of the same viewer has beyond those shown; open drawers stay open.
-     * @param {import('./types.js').Ranking} ranking @param {import('./types.js').ArtefactUser} viewer
+     * Adds the rows that a longer ranking of the same taste has beyond those shown; open drawers stay open.
+     * @param {Ranking} ranking @param {View} view
      */
-    append(ranking, viewer) {
+    append(ranking, view) {
       root.setAttribute('aria-busy', 'false');
       const { scored, recommendations } = ranking;
-      const context = { catalogue, dated, uses, viewer, heldOut: ranking.held_out?.item ?? null };
+      const reasonText = (/** @type {number} */ item, /** @type {number} */ index) =>
+        recommendations.find((row) => row.item === item)?.reasons.find((reason) => reason.index === index)?.text ?? null;
+      const context = { catalogue, dated, uses, ...view, heldOut: ranking.held_out?.item ?? null, reasonText, onProbe, onMute, onReport };
       const fresh = recommendations.slice(list.childElementCount).map((row) => recommendationRow(row, context));
       list.append(...fresh);
       const shown = list.childElementCount;
@@ -68,6 +95,11 @@ export function createRankingList(root, { catalogue, dated, uses, backend }, onM
           : [el('p', { class: 'muted' }, `The first ${count(shown)} of ${count(scored)}.`)]),
       );
       return fresh[0]?.querySelector('h3') ?? null;
+    },
+
+    /** Items of the rows that stand there. */
+    shown() {
+      return list.childElementCount;
     },
 
     /** @param {import('./types.js').Fault} fault @param {() => void} onRetry */
@@ -87,6 +119,14 @@ export function createRankingList(root, { catalogue, dated, uses, backend }, onM
       root.prepend(panel);
     },
   };
+}
+
+/** How much of the list moved, in a sentence. @param {Ranking} ranking @param {View} view */
+export function movesNote({ recommendations }, { viewer }) {
+  const moved = recommendations.filter(({ rank, before }) => before !== rank).length;
+  const beside = viewer ? 'this viewer’s own list' : 'the list before';
+  if (moved === 0) return `Beside ${beside} nothing moved among the first ${recommendations.length}.`;
+  return `Beside ${beside}, ${moved} of the first ${recommendations.length} moved: ▲ up, ▼ down.`;
 }
 
 /** Appears by itself after some seconds: a software adapter may need a minute for what the CPU does at once. */

@@ -2,19 +2,28 @@
 import { cover } from './cover.js';
 import { button, el } from './dom.js';
 import { evidence } from './evidence.js';
-import { plural, score, viewerName } from './format.js';
+import { count, plural, score, viewerName } from './format.js';
 import { attributeLine, newerTag, voice } from './pieces.js';
 
 /** @typedef {import('./types.js').Recommendation} Recommendation */
 
 /**
+ * @typedef {object} RowContext
+ * @property {import('./types.js').CatalogueItem[]} catalogue
+ * @property {boolean} dated
+ * @property {import('./types.js').Loaded['uses']} uses
+ * @property {import('./types.js').ArtefactUser|null} viewer the stored viewer, where there is one
+ * @property {import('./types.js').Taste} taste what was asked
+ * @property {number|null} heldOut index of the item really taken next
+ * @property {(item: number, index: number) => string|null} reasonText
+ * @property {(item: number) => Promise<import('./types.js').Probe>} onProbe
+ * @property {(reasons: import('./types.js').Muted[]) => void} onMute mutes reasons, or lets them speak again
+ * @property {(item: number, reason: number) => void} onReport
+ */
+
+/**
  * @param {Recommendation} row
- * @param {object} context
- * @param {import('./types.js').CatalogueItem[]} context.catalogue
- * @param {boolean} context.dated
- * @param {import('./types.js').Loaded['uses']} context.uses
- * @param {import('./types.js').ArtefactUser} context.viewer
- * @param {number|null} context.heldOut index of the item really taken next
+ * @param {RowContext} context
  */
 export function recommendationRow(row, context) {
   const item = /** @type {import('./types.js').CatalogueItem} */ (context.catalogue[row.item]);
@@ -37,7 +46,7 @@ export function recommendationRow(row, context) {
   return el(
     'li',
     { class: 'recommendation', 'data-item': row.item, 'data-truth': truth ? 'true' : null },
-    el('span', { class: 'rank' }, el('span', { class: 'visually-hidden' }, 'Rank '), row.rank),
+    el('span', { class: 'rank' }, el('span', { class: 'visually-hidden' }, 'Rank '), row.rank, move(row)),
     cover(item),
     el(
       'div',
@@ -62,6 +71,20 @@ export function recommendationRow(row, context) {
   );
 }
 
+/** Where the title stood before, where that is known and differs. @param {Recommendation} row */
+function move({ rank, before }) {
+  if (before === undefined || before === rank) return null;
+  if (before === null) return el('span', { class: 'move', 'data-move': 'new' }, 'new', el('span', { class: 'visually-hidden' }, ': it was in the history'));
+  const up = before > rank;
+  const by = count(Math.abs(before - rank));
+  return el(
+    'span',
+    { class: 'move', 'data-move': up ? 'up' : 'down' },
+    el('span', { 'aria-hidden': 'true' }, `${up ? '▲' : '▼'}${by}`),
+    el('span', { class: 'visually-hidden' }, `, ${up ? 'up' : 'down'} ${by} from rank ${count(before)}`),
+  );
+}
+
 /**
  * The two titles of the history that spoke most for this one.
  * @param {Recommendation} row
@@ -74,7 +97,7 @@ function leaningOn(row, catalogue) {
   return el('p', { class: 'leaning' }, 'Leans most on ', first, ...(second ? [' and ', second] : []), ' in this history.');
 }
 
-/** @param {Recommendation} row @param {{uses: import('./types.js').Loaded['uses'], viewer: import('./types.js').ArtefactUser}} context */
+/** @param {Recommendation} row @param {RowContext} context */
 function leadingReason(row, { uses, viewer }) {
   if (!uses.reasons) {
     return el('p', { class: 'muted leading-reason' }, 'This model was trained without reasons; the score rests on the history.');

@@ -21,15 +21,18 @@ export class ScorerClient {
   /** Why there is no worker. @type {Fault} */
   #end = NOT_RUNNING;
   #onProgress;
+  #onBackend;
   #onDeath;
 
   /**
    * @param {object} options
    * @param {(progress: import('./types.js').Progress) => void} options.onProgress
+   * @param {(backend: import('./types.js').Backend) => void} options.onBackend called when scores come from elsewhere from now on
    * @param {(fault: Fault) => void} options.onDeath called when the worker is gone and no request was waiting to be told
    */
-  constructor({ onProgress, onDeath }) {
+  constructor({ onProgress, onBackend, onDeath }) {
     this.#onProgress = onProgress;
+    this.#onBackend = onBackend;
     this.#onDeath = onDeath;
   }
 
@@ -84,6 +87,7 @@ export class ScorerClient {
     if (worker !== this.#worker) return;
     if ('event' in message) {
       if (message.event === 'progress') this.#onProgress(message);
+      else if (message.event === 'backend') this.#onBackend(message.backend);
       else {
         this.#alive = true;
         if (message.locked) this.#waitForDeath(worker, name);

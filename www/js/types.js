@@ -3,7 +3,7 @@
  *
  * Three layers, each naming what it promises:
  *  - `Artefact*`: the files of an exported artefact folder, as the trainer writes them;
- *  - `Engine*`, `Scorer`, `Raw*`: the face of the wasm module (`curec-web.js`), which the worker alone touches;
+ *  - `Engine*`, `Scorer`, `Raw*`: the faces of the wasm modules (`curec-web.js`, `curec-web-gpu.js`), which the worker alone touches;
  *  - the message protocol between worker and page, in which texts are already attached to what they explain.
  *
  * @typedef {{kind: string, value: string}} Attribute
@@ -38,37 +38,76 @@
  * @typedef {{protocol: Record<string, unknown>, models: ModelResult[], notes: string[]}} Results
  *
  * @typedef {'auto'|'cpu'|'webgpu'} BackendChoice
- * @typedef {{used: 'cpu'|'webgpu', adapter: string|null, reason: string}} Backend
+ * @typedef {{used: 'cpu'|'webgpu', adapter: string|null, reason: string, difference?: number}} Backend `difference`: largest one between a score of the GPU and of the CPU
+ *
+ * @typedef {{item: number, position: number|null}} Taken `position`: where it stands in the stored viewer's history; null for a title that was added
+ * @typedef {{item: number, reason: number}} Muted
+ *
+ * @typedef {object} Taste a question to the scorer: whose list
+ * @property {number|null} viewer the stored viewer whose history `position` counts
+ * @property {Taken[]} history oldest first
+ * @property {number|null} pattern the stored viewer whose pattern is read; null is none
+ * @property {Muted[]} muted reasons that do not count
  *
  * @typedef {{index: number, weight: number}} RawReason
- * @typedef {{position: number, item: number, weight: number}} HistoryWeight
+ * @typedef {{position: number, item: number, weight: number}} HistoryWeight `position` counts in the taste's history
  * @typedef {{item: number, rank: number, score: number}} Placed
  * @typedef {Placed & {reasons: RawReason[], history: HistoryWeight[]}} RawRecommendation reason weights sum to 1, magnitudes of history weights too
  *
  * @typedef {object} RawRanking what the scorer answers
- * @property {number} user
+ * @property {number|null} user
  * @property {number} milliseconds
  * @property {number} scored how many items got a score: the whole catalogue
  * @property {Placed|null} held_out its rank is the one among the items this user has not taken before
  * @property {RawRecommendation[]} recommendations
+ * @property {(number|null)[]} [before] per recommendation its rank for the taste it is compared with; null where it had been taken
  *
- * @typedef {object} Scorer
- * @property {() => Backend} backend
- * @property {(user: number, count: number) => Promise<RawRanking>} recommend
- * @property {(user: number) => Promise<Float32Array>} scores
+ * @typedef {'identities'|'pattern'|'reasons'|'history'|{reason: number}|{event: number}} Part of what the model reads; an event is a place in the taste's history
+ * @typedef {{part: Part, logit: number, score: number, rank: number}} Step
+ * @typedef {{part: Part, logit: number, score: number, rank: number|null}} Absence
  *
- * @typedef {object} Engine the ES module that wasm-bindgen generates
- * @property {(source: {module_or_path: Response | URL | string}) => Promise<unknown>} default
- * @property {{load(manifest: string, files: Map<string, Uint8Array>, prefer: BackendChoice): Promise<Scorer>}} Scorer
+ * @typedef {object} Probe one item's score taken apart
+ * @property {number} item
+ * @property {number} logit
+ * @property {number} score
+ * @property {number} rank
+ * @property {Step[]} steps from the item alone, then with the pattern, the reasons, the history
+ * @property {Absence[]} without the score with one part less
+ *
+ * @typedef {object} Counterfactual
+ * @property {number} first
+ * @property {number[]} removed places in the taste's history without which `then` is first; empty where nothing was found
+ * @property {number|null} then
+ * @property {number} limit
+ * @property {number} tried
+ *
+ * @typedef {{viewer: number, similarity: number, shared: number[]}} Nearest
+ *
+ * @typedef {object} CatalogueScorer what both scorers can do
+ * @property {(taste: Taste, count: number, before: Taste|null) => Promise<RawRanking>} recommend
+ * @property {(taste: Taste) => Promise<Float32Array>} scores
+ *
+ * @typedef {object} CpuQuestions what only the CPU's is asked
+ * @property {(viewer: number) => Promise<Taste>} taste
+ * @property {(taste: Taste, item: number) => Promise<Probe>} probe
+ * @property {(taste: Taste, limit: number) => Promise<Counterfactual|null>} counterfactual
+ * @property {(items: Uint32Array) => Promise<Nearest|null>} nearest
+ *
+ * @typedef {CatalogueScorer & CpuQuestions} Scorer
+ *
+ * @typedef {{default: (source: {module_or_path: Response | URL | string}) => Promise<unknown>}} Module an ES module that wasm-bindgen generates
+ * @typedef {Module & {Scorer: {load(manifest: string, files: Map<string, Uint8Array>): Promise<Scorer>}}} Engine
+ * @typedef {Module & {GpuScorer: {load(manifest: string, files: Map<string, Uint8Array>): Promise<CatalogueScorer>}}} GpuEngine
  *
  * @typedef {object} Reason a reason with its words, ready to show
+ * @property {number} index place on the title's list
  * @property {number} weight share of the attention this reason got
  * @property {string} text
  * @property {string|null} viewer key of the viewer in whose name it was written
  * @property {number|null} time
  *
- * @typedef {Placed & {reasons: Reason[], history: HistoryWeight[]}} Recommendation
- * @typedef {Omit<RawRanking, 'recommendations'> & {recommendations: Recommendation[]}} Ranking
+ * @typedef {Placed & {reasons: Reason[], history: HistoryWeight[], before?: number|null}} Recommendation `before`: see RawRanking
+ * @typedef {Omit<RawRanking, 'recommendations'|'before'> & {recommendations: Recommendation[]}} Ranking
  *
  * @typedef {{key: string, tastes: string[], length: number}} ViewerEntry one line of the viewer directory; tastes are for display
  *
@@ -77,30 +116,37 @@
  * @property {Manifest} manifest
  * @property {CatalogueItem[]} catalogue
  * @property {ViewerEntry[]} viewers
+ * @property {number[]} reasonCounts how many reasons each title has
  * @property {number[]} featured indices of viewers worth meeting first
  * @property {{reasons: boolean, patterns: boolean}} uses which of the texts the ranking model was trained with; the others travel along unused
  * @property {boolean} dated whether times are calendar times (seconds since 1970) or a mere order
  * @property {Results|null} results
  *
- * @typedef {'engine'|'artefact'|'check'} Phase
+ * @typedef {'engine'|'artefact'|'check'|'gpu'} Phase
  * @typedef {{event: 'progress', phase: Phase, loaded: number, total: number|null}} Progress
  *
  * @typedef {{kind: string, message: string, file?: string}} Fault
  *
  * @typedef {{type: 'load', artefact: string, backend: BackendChoice}} LoadRequest
  * @typedef {{type: 'viewer', user: number}} ViewerRequest
- * @typedef {{type: 'recommend', user: number, count: number}} RecommendRequest
- * @typedef {{type: 'scores', user: number}} ScoresRequest
- * @typedef {LoadRequest|ViewerRequest|RecommendRequest|ScoresRequest} Request
+ * @typedef {{type: 'recommend', taste: Taste, count: number, before: Taste|null}} RecommendRequest
+ * @typedef {{type: 'scores', taste: Taste}} ScoresRequest
+ * @typedef {{type: 'probe', taste: Taste, item: number}} ProbeRequest
+ * @typedef {{type: 'counterfactual', taste: Taste, limit: number}} CounterfactualRequest
+ * @typedef {{type: 'nearest', items: number[]}} NearestRequest
+ * @typedef {LoadRequest|ViewerRequest|RecommendRequest|ScoresRequest|ProbeRequest|CounterfactualRequest|NearestRequest} Request
  *
  * @typedef {object} Answers what each request type is answered with
  * @property {Loaded} load
- * @property {ArtefactUser} viewer
+ * @property {ArtefactUser & {taste: Taste}} viewer
  * @property {Ranking} recommend
  * @property {Float32Array} scores
+ * @property {Probe} probe
+ * @property {Counterfactual|null} counterfactual
+ * @property {Nearest|null} nearest
  *
  * @typedef {{id: number, ok: true, value: unknown} | {id: number, ok: false, error: Fault}} Answer
- * @typedef {Answer | Progress | {event: 'alive', locked: boolean}} FromWorker
+ * @typedef {Answer | Progress | {event: 'alive', locked: boolean} | {event: 'backend', backend: Backend}} FromWorker
  */
 
 export {};

@@ -1,83 +1,172 @@
-/** Who the list is for: the pattern that the language model wrote about this viewer, and the history it was written from. */
+/** Whose list it is: the pattern that is read, the history, and, when asked for, what can be changed about both. */
 import { cover } from './cover.js';
-import { button, el } from './dom.js';
+import { button, el, keepingFocus } from './dom.js';
 import { capitalised, date, plural, viewerName } from './format.js';
 import { attributeLine, voice } from './pieces.js';
+import { moved, without } from './tastes.js';
+import { createWhatIf } from './what-if.js';
+
+/** @typedef {import('./types.js').Taste} Taste */
+/** @typedef {import('./types.js').ArtefactUser} ArtefactUser */
 
 const FIRST_SHOWN = 6;
 
 /**
- * @param {HTMLElement} root
- * @param {Pick<import('./types.js').Loaded, 'catalogue'|'dated'|'uses'>} data
+ * @typedef {object} Person what the card is drawn from
+ * @property {ArtefactUser|null} viewer the stored viewer; null for a taste of the visitor's own
+ * @property {string[]} tastes
+ * @property {import('./tastes.js').Trail} trail
+ * @property {{viewer: number, key: string, text: string|null}|null} pattern whose pattern is read
+ * @property {import('./types.js').Nearest|null} nearest why this one, for a taste of the visitor's own
  */
-export function createViewerCard(root, { catalogue, dated, uses }) {
-  return {
-    /** @param {import('./types.js').ArtefactUser} viewer @param {string[]} tastes */
-    show(viewer, tastes) {
-      root.replaceChildren(
-        el(
-          'div',
-          {},
-          el('h2', { id: 'viewer-heading', dir: 'auto' }, viewerName(viewer.key)),
-          tastes.length > 0 ? el('p', { class: 'viewer-tastes', dir: 'auto' }, capitalised(tastes.join(' and '))) : null,
-        ),
-        patternFigure(viewer.pattern, uses.patterns),
-        historyPart(viewer, catalogue, dated),
-      );
-    },
-  };
-}
-
-/** @param {string|null} pattern @param {boolean} used */
-function patternFigure(pattern, used) {
-  if (!used) return el('p', { class: 'muted' }, 'This model was trained without patterns.');
-  if (!pattern) return el('p', { class: 'muted' }, 'The language model has written no pattern for this viewer.');
-  return el(
-    'figure',
-    { class: 'pattern' },
-    voice('blockquote', pattern),
-    el('figcaption', {}, 'The language model on this viewer'),
-  );
-}
 
 /**
- * @param {import('./types.js').ArtefactUser} viewer
- * @param {import('./types.js').CatalogueItem[]} catalogue
- * @param {boolean} dated
+ * @param {HTMLElement} root
+ * @param {import('./types.js').Loaded} loaded
+ * @param {{edit: (taste: Taste) => void, undo: () => void, redo: () => void, reset: () => void}} told
  */
-function historyPart(viewer, catalogue, dated) {
-  const newestFirst = [...viewer.history].reverse();
-  /** @param {{item: number, time: number}} event */
-  const row = ({ item, time }) => {
-    const entry = /** @type {import('./types.js').CatalogueItem} */ (catalogue[item]);
-    return el(
-      'li',
-      { class: 'history-row' },
-      cover(entry),
-      el('div', {}, el('p', { class: 'history-title', dir: 'auto' }, entry.title), attributeLine(entry, 2)),
-      dated ? el('time', { class: 'history-time', datetime: new Date(time * 1000).toISOString().slice(0, 10) }, date(time)) : null,
+export function createViewerCard(root, loaded, told) {
+  const whatIf = createWhatIf(loaded, told);
+  /** @type {Person|null} */
+  let shown = null;
+  let open = false;
+  let all = false;
+
+  /** @param {Person} person */
+  function draw(person) {
+    const { viewer } = person;
+    const editing = open || viewer === null;
+    const name = viewer ? viewerName(viewer.key) : 'Your own taste';
+    const toggle =
+      viewer &&
+      button(
+        { id: 'what-if-toggle', class: 'button button-what-if', 'aria-expanded': String(open), 'aria-controls': 'what-if' },
+        () => {
+          open = !open;
+          draw(person);
+        },
+        'What if …?',
+      );
+    keepingFocus(root, () => fill(person, name, toggle || null, editing));
+  }
+
+  /** @param {Person} person @param {string} name @param {HTMLElement|null} toggle @param {boolean} editing */
+  function fill(person, name, toggle, editing) {
+    const { tastes, trail } = person;
+    root.replaceChildren(
+      el(
+        'div',
+        { class: 'viewer-head' },
+        el('h2', { id: 'viewer-heading', dir: 'auto', tabindex: '-1' }, name),
+        tastes.length > 0 ? el('p', { class: 'viewer-tastes', dir: 'auto' }, capitalised(tastes.join(' and '))) : null,
+        toggle,
+      ),
+      ...(editing ? [whatIf.draw(person)] : []),
+      patternFigure(person),
+      historyPart(person, editing),
     );
+    if (trail.changed) root.dataset.changed = 'true';
+    else delete root.dataset.changed;
+  }
+
+  /** @param {Person} person */
+  function patternFigure({ viewer, pattern, nearest, trail }) {
+    if (!loaded.uses.patterns) return el('p', { class: 'muted' }, 'This model was trained without patterns.');
+    const own = viewer !== null && trail.current.pattern === trail.base.pattern;
+    if (!pattern) {
+      const words = viewer ? 'No pattern is read.' : trail.current.history.length === 0 ? 'Pick a title or two: the nearest viewer’s pattern is read then.' : 'No viewer here took any of these titles, so no pattern is read.';
+      return el('p', { class: 'muted' }, words);
+    }
+    if (!pattern.text) {
+      const whose = own ? 'this viewer' : viewerName(pattern.key);
+      return el('p', { class: 'muted' }, `The language model has written no pattern for ${whose}.`);
+    }
+    const caption = own
+      ? 'The language model on this viewer'
+      : nearest && nearest.viewer === pattern.viewer
+        ? `Borrowed: the language model on ${viewerName(pattern.key)}, the nearest viewer, who took ${plural(nearest.shared.length, 'title')} of yours`
+        : `Borrowed: the language model on ${viewerName(pattern.key)}`;
+    return el('figure', { class: 'pattern', 'data-borrowed': own ? null : 'true' }, voice('blockquote', pattern.text), el('figcaption', {}, caption));
+  }
+
+  /** @param {Person} person @param {boolean} editing */
+  function historyPart({ viewer, trail }, editing) {
+    const { history } = trail.current;
+    const places = history.map((_, place) => place).reverse();
+    const list = el('ol', { class: 'history', id: 'history-list' });
+    const fill = () => {
+      list.replaceChildren(...(all ? places : places.slice(0, FIRST_SHOWN)).map((place) => row(place)));
+      list.classList.toggle('is-open', all);
+    };
+
+    /** @param {number} place */
+    const row = (place) => {
+      const event = /** @type {import('./types.js').Taken} */ (history[place]);
+      const entry = /** @type {import('./types.js').CatalogueItem} */ (loaded.catalogue[event.item]);
+      const time = event.position === null ? null : (viewer?.history[event.position]?.time ?? null);
+      return el(
+        'li',
+        { class: 'history-row', 'data-added': event.position === null ? 'true' : null },
+        cover(entry),
+        el('div', {}, el('p', { class: 'history-title', dir: 'auto' }, entry.title), attributeLine(entry, 2)),
+        editing
+          ? controls(trail, place, entry.title)
+          : loaded.dated && time !== null
+            ? el('time', { class: 'history-time', datetime: new Date(time * 1000).toISOString().slice(0, 10) }, date(time))
+            : null,
+      );
+    };
+
+    const showAll = `Show all ${plural(history.length, 'title')}`;
+    const more =
+      history.length > FIRST_SHOWN &&
+      button({ class: 'button button-quiet', 'aria-expanded': String(all), 'aria-controls': 'history-list' }, (event) => {
+        const toggle = /** @type {HTMLButtonElement} */ (event.currentTarget);
+        all = !all;
+        fill();
+        toggle.setAttribute('aria-expanded', String(all));
+        toggle.textContent = all ? 'Show fewer' : showAll;
+      });
+    if (more) more.textContent = all ? 'Show fewer' : showAll;
+    fill();
+    return el(
+      'div',
+      { class: 'history-part' },
+      el('h3', {}, 'History', el('span', { class: 'muted' }, ' newest first')),
+      history.length > 0 ? list : el('p', { class: 'muted' }, 'Nothing yet.'),
+      more,
+    );
+  }
+
+  /** @param {import('./tastes.js').Trail} trail @param {number} place @param {string} title */
+  function controls(trail, place, title) {
+    const last = trail.current.history.length - 1;
+    /** @param {string} sign @param {string} words @param {string} name @param {boolean} possible @param {() => Taste} change */
+    const small = (sign, words, name, possible, change) =>
+      button({ class: 'button-small', 'aria-label': `${words}: ${title}`, title: words, 'data-do': name, disabled: !possible }, () => told.edit(change()), sign);
+    return el(
+      'div',
+      { class: 'history-controls' },
+      small('↑', 'Make newer', 'newer', place < last, () => moved(trail.current, place, place + 1)),
+      small('↓', 'Make older', 'older', place > 0, () => moved(trail.current, place, place - 1)),
+      small('✕', 'Take out', 'remove', true, () => without(trail.current, place)),
+    );
+  }
+
+  return {
+    /** @param {Person} person */
+    show(person) {
+      if (shown?.viewer !== person.viewer) {
+        open = person.trail.changed && person.viewer !== null;
+        all = false;
+      }
+      shown = person;
+      draw(person);
+    },
+    /** Opens what can be changed. */
+    openWhatIf() {
+      open = true;
+      if (shown) draw(shown);
+    },
   };
-  const list = el('ol', { class: 'history', id: 'history-list' }, ...newestFirst.slice(0, FIRST_SHOWN).map(row));
-  const rest = newestFirst.slice(FIRST_SHOWN);
-  const showAll = `Show all ${plural(newestFirst.length, 'title')}`;
-  const more =
-    rest.length > 0 &&
-    button({ class: 'button button-quiet', 'aria-expanded': 'false', 'aria-controls': 'history-list' }, (event) => {
-      const toggle = /** @type {HTMLButtonElement} */ (event.currentTarget);
-      const isOpen = toggle.getAttribute('aria-expanded') === 'true';
-      if (isOpen) while (list.children.length > FIRST_SHOWN) list.lastElementChild?.remove();
-      else list.append(...rest.map(row));
-      list.classList.toggle('is-open', !isOpen);
-      toggle.setAttribute('aria-expanded', String(!isOpen));
-      toggle.textContent = isOpen ? showAll : 'Show fewer';
-    });
-  if (more) more.textContent = showAll;
-  return el(
-    'div',
-    { class: 'history-part' },
-    el('h3', {}, 'History', el('span', { class: 'muted' }, ' newest first')),
-    newestFirst.length > 0 ? list : el('p', { class: 'muted' }, 'Nothing yet.'),
-    more,
-  );
 }

@@ -80,7 +80,8 @@ export class Artefact {
     const featured = featuredViewers(this.users, labels, 6);
     const { manifest, catalogue, results } = this;
     const { use_reasons: reasons = true, use_patterns: patterns = true } = manifest.model?.reward ?? {};
-    return { manifest, catalogue, viewers, featured, uses: { reasons, patterns }, dated, results };
+    const reasonCounts = this.reasons.map((list) => list.length);
+    return { manifest, catalogue, viewers, reasonCounts, featured, uses: { reasons, patterns }, dated, results };
   }
 
   /** @param {number} index @returns {ArtefactUser} */
@@ -98,12 +99,14 @@ export class Artefact {
   withWords(raw) {
     const heaviest = (/** @type {{weight: number}} */ a, /** @type {{weight: number}} */ b) =>
       Math.abs(b.weight) - Math.abs(a.weight);
-    const recommendations = raw.recommendations.map((row) => ({
+    const { before, ...ranking } = raw;
+    const recommendations = raw.recommendations.map((row, at) => ({
       ...row,
+      ...(before ? { before: before[at] ?? null } : {}),
       reasons: row.reasons.map((reason) => this.#words(row.item, reason)).filter((reason) => reason !== null).sort(heaviest),
       history: [...row.history].sort(heaviest),
     }));
-    return { ...raw, recommendations };
+    return { ...ranking, recommendations };
   }
 
   /** @param {number} item @param {import('./types.js').RawReason} raw @returns {import('./types.js').Reason|null} */
@@ -111,6 +114,6 @@ export class Artefact {
     const stored = this.reasons[item]?.[index];
     if (!stored) return null;
     const writer = stored.user === null ? undefined : this.users[stored.user];
-    return { weight, text: stored.text, viewer: writer?.key ?? null, time: stored.time ?? null };
+    return { index, weight, text: stored.text, viewer: writer?.key ?? null, time: stored.time ?? null };
   }
 }

@@ -4,7 +4,7 @@
 /** @typedef {import('./types.js').ArtefactFile} ArtefactFile */
 
 const FORMAT = 'curec-artefact';
-const VERSION = 1;
+const VERSION = 2;
 /** More than any sensible artefact, less than what would bring a browser tab down. */
 const MOST_BYTES = 1 << 29;
 /** File names come from the manifest, so they are checked before they become addresses. */
@@ -32,20 +32,20 @@ async function get(url, file, options) {
 }
 
 /**
- * The wasm-bindgen module, started. Its wasm is streamed through a byte counter into compilation.
- * @param {URL} base @param {OnBytes} onBytes
- * @returns {Promise<import('./types.js').Engine>}
+ * A wasm-bindgen module, started. Its wasm is streamed through a byte counter into compilation.
+ * @param {URL} base @param {string} module `NAME.js` and `NAME_bg.wasm` without their ends @param {OnBytes} onBytes
+ * @returns {Promise<import('./types.js').Module>}
  */
-export async function fetchEngine(base, onBytes) {
-  const script = new URL('curec-web.js', base).href;
-  /** @type {import('./types.js').Engine} */
+export async function fetchEngine(base, module, onBytes) {
+  const script = `${module}.js`;
+  /** @type {import('./types.js').Module} */
   let engine;
   try {
-    engine = await import(script);
+    engine = await import(new URL(script, base).href);
   } catch {
-    throw fault('missing', 'curec-web.js could not be loaded.', 'curec-web.js');
+    throw fault('missing', `${script} could not be loaded.`, script);
   }
-  const name = 'curec-web_bg.wasm';
+  const name = `${module}_bg.wasm`;
   const response = await get(new URL(name, base), name, { cache: 'no-cache' });
   // With a content encoding the declared length counts compressed bytes, while the stream yields plain ones.
   const declared = Number(response.headers.get('content-length'));

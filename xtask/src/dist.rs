@@ -106,21 +106,18 @@ fn refuse_foreign_folder(out: &Path) -> Result<()> {
 }
 
 fn build_page(workspace: &Workspace, tools: &PageTools, out: &Path) -> Result<()> {
-    // Compiled here and not inside trunk: with the network (new crates may be missing) and with cargo's own progress bar.
-    let mut cargo = workspace.cargo();
-    cargo.args([
-        "build",
-        "--release",
-        "--package",
-        "curec-web",
-        "--lib",
-        "--target",
-        wasm::TARGET,
-    ]);
-    step::run(
-        "compile the scorer for WebAssembly",
-        cargo.envs(tools.wasm.environment()),
-    )?;
+    // Compiled here and not inside trunk: with the network (new crates may be missing) and with cargo's own progress bar. One
+    // after the other, as trunk does it: together the CPU's would be compiled with what the GPU's needs.
+    for (package, what) in [
+        ("curec-web", "compile the scorer for WebAssembly"),
+        ("curec-web-gpu", "compile the scorer for WebGPU"),
+    ] {
+        let mut cargo = workspace.cargo();
+        cargo
+            .args(["build", "--release", "--package", package, "--lib"])
+            .args(["--target", wasm::TARGET]);
+        step::run(what, cargo.envs(tools.wasm.environment()))?;
+    }
     step::run("build the page", &mut trunk(workspace, tools, out)?)?;
     for file in wasm_files(out)? {
         strip::strip_file(&file)?;

@@ -16,11 +16,15 @@ use crate::workspace::{Workspace, command};
 use crate::{dist, docs};
 
 /// With what the parity tests compare: the second CPU backend, and GPUs through wgpu.
-const NATIVE: [&str; 6] = [
+const NATIVE: [&str; 10] = [
     "--release",
     "--workspace",
     "--exclude",
     "curec-web",
+    "--exclude",
+    "curec-web-bridge",
+    "--exclude",
+    "curec-web-gpu",
     "--features",
     "curec/ndarray,curec/wgpu",
 ];
@@ -198,6 +202,10 @@ fn wasm_lints(workspace: &Workspace, toolchain: &WasmToolchain) -> Command {
         .args([
             "--package",
             "curec-web",
+            "--package",
+            "curec-web-gpu",
+            "--package",
+            "curec-web-bridge",
             "--package",
             "curec-shared-model",
             "--lib",

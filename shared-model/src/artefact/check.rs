@@ -2,7 +2,7 @@
 //! Reader and writer share them, so nothing is written that would not be read.
 
 use super::tensors::{
-    HISTORY_MATCHED, PATTERNS, REASON_COUNT, REASON_KEYS, REASON_VALUES, WEIGHTS,
+    HISTORY_MATCHED, NO_PATTERN, PATTERNS, REASON_COUNT, REASON_KEYS, REASON_VALUES, WEIGHTS,
 };
 use super::{Artefact, ArtefactError, FileRole, StoredType};
 use crate::reward::RewardConfig;
@@ -197,6 +197,7 @@ fn tensors(artefact: &Artefact, config: &RewardConfig) -> Result<(), ArtefactErr
         (REASON_VALUES, StoredType::F16, lists),
         (REASON_COUNT, StoredType::F32, vec![items]),
         (PATTERNS, StoredType::F32, vec![users, config.width]),
+        (NO_PATTERN, StoredType::F32, vec![config.width]),
         (HISTORY_MATCHED, StoredType::F16, vec![events, config.width]),
     ];
     for (name, dtype, shape) in &fixed {

@@ -44,7 +44,7 @@ use std::collections::BTreeMap;
 /// What `manifest.json` must say in `format`.
 pub const FORMAT: &str = "curec-artefact";
 /// The version this code writes, and the only one it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The name of the manifest inside the folder.
 pub const MANIFEST: &str = "manifest.json";
 

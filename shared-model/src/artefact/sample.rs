@@ -1,7 +1,7 @@
 //! A tiny artefact for tests: 3 users, 5 items, a real (random) reward model.
 
 use super::tensors::{
-    HISTORY_MATCHED, PATTERNS, REASON_COUNT, REASON_KEYS, REASON_VALUES, StoredTensor,
+    HISTORY_MATCHED, NO_PATTERN, PATTERNS, REASON_COUNT, REASON_KEYS, REASON_VALUES, StoredTensor,
 };
 use super::*;
 use crate::reward::{ActivationKind, RewardConfig, RewardModel};
@@ -87,6 +87,10 @@ pub(crate) fn with_model(config: &RewardConfig, model: &RewardModel) -> Artefact
         (
             PATTERNS,
             StoredTensor::f32([USERS, config.width], noise(USERS * config.width, 3)),
+        ),
+        (
+            NO_PATTERN,
+            StoredTensor::f32([config.width], noise(config.width, 5)),
         ),
         (
             HISTORY_MATCHED, // windows of 2, 1 and 0 events

@@ -6,6 +6,7 @@
 //! | `reasons.values` | F16 | `[items, K, d]` | `W_v e(r)` |
 //! | `reasons.count` | F32 | `[items]` | reasons in each list |
 //! | `patterns` | F32 | `[users, d]` | `e(P_u)` as known after the history, or the learned "no pattern" vector |
+//! | `no_pattern` | F32 | `[d]` | the learned vector of a user without a pattern |
 //! | `history.matched` | F16 | `[events, d]` | `m` of each event in each user's window (the newest `max_history` events, oldest first, users in order), matched with what was known **at that event** |
 //! | `weights.*` | F32 | – | parameters of the reward model that inference needs, by their path in the module |
 //!
@@ -25,6 +26,8 @@ pub const REASON_VALUES: &str = "reasons.values";
 pub const REASON_COUNT: &str = "reasons.count";
 /// Pattern vector of every user.
 pub const PATTERNS: &str = "patterns";
+/// Pattern vector of whoever has none.
+pub const NO_PATTERN: &str = "no_pattern";
 /// Matched reason vectors of the history events.
 pub const HISTORY_MATCHED: &str = "history.matched";
 /// Prefix of the model's own parameters.

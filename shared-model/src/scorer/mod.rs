@@ -1,12 +1,15 @@
-//! Scores the whole catalogue for a user from an [`Artefact`] (METHOD §4): the one scorer of the browser, of
+//! Scores the whole catalogue for a [`Taste`] from an [`Artefact`] (METHOD §4): the one scorer of the browser, of
 //! `curec explain` and of the parity tests.
 //!
-//! On a CPU by hand ([`cpu`]); on a GPU by tensors (`tensors`, with the cargo feature of that name).
+//! On a CPU by hand ([`cpu`]); on a GPU by tensors (`tensors`, with the cargo feature of that name). What would be without a
+//! part of a taste is asked on the CPU always ([`probe`]): few candidates, many histories.
 
 pub mod cpu;
 mod on_cpu;
 #[cfg(feature = "tensors")]
 mod parameters;
+pub mod probe;
+mod taste;
 #[cfg(feature = "tensors")]
 mod tensors;
 #[cfg(test)]
@@ -15,11 +18,12 @@ mod tests;
 
 #[cfg(feature = "tensors")]
 pub use parameters::{UnreadableParameter, inference_parameters};
+pub use taste::{Muted, Taken, Taste};
 
 use self::on_cpu::OnCpu;
-use crate::artefact::{Artefact, ArtefactError, tensors as stored};
-use crate::explain::UserScores;
-use crate::reward::RewardConfig;
+use self::taste::{Side, Viewers};
+use crate::artefact::{Artefact, ArtefactError};
+use crate::explain::{Recommendations, UserScores};
 #[cfg(feature = "tensors")]
 use burn::tensor::Device;
 use thiserror::Error;
@@ -35,6 +39,12 @@ pub enum ScoreError {
         user: u32,
         /// Users in the artefact.
         users: usize,
+    },
+    /// A taste that cannot be: an item, event or reason that does not exist, or too many of them.
+    #[error("this taste cannot be scored: {message}")]
+    BadTaste {
+        /// What is wrong with it.
+        message: String,
     },
     /// The model gave NaN or an infinite number.
     #[error(
@@ -57,6 +67,7 @@ impl ScoreError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::UserOutOfRange { .. } => "no-such-user",
+            Self::BadTaste { .. } => "bad-taste",
             Self::NotFinite { .. } => "score-not-finite",
             Self::Device { .. } => "device",
         }
@@ -66,28 +77,11 @@ impl ScoreError {
 /// A reward model with everything it needs to score.
 #[derive(Debug)]
 pub struct Scorer {
-    engine: Engine,
-    users: Vec<UserSide>,
-}
-
-#[derive(Debug)]
-enum Engine {
-    Cpu(Box<OnCpu>),
+    cpu: OnCpu,
+    /// Scores whole catalogues instead, where there is one.
     #[cfg(feature = "tensors")]
-    Tensors(Box<tensors::OnDevice>),
-}
-
-/// What is known of a user, on the host.
-#[derive(Debug)]
-struct UserSide {
-    /// Position of the first event of the window in the whole history.
-    start: usize,
-    /// Items of the window.
-    items: Vec<u32>,
-    /// `m` of its events, `[T, d]`.
-    matched: Vec<f32>,
-    /// `e(P_u)`, `[d]`.
-    pattern: Vec<f32>,
+    device: Option<Box<tensors::OnDevice>>,
+    viewers: Viewers,
 }
 
 impl Scorer {
@@ -98,8 +92,10 @@ impl Scorer {
     pub fn on_cpu(artefact: &Artefact) -> Result<Self, ArtefactError> {
         let config = artefact.reward_config()?;
         Ok(Self {
-            engine: Engine::Cpu(Box::new(OnCpu::new(artefact, &config)?)),
-            users: user_sides(artefact, &config),
+            cpu: OnCpu::new(artefact, &config)?,
+            #[cfg(feature = "tensors")]
+            device: None,
+            viewers: Viewers::new(artefact, &config),
         })
     }
 
@@ -121,70 +117,94 @@ impl Scorer {
         let config = artefact.reward_config()?;
         let engine = tensors::OnDevice::new(artefact, &config, device)?;
         Ok(Self {
-            engine: Engine::Tensors(Box::new(engine)),
-            users: user_sides(artefact, &config),
+            device: Some(Box::new(engine)),
+            ..Self::on_cpu(artefact)?
         })
     }
 
-    /// Number of users that can be scored.
+    /// Number of stored viewers.
     pub fn users(&self) -> usize {
-        self.users.len()
+        self.viewers.all.len()
     }
 
-    /// Scores every item of the catalogue for `user`.
+    /// A stored viewer's taste as it is.
     ///
     /// # Errors
-    /// No such user, or a device that fails or computes nonsense.
+    /// No such viewer.
+    pub fn taste(&self, user: u32) -> Result<Taste, ScoreError> {
+        self.viewers.taste(user)
+    }
+
+    /// Scores every item of the catalogue for a stored viewer.
+    ///
+    /// # Errors
+    /// No such viewer, or a device that fails or computes nonsense.
     pub async fn score(&self, user: u32) -> Result<UserScores, ScoreError> {
-        let Some(side) = self.users.get(user as usize) else {
-            return Err(ScoreError::UserOutOfRange {
-                user,
-                users: self.users.len(),
-            });
+        self.score_taste(&self.taste(user)?).await
+    }
+
+    /// Scores every item of the catalogue.
+    ///
+    /// # Errors
+    /// A taste that cannot be, or a device that fails or computes nonsense.
+    pub async fn score_taste(&self, taste: &Taste) -> Result<UserScores, ScoreError> {
+        let side = self.side(taste)?;
+        #[cfg(feature = "tensors")]
+        let scores = match &self.device {
+            Some(engine) => engine.score(taste.viewer, &side).await?,
+            None => self.cpu.score(taste.viewer, &side),
         };
-        let scores = match &self.engine {
-            Engine::Cpu(engine) => engine.score(user, side),
-            #[cfg(feature = "tensors")]
-            Engine::Tensors(engine) => engine.score(user, side).await?,
+        #[cfg(not(feature = "tensors"))]
+        let scores = self.cpu.score(taste.viewer, &side);
+        finite(&scores.logits)?;
+        Ok(scores)
+    }
+
+    /// The `count` best items that were not taken, explained, and where a stored viewer's held-out item stands.
+    ///
+    /// # Errors
+    /// As [`Scorer::score_taste`].
+    pub async fn recommend(
+        &self,
+        taste: &Taste,
+        count: usize,
+    ) -> Result<Recommendations, ScoreError> {
+        let scores = self.score_taste(taste).await?;
+        self.shown(taste, &scores, count)
+    }
+
+    /// The same from the taste's scores.
+    ///
+    /// # Errors
+    /// No such viewer.
+    pub fn shown(
+        &self,
+        taste: &Taste,
+        scores: &UserScores,
+        count: usize,
+    ) -> Result<Recommendations, ScoreError> {
+        let taken: Vec<u32> = taste.history.iter().map(|taken| taken.item).collect();
+        let held_out = match taste.viewer {
+            Some(user) => self.viewers.get(user)?.held_out,
+            None => None,
         };
-        match scores.logits.iter().position(|value| !value.is_finite()) {
-            Some(item) => Err(ScoreError::NotFinite { item }),
-            None => Ok(scores),
-        }
+        Ok(scores.recommend(&taken, held_out, count))
+    }
+
+    fn side(&self, taste: &Taste) -> Result<Side, ScoreError> {
+        (self.viewers).side(taste, |pattern, items, muted| {
+            self.cpu.matched(pattern, items, muted)
+        })
     }
 }
 
-impl UserSide {
-    /// Positions in the whole history, and items.
-    fn window(&self) -> Vec<(u32, u32)> {
-        let positions = self.start as u32..;
-        positions.zip(self.items.iter().copied()).collect()
+fn finite(logits: &[f32]) -> Result<(), ScoreError> {
+    match logits.iter().position(|value| !value.is_finite()) {
+        Some(item) => Err(ScoreError::NotFinite { item }),
+        None => Ok(()),
     }
 }
 
 fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
-}
-
-fn user_sides(artefact: &Artefact, config: &RewardConfig) -> Vec<UserSide> {
-    let patterns = &artefact.tensors[stored::PATTERNS].values;
-    let matched = &artefact.tensors[stored::HISTORY_MATCHED].values;
-    let mut offset = 0;
-    artefact
-        .users
-        .iter()
-        .zip(patterns.chunks_exact(config.width))
-        .map(|(user, pattern)| {
-            let start = user.history.len().saturating_sub(config.max_history);
-            let items: Vec<u32> = user.history[start..].iter().map(|e| e.item).collect();
-            let rows = offset * config.width..(offset + items.len()) * config.width;
-            offset += items.len();
-            UserSide {
-                start,
-                items,
-                matched: matched[rows].to_vec(),
-                pattern: pattern.to_vec(),
-            }
-        })
-        .collect()
 }

@@ -1,7 +1,8 @@
 //! An artefact's catalogue on a CPU.
 
 use super::cpu::{CpuModel, Detail, Moment, ReasonTable};
-use super::{UserSide, sigmoid};
+use super::sigmoid;
+use super::taste::{Muted, Side};
 use crate::artefact::{Artefact, ArtefactError, tensors};
 use crate::explain::UserScores;
 use crate::reward::RewardConfig;
@@ -32,20 +33,73 @@ impl OnCpu {
         })
     }
 
-    pub(super) fn score(&self, user: u32, side: &UserSide) -> UserScores {
-        let states = self.model.encode(&side.items, &side.matched);
+    /// All items of the catalogue.
+    pub(super) fn catalogue(&self) -> Vec<u32> {
+        (0..self.config.items as u32).collect()
+    }
+
+    /// Rows of an item's reasons that count.
+    fn rows(&self, item: u32, muted: &[Muted], rows: &mut Vec<u32>) {
+        let first = item * self.config.reasons as u32;
+        let quiet = muted_of(item, muted);
+        rows.extend(
+            (0..self.counts[item as usize])
+                .filter(|reason| !quiet.iter().any(|muted| muted.reason == *reason))
+                .map(|reason| first + reason),
+        );
+    }
+
+    /// Places on an item's list of the reasons that count.
+    pub(super) fn reasons(&self, item: u32, muted: &[Muted]) -> Vec<u32> {
+        let mut rows = Vec::new();
+        if self.config.use_reasons {
+            self.rows(item, muted, &mut rows);
+        }
+        let slots = self.config.reasons as u32;
+        rows.into_iter().map(|row| row % slots).collect()
+    }
+
+    /// `m` of items for a pattern, with the reasons of today, `[n, d]`.
+    pub(super) fn matched(&self, pattern: &[f32], items: &[u32], muted: &[Muted]) -> Vec<f32> {
+        let rows = |at: usize, rows: &mut Vec<u32>| self.rows(items[at], muted, rows);
+        (self.model).matched(pattern, items.len(), &self.table, rows)
+    }
+
+    /// `H` of a taste's window, `[T, 2d]`.
+    pub(super) fn states(&self, side: &Side) -> Vec<f32> {
+        self.model.encode(&side.items(), &side.matched)
+    }
+
+    /// Logits of some items; without `reasons` as if none had a list.
+    pub(super) fn logits(
+        &self,
+        moment: Moment,
+        items: &[u32],
+        muted: &[Muted],
+        reasons: bool,
+    ) -> Vec<f32> {
+        let rows = |at: usize, rows: &mut Vec<u32>| {
+            if reasons {
+                self.rows(items[at], muted, rows);
+            }
+        };
+        (self.model)
+            .score(moment, items, &self.table, rows, Detail::Scores)
+            .logits
+    }
+
+    pub(super) fn score(&self, user: Option<u32>, side: &Side) -> UserScores {
+        let states = self.states(side);
         let slots = self.config.reasons;
-        let all: Vec<u32> = (0..self.config.items as u32).collect();
+        let all = self.catalogue();
         let moment = Moment {
             states: &states,
             pattern: &side.pattern,
         };
-        let rows = |item: usize, rows: &mut Vec<u32>| {
-            let first = (item * slots) as u32;
-            rows.extend(first..first + self.counts[item]);
-        };
+        let rows = |item: usize, rows: &mut Vec<u32>| self.rows(item as u32, &side.muted, rows);
         let evidence = Detail::Evidence { slots };
-        let found = (self.model).score(moment, &all, &self.table, rows, evidence);
+        let mut found = (self.model).score(moment, &all, &self.table, rows, evidence);
+        self.put_back(&mut found.attention, &side.muted);
         let norm = |state: &[f32]| state.iter().map(|h| h * h).sum::<f32>().sqrt();
         UserScores {
             user,
@@ -58,7 +112,32 @@ impl OnCpu {
             state_norms: (states.chunks_exact(self.config.input_width()))
                 .map(norm)
                 .collect(),
-            window: side.window(),
+            window: side.window.clone(),
         }
     }
+
+    /// Attention comes side by side; where reasons were left out it goes back to the places of those that count.
+    fn put_back(&self, attention: &mut [f32], muted: &[Muted]) {
+        let (heads, slots) = (self.config.heads, self.config.reasons);
+        for of_item in muted.chunk_by(|a, b| a.item == b.item) {
+            let item = of_item[0].item;
+            let mut rows = Vec::new();
+            self.rows(item, muted, &mut rows);
+            let lists = &mut attention[item as usize * heads * slots..][..heads * slots];
+            for list in lists.chunks_exact_mut(slots) {
+                let packed = list.to_vec();
+                list.fill(0.0);
+                for (weight, row) in packed.into_iter().zip(&rows) {
+                    list[*row as usize % slots] = weight;
+                }
+            }
+        }
+    }
+}
+
+/// Of ordered muted reasons those of one item.
+pub(super) fn muted_of(item: u32, muted: &[Muted]) -> &[Muted] {
+    let start = muted.partition_point(|one| one.item < item);
+    let end = muted.partition_point(|one| one.item <= item);
+    &muted[start..end]
 }

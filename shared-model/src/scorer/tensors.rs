@@ -3,7 +3,9 @@
 //! The item side (keys and values of all reasons) goes to the device once; a user costs one encoder pass over the history
 //! and one pass over the catalogue. All results come back in one asynchronous read: WebGPU knows no other.
 
-use super::{ScoreError, UserSide, parameters, sigmoid};
+use super::on_cpu::muted_of;
+use super::taste::{Muted, Side};
+use super::{ScoreError, parameters, sigmoid};
 use crate::artefact::{Artefact, ArtefactError, tensors};
 use crate::explain::UserScores;
 use crate::reward::{RewardConfig, RewardModel, ages};
@@ -31,6 +33,8 @@ struct Chunk {
     values: Tensor<4>,
     /// `[1, n, K]`
     mask: Tensor<3, Bool>,
+    /// Reasons of each item.
+    counts: Vec<u32>,
 }
 
 impl OnDevice {
@@ -52,14 +56,18 @@ impl OnDevice {
         })
     }
 
-    pub(super) async fn score(&self, user: u32, side: &UserSide) -> Result<UserScores, ScoreError> {
+    pub(super) async fn score(
+        &self,
+        user: Option<u32>,
+        side: &Side,
+    ) -> Result<UserScores, ScoreError> {
         let flat = read(self.forward(side)).await?;
         Ok(self.unpack(user, side, flat))
     }
 
     /// Everything the host needs in one flat tensor: logits `[I]`, DIN weights `[I, T]`, attention `[I, heads, K]`,
     /// norms of the states `[T]`.
-    fn forward(&self, side: &UserSide) -> Tensor<1> {
+    fn forward(&self, side: &Side) -> Tensor<1> {
         let width = self.config.width;
         let pattern = float::<2>(side.pattern.clone(), [1, width], &self.device);
         let (states, present) = self.states(side);
@@ -67,12 +75,13 @@ impl OnDevice {
         let visible = present.unsqueeze_dim::<3>(1);
 
         let (mut logits, mut weights, mut attention) = (Vec::new(), Vec::new(), Vec::new());
-        for chunk in &self.chunks {
+        for (chunk, first) in self.chunks.iter().zip((0..).step_by(CHUNK)) {
+            let mask = self.mask(chunk, first, &side.muted);
             let matched = self.model.match_reasons(
                 pattern.clone(),
                 chunk.keys.clone(),
                 chunk.values.clone(),
-                chunk.mask.clone(),
+                mask,
             );
             let inputs = self
                 .model
@@ -99,10 +108,26 @@ impl OnDevice {
         Tensor::cat(logits, 0)
     }
 
+    /// The chunk's lists without the reasons that are muted.
+    fn mask(&self, chunk: &Chunk, first: u32, muted: &[Muted]) -> Tensor<3, Bool> {
+        let slots = self.config.reasons;
+        let items = first..first + chunk.counts.len() as u32;
+        let touched = muted.iter().any(|one| items.contains(&one.item));
+        if !touched {
+            return chunk.mask.clone();
+        }
+        let mask = items.zip(&chunk.counts).flat_map(|(item, &count)| {
+            let quiet = muted_of(item, muted);
+            (0..slots as u32)
+                .map(move |slot| slot < count && !quiet.iter().any(|one| one.reason == slot))
+        });
+        bools::<3>(mask.collect(), [1, chunk.counts.len(), slots], &self.device)
+    }
+
     /// `H` of the user's window, `[1, T, 2d]`, and its mask `[1, T]`. An empty history is one absent event.
-    fn states(&self, side: &UserSide) -> (Tensor<3>, Tensor<2, Bool>) {
-        let (length, width) = (side.items.len().max(1), self.config.width);
-        let mut items: Vec<i32> = side.items.iter().map(|item| *item as i32).collect();
+    fn states(&self, side: &Side) -> (Tensor<3>, Tensor<2, Bool>) {
+        let (length, width) = (side.window.len().max(1), self.config.width);
+        let mut items: Vec<i32> = side.window.iter().map(|(_, item)| *item as i32).collect();
         let mut matched = side.matched.clone();
         let present = !items.is_empty();
         items.resize(length, 0);
@@ -115,13 +140,13 @@ impl OnDevice {
         (self.model.encode_history(inputs), present)
     }
 
-    fn unpack(&self, user: u32, side: &UserSide, flat: Vec<f32>) -> UserScores {
-        let (items, length) = (self.config.items, side.items.len().max(1));
+    fn unpack(&self, user: Option<u32>, side: &Side, flat: Vec<f32>) -> UserScores {
+        let (items, length) = (self.config.items, side.window.len().max(1));
         let (heads, slots) = (self.config.heads, self.config.reasons);
         let (logits, rest) = flat.split_at(items);
         let (event_weights, rest) = rest.split_at(items * length);
         let (attention, norms) = rest.split_at(items * heads * slots);
-        let window = side.window();
+        let window = side.window.clone();
         let empty = window.is_empty();
         UserScores {
             user,
@@ -170,6 +195,9 @@ fn chunks(artefact: &Artefact, config: &RewardConfig, device: &Device) -> Vec<Ch
                 keys: float::<4>(keys[rows.clone()].to_vec(), shape, device),
                 values: float::<4>(values[rows].to_vec(), shape, device),
                 mask: bools::<3>(mask, [1, count, slots], device),
+                counts: (artefact.reasons[start..end].iter())
+                    .map(|list| list.len() as u32)
+                    .collect(),
             }
         })
         .collect()

@@ -1,20 +1,14 @@
 /** A scorer that fails when a test wants it to: the built engine, real or mock, with a few lines appended that act as it does in trouble. */
 
 /**
- * @typedef {object} Troubles
- * @property {boolean} [panicsOffCpu] loading panics unless the CPU is asked for
- * @property {boolean} [saysWebGpu] names WebGPU as its backend unless the CPU is asked for, wherever it computes
- */
-
-/**
  * Appended to the engine, so it is written for the worker and sees nothing of this file. There `__trouble` names what the next
  * ranking does, once.
  * @param {any} Scorer the engine's class
- * @param {Troubles} troubles
+ * @param {boolean} panicsAtStart loading panics
  */
-function makeTrouble(Scorer, { panicsOffCpu, saysWebGpu }) {
+function makeTrouble(Scorer, panicsAtStart) {
   const { load } = Scorer;
-  const { recommend, backend } = Scorer.prototype;
+  const { recommend } = Scorer.prototype;
   const trap = () => new WebAssembly.RuntimeError('unreachable');
   const later = () =>
     setTimeout(() => {
@@ -41,15 +35,7 @@ function makeTrouble(Scorer, { panicsOffCpu, saysWebGpu }) {
     panic: () => panic(false),
     'panic, then trap': () => panic(true),
   };
-  let wanted = '';
-
-  Scorer.load = (/** @type {unknown} */ manifest, /** @type {unknown} */ files, /** @type {string} */ prefer) => {
-    wanted = prefer;
-    return panicsOffCpu && prefer !== 'cpu' ? panic(false) : load.call(Scorer, manifest, files, prefer);
-  };
-  Scorer.prototype.backend = function () {
-    return saysWebGpu && wanted !== 'cpu' ? { used: 'webgpu', adapter: 'none', reason: 'A test says so.' } : backend.call(this);
-  };
+  Scorer.load = (/** @type {unknown[]} */ ...request) => (panicsAtStart ? panic(false) : load.apply(Scorer, request));
   Scorer.prototype.recommend = function (/** @type {unknown[]} */ ...request) {
     const worker = /** @type {any} */ (globalThis);
     const trouble = kinds[worker.__trouble];
@@ -60,12 +46,14 @@ function makeTrouble(Scorer, { panicsOffCpu, saysWebGpu }) {
 
 /**
  * A server's rules by which it hands out such an engine.
- * @param {Troubles} [troubles]
+ * @param {'cpu'|'gpu'} [engine]
+ * @param {{panicsAtStart?: boolean}} [troubles]
  * @returns {Record<string, import('./server.mjs').Rule>}
  */
-export const troubled = (troubles = {}) => ({
-  '/curec-web.js': (content) => ({ body: Buffer.concat([content, Buffer.from(`;\n(${makeTrouble})(Scorer, ${JSON.stringify(troubles)});\n`)]) }),
-});
+export const troubled = (engine = 'cpu', { panicsAtStart = false } = {}) => {
+  const [file, name] = engine === 'cpu' ? ['/curec-web.js', 'Scorer'] : ['/curec-web-gpu.js', 'GpuScorer'];
+  return { [file]: (content) => ({ body: Buffer.concat([content, Buffer.from(`;\n(${makeTrouble})(${name}, ${panicsAtStart});\n`)]) }) };
+};
 
 /** What the next ranking shall do. @param {import('playwright-core').Page} page @param {'fail'|'trap'|'late trap'|'panic'|'panic, then trap'} trouble */
 export const nextRanking = (page, trouble) =>

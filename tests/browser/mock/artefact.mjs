@@ -139,7 +139,7 @@ export async function writeArtefact(folder) {
   }
   const manifest = {
     format: 'curec-artefact',
-    version: 1,
+    version: 2,
     created_by: 'mock',
     dataset: {
       name: 'mock',

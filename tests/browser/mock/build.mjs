@@ -13,6 +13,11 @@ export async function buildMock(dist) {
   const page = await readFile(join(dist, 'index.html'), 'utf8');
   await writeFile(join(dist, 'index.html'), page.replace(/^\s*<link data-trunk .*\n/gm, ''));
   await cp(join(here, 'curec-web.js'), join(dist, 'curec-web.js'));
-  await writeFile(join(dist, 'curec-web_bg.wasm'), Buffer.from([0, 97, 115, 109, 1, 0, 0, 0]));
+  // The GPU's stand-in is the same, under the name that the worker asks for.
+  const gpu = "import { Scorer } from './curec-web.js';\nexport { default } from './curec-web.js';\nexport class GpuScorer extends Scorer {}\n";
+  await writeFile(join(dist, 'curec-web-gpu.js'), gpu);
+  for (const module of ['curec-web', 'curec-web-gpu']) {
+    await writeFile(join(dist, `${module}_bg.wasm`), Buffer.from([0, 97, 115, 109, 1, 0, 0, 0]));
+  }
   await writeArtefact(join(dist, 'artefact'));
 }

@@ -23,25 +23,12 @@ function carriedBy(catalogue, user, position, item) {
 const sha256 = async (bytes) =>
   [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))].map((b) => b.toString(16).padStart(2, '0')).join('');
 
-async function chooseBackend(prefer) {
-  if (prefer === 'cpu') return { used: 'cpu', adapter: null, reason: 'The address asks for the CPU.' };
-  const adapter = await globalThis.navigator?.gpu?.requestAdapter();
-  if (!adapter) return { used: 'cpu', adapter: null, reason: 'This browser offers no WebGPU adapter.' };
-  const name = adapter.info?.description || adapter.info?.vendor || 'unnamed adapter';
-  if (prefer === 'webgpu') return { used: 'webgpu', adapter: name, reason: 'The address asks for WebGPU.' };
-  if (adapter.info?.isFallbackAdapter) {
-    return { used: 'cpu', adapter: name, reason: 'The only WebGPU adapter is a software one, which is slower than the CPU itself.' };
-  }
-  return { used: 'webgpu', adapter: name, reason: 'This browser offers a WebGPU adapter.' };
-}
-
 export class Scorer {
-  #backend;
   #catalogue;
   #users;
   #reasons;
 
-  static async load(manifestJson, files, prefer) {
+  static async load(manifestJson, files) {
     for (const { name, bytes, sha256: expected } of JSON.parse(manifestJson).files) {
       const content = files.get(name);
       if (!content) throw { kind: 'missing-file', message: `${name} was not given to the scorer.`, file: name };
@@ -49,47 +36,89 @@ export class Scorer {
       if ((await sha256(content)) !== expected) throw { kind: 'wrong-hash', message: `${name} does not have the SHA-256 that the manifest lists.`, file: name };
     }
     const read = (name) => JSON.parse(new TextDecoder().decode(files.get(name)));
-    const scorer = new Scorer();
-    scorer.#backend = await chooseBackend(prefer);
+    const scorer = new this();
     [scorer.#catalogue, scorer.#users, scorer.#reasons] = ['catalogue.json', 'users.json', 'reasons.json'].map(read);
     return scorer;
   }
 
-  backend() {
-    return this.#backend;
-  }
-
-  async scores(user) {
-    return mockScores(this.#catalogue, this.#users[user]);
-  }
-
-  async recommend(user, count) {
-    const began = performance.now();
-    const person = this.#users[user];
-    const scores = mockScores(this.#catalogue, person);
-    const seen = new Set(person.history.map((event) => event.item));
-    const order = [...scores.keys()].filter((item) => !seen.has(item)).sort((a, b) => scores[b] - scores[a] || a - b);
-    const truth = order.indexOf(person.held_out);
+  async taste(viewer) {
     return {
-      user,
-      scored: this.#catalogue.length,
-      held_out: truth < 0 ? null : { item: person.held_out, rank: truth + 1, score: scores[person.held_out] },
-      recommendations: order.slice(0, count).map((item, at) => this.#explained(person, item, at + 1, scores[item])),
-      milliseconds: performance.now() - began,
+      viewer,
+      history: this.#users[viewer].history.map(({ item }, position) => ({ item, position })),
+      pattern: viewer,
+      muted: [],
     };
   }
 
-  #explained(person, item, rank, score) {
+  async scores(taste) {
+    return mockScores(this.#catalogue, taste);
+  }
+
+  async recommend(taste, count, before) {
+    const began = performance.now();
+    const scores = mockScores(this.#catalogue, taste);
+    const seen = new Set(taste.history.map((event) => event.item));
+    const order = [...scores.keys()].filter((item) => !seen.has(item)).sort((a, b) => scores[b] - scores[a] || a - b);
+    const heldOut = taste.viewer === null ? null : this.#users[taste.viewer].held_out;
+    const truth = order.indexOf(heldOut);
+    return {
+      user: taste.viewer,
+      scored: this.#catalogue.length,
+      held_out: truth < 0 ? null : { item: heldOut, rank: truth + 1, score: scores[heldOut] },
+      recommendations: order.slice(0, count).map((item, at) => this.#explained(taste, item, at + 1, scores[item])),
+      milliseconds: performance.now() - began,
+      ...(before ? { before: order.slice(0, count).map((item) => (before.history.some((event) => event.item === item) ? null : this.#rank(before, item))) } : {}),
+    };
+  }
+
+  #rank(taste, item) {
+    const scores = mockScores(this.#catalogue, taste);
+    const seen = new Set(taste.history.map((event) => event.item));
+    return 1 + scores.filter((score, other) => other !== item && !seen.has(other) && score >= scores[item]).length;
+  }
+
+  #logit(taste, item) {
+    const score = mockScores(this.#catalogue, taste)[item];
+    return Math.log(score / (1 - score));
+  }
+
+  async probe(taste, item) {
+    const at = (part, changed) => ({ part, logit: this.#logit(changed, item), score: mockScores(this.#catalogue, changed)[item], rank: this.#rank(changed, item) });
+    const nothing = { ...taste, history: [] };
+    const steps = [at('identities', nothing), at('pattern', nothing), at('reasons', nothing), at('history', taste)];
+    const without = taste.history.map((_, event) => at({ event }, { ...taste, history: taste.history.filter((_, place) => place !== event) }));
+    const { logit, score, rank } = steps[3];
+    return { item, logit, score, rank, steps, without };
+  }
+
+  async counterfactual(taste, limit) {
+    const first = (history) => this.recommend({ ...taste, history }, 1, null).then((list) => list.recommendations[0]?.item);
+    const leader = await first(taste.history);
+    for (const [tried, event] of taste.history.entries()) {
+      const then = await first(taste.history.filter((other) => other !== event));
+      if (then !== leader && then !== event.item) return { first: leader, removed: [tried], then, limit, tried: tried + 1 };
+    }
+    return { first: leader, removed: [], then: null, limit, tried: taste.history.length };
+  }
+
+  async nearest(items) {
+    const shared = this.#users.map((user) => [...items].filter((item) => user.history.some((event) => event.item === item)));
+    const most = Math.max(...shared.map(({ length }) => length));
+    const viewer = shared.findIndex(({ length }) => length === most);
+    return most === 0 ? null : { viewer, similarity: most / items.length, shared: shared[viewer] };
+  }
+
+  #explained(taste, item, rank, score) {
     const fit = this.#reasons[item].map((reason) => Math.exp((reason.text.length % 7) / 3));
     const sum = fit.reduce((all, value) => all + value, 0);
-    const carried = person.history.map((_, position) => carriedBy(this.#catalogue, person, position, item));
+    const carried = taste.history.map((_, position) => carriedBy(this.#catalogue, taste, position, item));
     const total = carried.reduce((all, weight) => all + Math.abs(weight), 0);
     return {
       item,
       rank,
       score,
       reasons: fit.map((value, index) => ({ index, weight: value / sum })),
-      history: carried.map((weight, position) => ({ position, item: person.history[position].item, weight: weight / total })),
+      history: carried.map((weight, position) => ({ position, item: taste.history[position].item, weight: weight / total })),
     };
   }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::data::User;
 use crate::device::{DeviceChoice, open};
-use crate::explain::{UnknownUser, dump_scores, explain};
+use crate::explain::{Question, UnknownUser, dump_scores, explain};
 use crate::run::{RunDirectory, Stage, read_lines};
 
 /// Arguments of `curec explain`.
@@ -20,8 +20,18 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "run")]
     artefact: Option<PathBuf>,
     /// The user's own identifier in the data
-    #[arg(long, value_name = "ID", required_unless_present = "scores")]
+    #[arg(long, value_name = "ID", required_unless_present_any = ["scores", "history"])]
     user: Option<String>,
+    /// Another history, oldest first, by the items' own identifiers: ITEM for one that is added, ITEM@POSITION for an event of
+    /// the user's history (from 0), read with what was known at it; may be repeated
+    #[arg(long, value_name = "ITEM[@POSITION],…", value_delimiter = ',')]
+    history: Option<Vec<String>>,
+    /// Read this user's pattern instead; `none` reads none
+    #[arg(long, value_name = "ID|none")]
+    pattern_of: Option<String>,
+    /// Leave a reason out: its place on the item's list, from 0; may be repeated
+    #[arg(long = "mute", value_name = "ITEM@PLACE,…", value_delimiter = ',')]
+    muted: Vec<String>,
     /// How many recommendations
     #[arg(long, value_name = "N", default_value_t = 10)]
     count: usize,
@@ -64,8 +74,18 @@ pub fn run(args: ExplainArgs) -> Result<()> {
         );
         return Ok(());
     }
-    let user = args.user.unwrap_or_default();
-    let explained = explain(&folder, &user, args.count, &device).map_err(|error| {
+    let question = Question {
+        user: args.user,
+        history: (args.history).map(|entries| {
+            entries
+                .into_iter()
+                .filter(|entry| !entry.is_empty())
+                .collect()
+        }),
+        pattern_of: args.pattern_of,
+        muted: args.muted,
+    };
+    let explained = explain(&folder, &question, args.count, &device).map_err(|error| {
         let told = error.downcast_ref::<UnknownUser>();
         let told = told.zip(run.as_ref());
         match told.and_then(|(unknown, run)| not_exported(unknown, run)) {

@@ -322,6 +322,10 @@ impl<'a> Projected<'a> {
             StoredTensor::f32([chosen.len(), self.width], patterns),
         );
         stored.insert(
+            tensors::NO_PATTERN.to_owned(),
+            StoredTensor::f32([self.width], self.no_pattern.clone()),
+        );
+        stored.insert(
             tensors::HISTORY_MATCHED.to_owned(),
             StoredTensor::f16([seen.len(), self.width], matched),
         );

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::data::{self, Event, Item, User, UserSplit};
 use crate::evaluation::Example;
-use crate::explain::{dump_scores, explain};
+use crate::explain::{Question, dump_scores, explain};
 use crate::reward::stores::{PatternEntry, ReasonEntry};
 use crate::reward::{self, Features};
 
@@ -268,6 +268,117 @@ fn fewer_users_can_be_exported() {
     assert_eq!(score(&some, 3), score(&all, 7));
 }
 
+fn of(user: &str) -> Question {
+    Question {
+        user: Some(user.to_owned()),
+        ..Question::default()
+    }
+}
+
+#[test]
+fn other_histories_patterns_and_muted_reasons_can_be_asked_about() {
+    let (run, device) = (run(), Device::flex());
+    let artefact = build(&run.input(), &device).unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("artefact");
+    write_folder(&artefact, &folder).unwrap();
+    let ask = |question: &Question| explain(&folder, question, 5, &device);
+    let own = ask(&of("u5")).unwrap();
+    let key = |item: u32| artefact.catalogue[item as usize].key.clone();
+    // Said in full it is the same list.
+    let events = artefact.users[5].history.iter().enumerate();
+    let said: Vec<String> = events
+        .map(|(position, event)| format!("{}@{position}", key(event.item)))
+        .collect();
+    let in_full = Question {
+        history: Some(said.clone()),
+        pattern_of: Some("u5".to_owned()),
+        ..of("u5")
+    };
+    assert_eq!(ask(&in_full).unwrap(), own);
+    // One event less is a shorter history, and another list of scores.
+    let less = Question {
+        history: Some(said[..said.len() - 1].to_vec()),
+        ..of("u5")
+    };
+    let less = ask(&less).unwrap();
+    assert_eq!(less.history_length, own.history_length - 1);
+    assert_ne!(less.recommendations[0].score, own.recommendations[0].score);
+    let borrowed = Question {
+        pattern_of: Some("u2".to_owned()),
+        ..of("u5")
+    };
+    let text = ask(&borrowed).unwrap().to_string();
+    assert!(text.contains("pattern of u2: pattern of u2"), "{text}");
+    // A reason that leads does so no longer.
+    let first = (own.recommendations.iter())
+        .find(|one| one.reasons.len() > 1)
+        .unwrap();
+    let item = artefact
+        .catalogue
+        .iter()
+        .position(|item| item.key == first.key);
+    let lists = &artefact.reasons[item.unwrap()];
+    let place = lists
+        .iter()
+        .position(|one| one.text == first.reasons[0].text);
+    let muted = Question {
+        muted: vec![format!("{}@{}", first.key, place.unwrap())],
+        ..of("u5")
+    };
+    let muted = ask(&muted).unwrap();
+    let same = muted
+        .recommendations
+        .iter()
+        .find(|one| one.key == first.key);
+    if let Some(same) = same {
+        assert_eq!(same.reasons.len(), first.reasons.len() - 1);
+    }
+    assert_ne!(muted.recommendations, own.recommendations);
+    // A taste of nobody's.
+    let picked = Question {
+        history: Some(vec![key(3), key(7)]),
+        ..Question::default()
+    };
+    let picked = ask(&picked).unwrap();
+    assert_eq!((picked.user.as_deref(), picked.history_length), (None, 2));
+    assert!(picked.held_out.is_none() && picked.pattern.is_none());
+    assert!(picked.to_string().contains("A taste over"));
+    for (question, says) in [
+        (
+            Question {
+                history: Some(vec!["nothing".to_owned()]),
+                ..of("u5")
+            },
+            "no item \"nothing\"",
+        ),
+        (
+            Question {
+                muted: vec![key(3)],
+                ..of("u5")
+            },
+            "does not say which reason",
+        ),
+        (
+            Question {
+                history: Some(vec![format!("{}@99", key(3))]),
+                ..of("u5")
+            },
+            "no such event",
+        ),
+        (
+            Question {
+                pattern_of: Some("nobody".to_owned()),
+                ..of("u5")
+            },
+            "no user \"nobody\"",
+        ),
+    ] {
+        let error = ask(&question).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
 #[test]
 fn explanations_name_titles_reasons_and_history() {
     let (run, device) = (run(), Device::flex());
@@ -275,7 +386,7 @@ fn explanations_name_titles_reasons_and_history() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("artefact");
     write_folder(&artefact, &folder).unwrap();
-    let explained = explain(&folder, "u5", 3, &device).unwrap();
+    let explained = explain(&folder, &of("u5"), 3, &device).unwrap();
     assert_eq!(explained.recommendations.len(), 3);
     let seen: Vec<&str> = explained.recent.iter().map(|title| &**title).collect();
     for one in &explained.recommendations {
@@ -290,7 +401,7 @@ fn explanations_name_titles_reasons_and_history() {
     assert!(text.contains("pattern of u5 after 9"), "{text}");
     assert!(text.contains("really taken next"), "{text}");
 
-    let error = explain(&folder, "nobody", 3, &device).unwrap_err();
+    let error = explain(&folder, &of("nobody"), 3, &device).unwrap_err();
     assert!(error.to_string().contains("u0, u1"), "{error}");
     let dump = dump_scores(&folder, 4, &device).unwrap();
     assert_eq!(dump.users.len(), 4);
@@ -309,7 +420,7 @@ fn explanations_say_what_the_model_was_trained_without() {
         });
         let folder = parent.path().join(name);
         write_folder(&build(&run.input(), &device).unwrap(), &folder).unwrap();
-        let explained = explain(&folder, "u5", 30, &device).unwrap();
+        let explained = explain(&folder, &of("u5"), 30, &device).unwrap();
         assert_eq!(explained.uses_reasons, reasons);
         assert_eq!(explained.uses_patterns, patterns);
         explained
@@ -351,7 +462,7 @@ fn a_damaged_folder_is_named_without_talk_of_exporting() {
     let mut bytes = std::fs::read(&model).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&model, bytes).unwrap();
-    let error = format!("{:#}", explain(&folder, "u5", 3, &device).unwrap_err());
+    let error = format!("{:#}", explain(&folder, &of("u5"), 3, &device).unwrap_err());
     let words = "is not a usable artefact: model.safetensors does not match its SHA-256";
     assert!(error.contains(words), "{error}");
     std::fs::remove_file(folder.join("manifest.json")).unwrap();

@@ -248,7 +248,7 @@ impl<'a> Scorer<'a> {
             .reason_attention
             .reshape([1, lists.len() * heads * slots]);
         Ok(UserScores {
-            user: example.user as u32,
+            user: Some(example.user as u32),
             logits: read(scored.logits)?,
             scores: read(scored.scores)?,
             attention: read(attention)?,

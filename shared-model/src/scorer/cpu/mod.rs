@@ -118,6 +118,32 @@ impl CpuModel {
         self.weights.encoder.forward(&inputs)
     }
 
+    /// `m` (Eq. 7) of `count` lists of reasons for a pattern, `[count, d]`; `rows` appends the rows of `table` that are on the list at
+    /// a place among them.
+    ///
+    /// # Panics
+    /// Where a row does not exist, or the pattern is not of the model's width.
+    pub fn matched(
+        &self,
+        pattern: &[f32],
+        count: usize,
+        table: &ReasonTable,
+        rows: impl Fn(usize, &mut Vec<u32>),
+    ) -> Vec<f32> {
+        assert_eq!(pattern.len(), self.config.width);
+        Arch::new().dispatch(Matching(Scoring {
+            model: self,
+            moment: Moment {
+                states: &[],
+                pattern,
+            },
+            items: &vec![0; count],
+            table,
+            rows,
+            detail: Detail::Scores,
+        }))
+    }
+
     /// ID embedding of an item, `[d]`.
     fn identity(&self, item: u32) -> &[f32] {
         let row = if self.config.use_ids {
@@ -244,6 +270,33 @@ impl<R: Fn(usize, &mut Vec<u32>)> WithSimd for Scoring<'_, R> {
                     let of_event = |row: &Row<S>| numbers::<S>(row)[at];
                     found.event_weights.extend(weights.iter().map(of_event));
                 }
+            }
+        }
+        found
+    }
+}
+
+/// Only `m` of what is scored.
+struct Matching<'a, R>(Scoring<'a, R>);
+
+impl<R: Fn(usize, &mut Vec<u32>)> WithSimd for Matching<'_, R> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+        let Self(scoring) = self;
+        let width = scoring.model.config.width;
+        let query = scoring.model.weights.query.of(scoring.moment.pattern);
+        let panel = panel::width::<S>();
+        let mut joined: Vec<Row<S>> = vec![splat(simd, 0.0); width];
+        let mut matched = joined.clone();
+        let mut scratch = Attention::default();
+        let mut found = Vec::with_capacity(scoring.items.len() * width);
+        for (first, items) in (0..).step_by(panel).zip(scoring.items.chunks(panel)) {
+            let some = scoring.join::<S>(first, items, &query, &mut joined, &mut scratch);
+            scoring.matched(simd, &joined, &some, &mut matched);
+            for at in 0..items.len() {
+                found.extend(matched.iter().map(|row| numbers::<S>(row)[at]));
             }
         }
         found

@@ -113,7 +113,7 @@ fn compare_model(model: &RewardModel, events: usize, count: usize) {
     let states = values(states);
     let moment = Moment {
         states: &states[..events * both],
-        pattern: &values(pattern),
+        pattern: &values(pattern.clone()),
     };
     let evidence = Detail::Evidence { slots };
     let found = fast.score(moment, &items, &table, list, evidence);
@@ -129,6 +129,18 @@ fn compare_model(model: &RewardModel, events: usize, count: usize) {
     if events > 0 {
         near(&found.event_weights, values(expected.event_weights));
     }
+    let gathered = |table: &Tensor<2>| {
+        let index = batch.reasons.clone().reshape([count * slots]);
+        (table.clone().select(0, index)).reshape([1, count, slots, width])
+    };
+    let matched = model.match_reasons(
+        pattern.clone(),
+        gathered(&projected.keys),
+        gathered(&projected.values),
+        batch.reason_mask.clone(),
+    );
+    let now = fast.matched(moment.pattern, count, &table, list);
+    near(&now, values(matched.vector));
     let alone = fast.score(moment, &items, &table, list, Detail::Scores);
     assert_eq!(alone.logits, found.logits);
     assert!(alone.attention.is_empty() && alone.event_weights.is_empty());

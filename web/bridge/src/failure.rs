@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 
 /// An error on its way to the page.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Failure {
+pub struct Failure {
     kind: String,
     message: String,
     file: Option<String>,
@@ -15,7 +15,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// The caller asked for something that does not exist.
-    pub(crate) fn usage(message: &str) -> Self {
+    pub fn usage(message: &str) -> Self {
         Self {
             kind: "bad-call".to_owned(),
             message: message.to_owned(),
@@ -23,8 +23,17 @@ impl Failure {
         }
     }
 
+    /// WebGPU did not start.
+    pub fn device(message: &str) -> Self {
+        Self {
+            kind: "device".to_owned(),
+            message: format!("WebGPU did not start: {message}"),
+            file: None,
+        }
+    }
+
     /// The program itself failed. The page takes it for the trap that follows, and needs a new instance.
-    pub(crate) fn panic(message: &str) -> Self {
+    pub fn panic(message: &str) -> Self {
         Self {
             kind: "panic".to_owned(),
             message: format!("the scorer crashed: {message}"),

@@ -19,7 +19,7 @@ thread_local! {
 }
 
 /// Runs `future` and settles the promise with its result.
-pub(crate) fn run(future: impl Future<Output = Result<JsValue, Failure>> + 'static) -> Promise {
+pub fn run(future: impl Future<Output = Result<JsValue, Failure>> + 'static) -> Promise {
     if let Some(message) = CRASHED.with_borrow(Clone::clone) {
         return Promise::reject(&Failure::panic(&message).into());
     }
@@ -41,7 +41,7 @@ pub(crate) fn run(future: impl Future<Output = Result<JsValue, Failure>> + 'stat
 }
 
 /// Makes panics visible: a line on the console, and a rejection of everything under way.
-pub(crate) fn install_panic_hook() {
+pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
         let message = info.to_string();
         web_sys::console::error_1(&JsValue::from_str(&message));

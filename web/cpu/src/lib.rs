@@ -1,0 +1,152 @@
+//! The in-browser scorer on the CPU (METHOD §4): a thin face over [`curec_shared_model::scorer`], made to run in a worker.
+//!
+//! It takes bytes that the page fetched, checks them, and answers with plain objects. It fetches nothing, draws nothing and
+//! computes no score of its own. A taste, a probe and the rest are what `curec_shared_model::scorer` says they are.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use curec_shared_model::scorer::probe::Steps;
+use curec_shared_model::scorer::{ScoreError, Scorer as Model, Taste};
+use curec_web_bridge::{Answers, Failure, artefact, parsed, plain, promise};
+use js_sys::{Map, Promise};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+export interface Taste {
+  viewer: number | null; history: { item: number; position: number | null }[];
+  pattern: number | null; muted: { item: number; reason: number }[];
+}
+/** What every promise rejects with. */
+export interface Failure { kind: string; message: string; file?: string }
+"#;
+
+/// A loaded artefact, ready to score.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Scorer {
+    inner: Rc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    answers: Answers,
+    /// Of the last taste that was probed: its items are looked at one after another.
+    steps: RefCell<Option<(Taste, Rc<Steps>)>>,
+}
+
+impl Inner {
+    fn steps(&self, taste: &Taste) -> Result<Rc<Steps>, ScoreError> {
+        if let Some((known, steps)) = &*self.steps.borrow()
+            && known == taste
+        {
+            return Ok(steps.clone());
+        }
+        let steps = Rc::new(self.answers.model().steps(taste)?);
+        *self.steps.borrow_mut() = Some((taste.clone(), steps.clone()));
+        Ok(steps)
+    }
+}
+
+/// Runs once, when the module starts.
+#[wasm_bindgen(start)]
+pub fn start() {
+    promise::install_panic_hook();
+}
+
+#[wasm_bindgen]
+impl Scorer {
+    /// Checks the files of an artefact and loads it.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Scorer>")]
+    pub fn load(
+        #[wasm_bindgen(js_name = manifestJson)] manifest_json: String,
+        #[wasm_bindgen(unchecked_param_type = "Map<string, Uint8Array>")] files: Map,
+    ) -> Promise {
+        promise::run(async move {
+            let model = Model::on_cpu(&artefact(&manifest_json, &files)?)?;
+            let inner = Rc::new(Inner {
+                answers: Answers::new(model),
+                steps: RefCell::new(None),
+            });
+            Ok(Self { inner }.into())
+        })
+    }
+
+    /// A stored viewer's own taste.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Taste>")]
+    pub fn taste(&self, viewer: u32) -> Promise {
+        let inner = self.inner.clone();
+        promise::run(async move { plain(&inner.answers.model().taste(viewer)?) })
+    }
+
+    /// The `count` best items that were not taken, explained; with `before`, each with its rank for that taste.
+    #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
+    pub fn recommend(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Taste")] taste: JsValue,
+        count: u32,
+        #[wasm_bindgen(unchecked_param_type = "Taste | null")] before: JsValue,
+    ) -> Promise {
+        let inner = self.inner.clone();
+        promise::run(async move { inner.answers.recommend(taste, count, before).await })
+    }
+
+    /// The score of every item of the catalogue, taken ones included.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Float32Array>")]
+    pub fn scores(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Taste")] taste: JsValue,
+    ) -> Promise {
+        let inner = self.inner.clone();
+        promise::run(async move { inner.answers.scores(taste).await })
+    }
+
+    /// One item's score taken apart.
+    #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
+    pub fn probe(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Taste")] taste: JsValue,
+        item: u32,
+    ) -> Promise {
+        self.answer(taste, move |inner, taste| {
+            let steps = inner.steps(&taste)?;
+            plain(&inner.answers.model().probe(&taste, &steps, item)?)
+        })
+    }
+
+    /// The fewest events, `limit` at most, without which another item would be first.
+    #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
+    pub fn counterfactual(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Taste")] taste: JsValue,
+        limit: u32,
+    ) -> Promise {
+        self.answer(taste, move |inner, taste| {
+            plain(
+                &inner
+                    .answers
+                    .model()
+                    .counterfactual(&taste, limit as usize)?,
+            )
+        })
+    }
+
+    /// The stored viewer who took most of these items.
+    #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
+    pub fn nearest(&self, items: Vec<u32>) -> Promise {
+        let inner = self.inner.clone();
+        promise::run(async move { plain(&inner.answers.model().nearest(&items)?) })
+    }
+}
+
+impl Scorer {
+    fn answer(
+        &self,
+        taste: JsValue,
+        question: impl FnOnce(&Inner, Taste) -> Result<JsValue, Failure> + 'static,
+    ) -> Promise {
+        let inner = self.inner.clone();
+        promise::run(async move { question(&inner, parsed(taste, "taste")?) })
+    }
+}

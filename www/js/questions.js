@@ -1,0 +1,102 @@
+/** Questions about a list: what would change its first place, why a title is not on it; and ways to take the list along. */
+import { button, el } from './dom.js';
+import { asFault, wording } from './errors.js';
+import { count, score } from './format.js';
+import { shortfall, waterfall } from './probe.js';
+import { titleSearch } from './title-search.js';
+
+/** @typedef {import('./types.js').Taste} Taste */
+
+/** Most titles that are taken away at once to change the first place. */
+const LIMIT = 3;
+
+/**
+ * @param {import('./types.js').Loaded} loaded
+ * @param {object} asked
+ * @param {() => Taste} asked.taste what the list is of
+ * @param {(limit: number) => Promise<import('./types.js').Counterfactual|null>} asked.counterfactual
+ * @param {(item: number) => Promise<import('./types.js').Probe>} asked.probe
+ * @param {(taste: Taste) => void} asked.edit
+ */
+export function createQuestions({ catalogue }, { taste, counterfactual, probe, edit }) {
+  const answer = el('div', { class: 'answer', role: 'status' });
+  const title = (/** @type {number} */ item) => catalogue[item]?.title ?? '';
+  /** Answers to an older question are not shown. */
+  let newest = 0;
+
+  /** @param {() => Promise<(Node|string)[]>} question */
+  async function ask(question) {
+    const own = (newest += 1);
+    answer.setAttribute('aria-busy', 'true');
+    answer.replaceChildren(el('p', { class: 'muted' }, 'Asking the model again …'));
+    let content;
+    try {
+      content = await question();
+    } catch (thrown) {
+      const fault = asFault(thrown);
+      content = fault.kind === 'superseded' ? [] : [el('p', { class: 'muted' }, wording(fault).title)];
+    }
+    if (own !== newest) return;
+    answer.removeAttribute('aria-busy');
+    answer.replaceChildren(...content);
+  }
+
+  const whatWould = button({ class: 'button' }, () =>
+    ask(async () => {
+      const asked = taste();
+      const found = await counterfactual(LIMIT);
+      if (!found) return [el('p', {}, 'There is nothing left to suggest, so there is no first place.')];
+      const tried = `${count(found.tried)} combinations were tried, each scored again.`;
+      if (found.then === null) {
+        const words = asked.history.length === 0 ? 'There is no history to take anything from.' : `None found: without any ${LIMIT} titles or fewer that were tried, ${title(found.first)} stays first.`;
+        return [el('p', { dir: 'auto' }, words), el('p', { class: 'muted' }, tried)];
+      }
+      const names = found.removed.map((place) => title(asked.history[place]?.item ?? -1));
+      const removed = new Set(found.removed);
+      const act = button({ class: 'button' }, () => edit({ ...asked, history: asked.history.filter((_, place) => !removed.has(place)) }), 'Show that list');
+      return [
+        el('p', { dir: 'auto' }, 'Without ', ...listed(names), ' the first would be ', el('strong', {}, title(found.then)), ` instead of ${title(found.first)}.`),
+        el('p', { class: 'muted' }, `Verified by scoring the whole catalogue without ${names.length === 1 ? 'it' : 'them'}; fewer are not enough. ${tried}`),
+        act,
+      ];
+    }), 'What would change the first place?');
+
+  const whyNot = titleSearch({
+    id: 'why-not',
+    label: 'Why not this one?',
+    catalogue,
+    onChoose: (item) =>
+      ask(async () => {
+        if (taste().history.some((event) => event.item === item)) {
+          return [el('p', { dir: 'auto' }, el('strong', {}, title(item)), ' is in the history: what was taken is not suggested again.')];
+        }
+        const asked = await probe(item);
+        const [leader] = await Promise.all([first()]);
+        return [
+          el('p', { dir: 'auto' }, el('strong', {}, title(item)), ` stands at rank ${count(asked.rank)}, with a score of ${score(asked.score)}. `, leader && leader.item !== item ? shortfall(asked, leader, catalogue) : 'It is first.'),
+          waterfall(asked),
+        ];
+      }),
+  });
+  /** @type {() => Promise<import('./types.js').Probe|null>} */
+  let first = async () => null;
+
+  return {
+    element: el('section', { class: 'questions', 'aria-label': 'Questions about this list' }, el('div', { class: 'questions-row' }, whatWould, whyNot.element), answer),
+    /** Another list stands there: answers about the old one go. @param {number|null} leader its first item */
+    renew(leader) {
+      newest += 1;
+      answer.removeAttribute('aria-busy');
+      answer.replaceChildren();
+      first = async () => (leader === null ? null : probe(leader));
+    },
+  };
+}
+
+/** `A`, `A and B`, `A, B and C`, each set apart. @param {string[]} names @returns {(Node|string)[]} */
+function listed(names) {
+  return names.flatMap((name, at) => {
+    const between = at === 0 ? '' : at === names.length - 1 ? ' and ' : ', ';
+    return [between, el('em', {}, name)];
+  });
+}

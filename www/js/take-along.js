@@ -1,0 +1,211 @@
+/** Ways to take a list along: a link, the command that prints it natively, files; and reasons reported as bad, kept on this device. */
+import { button, el } from './dom.js';
+import { score } from './format.js';
+import { spelled } from './permalink.js';
+
+/** @typedef {import('./types.js').Loaded} Loaded */
+/** @typedef {import('./types.js').Ranking} Ranking */
+/** @typedef {import('./types.js').Taste} Taste */
+
+const REPORTS = 'curec-reports';
+const PICTURE = { width: 1200, row: 104, head: 150, foot: 60 };
+
+/**
+ * @typedef {object} Standing the list that stands there
+ * @property {Ranking} ranking
+ * @property {Taste} taste
+ * @property {Taste} own the viewer's own taste, or a blank one
+ * @property {string} name whose list
+ */
+
+/**
+ * @param {Loaded} loaded
+ * @param {() => Standing|null} standing
+ */
+export function createTakeAlong(loaded, standing) {
+  const said = el('p', { class: 'muted', role: 'status' });
+  const reports = el('div', {});
+
+  /** @param {string} words @param {(now: Standing) => Promise<string>|string} act */
+  const tool = (words, act) =>
+    button(
+      { class: 'button button-tool' },
+      async () => {
+        const now = standing();
+        if (!now) return;
+        try {
+          said.textContent = await act(now);
+        } catch (error) {
+          console.warn(error);
+          said.textContent = 'This browser did not allow that.';
+        }
+      },
+      words,
+    );
+  const copy = async (/** @type {string} */ text, /** @type {string} */ what) => {
+    await navigator.clipboard.writeText(text);
+    return `${what} copied.`;
+  };
+  const file = (/** @type {string} */ end) => `curec-${standing()?.name.toLowerCase().replace(/[^a-z0-9]+/g, '-') ?? 'list'}.${end}`;
+
+  const element = el(
+    'details',
+    { class: 'take-along' },
+    el('summary', {}, 'Take it along'),
+    el(
+      'div',
+      { class: 'take-along-tools' },
+      tool('Copy the link', () => copy(location.href, 'The link to exactly this list is')),
+      tool('Copy the curec command', (now) => copy(command(now, loaded), 'The command that prints this list natively is')),
+      tool('JSON', (now) => saved(file('json'), 'application/json', JSON.stringify(asJson(now, loaded), null, 2))),
+      tool('CSV', (now) => saved(file('csv'), 'text/csv', asCsv(now, loaded))),
+      tool('PNG', async (now) => saved(file('png'), 'image/png', await asPicture(now, loaded))),
+    ),
+    said,
+    reports,
+  );
+
+  function drawReports() {
+    const all = readReports();
+    reports.replaceChildren(
+      ...(all.length === 0
+        ? []
+        : [
+            el('p', { class: 'muted' }, `${all.length} reason${all.length === 1 ? '' : 's'} reported as bad, kept on this device only.`),
+            button({ class: 'button button-tool' }, () => (said.textContent = saved('curec-reports.json', 'application/json', JSON.stringify(all, null, 2))), 'Download them'),
+            button(
+              { class: 'button button-tool' },
+              () => {
+                localStorage.removeItem(REPORTS);
+                drawReports();
+              },
+              'Forget them',
+            ),
+          ]),
+    );
+  }
+  drawReports();
+
+  return {
+    element,
+    /** Keeps a reason as reported, on this device. @param {number} item @param {number} reason @param {string|null} text */
+    report(item, reason, text) {
+      const now = standing();
+      const entry = { dataset: loaded.manifest.dataset.name, run: loaded.manifest.run.hash, item: loaded.catalogue[item]?.key, reason, text, list: now?.name ?? null, at: new Date().toISOString() };
+      try {
+        localStorage.setItem(REPORTS, JSON.stringify([...readReports(), entry]));
+      } catch {
+        said.textContent = 'This browser keeps nothing for this page, so the report is lost when you leave.';
+      }
+      drawReports();
+    },
+  };
+}
+
+/** @returns {unknown[]} */
+function readReports() {
+  try {
+    const all = JSON.parse(localStorage.getItem(REPORTS) ?? '[]');
+    return Array.isArray(all) ? all : [];
+  } catch {
+    return [];
+  }
+}
+
+/** As a shell needs it. @param {string} text */
+const quoted = (text) => (/^[\w@.,:/=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+/**
+ * The command that prints the same list.
+ * @param {Pick<Standing, 'taste'|'own'|'ranking'>} standing @param {Loaded} loaded
+ */
+export function command({ taste, own, ranking }, loaded) {
+  const { user, history, pattern, mute } = spelled(taste, own, loaded);
+  const flags = [
+    ...(user === null ? [] : ['--user', user]),
+    ...(history === null ? [] : ['--history', history.join(',')]),
+    ...(pattern === null ? [] : ['--pattern-of', pattern]),
+    ...(mute.length === 0 ? [] : ['--mute', mute.join(',')]),
+    '--count',
+    String(ranking.recommendations.length),
+  ];
+  return ['curec explain --artefact dist/artefact', ...flags.map(quoted)].join(' ');
+}
+
+/** @param {Standing} standing @param {Loaded} loaded */
+function asJson({ ranking, taste, own, name }, loaded) {
+  const { manifest, catalogue, backend } = loaded;
+  return {
+    list: name,
+    dataset: manifest.dataset.name,
+    run: manifest.run,
+    computed: { on: backend.used, milliseconds: ranking.milliseconds, scored: ranking.scored },
+    question: spelled(taste, own, loaded),
+    held_out: ranking.held_out && { ...ranking.held_out, key: catalogue[ranking.held_out.item]?.key },
+    recommendations: ranking.recommendations.map(({ item, rank, score: value, reasons, history, before }) => ({
+      rank,
+      before,
+      key: catalogue[item]?.key,
+      title: catalogue[item]?.title,
+      score: value,
+      reasons: reasons.map(({ text, weight }) => ({ text, weight })),
+      history: history.map(({ item: past, weight }) => ({ title: catalogue[past]?.title, weight })),
+    })),
+  };
+}
+
+/** @param {Standing} standing @param {Loaded} loaded */
+export function asCsv({ ranking }, { catalogue }) {
+  // A cell that a spreadsheet would take for a formula gets a quote before it: titles and reasons are other people's words.
+  const cell = (/** @type {string|number|undefined} */ value) => {
+    const text = String(value ?? '');
+    const safe = typeof value === 'string' && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+    return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
+  const rows = ranking.recommendations.map(({ item, rank, score: value, reasons }) => [rank, catalogue[item]?.key, catalogue[item]?.title, value, reasons[0]?.text]);
+  return [['rank', 'key', 'title', 'score', 'leading reason'], ...rows].map((row) => row.map(cell).join(',')).join('\r\n') + '\r\n';
+}
+
+/** The first ten as a picture, in the page's own colours. @param {Standing} standing @param {Loaded} loaded @returns {Promise<Blob>} */
+async function asPicture({ ranking, name }, { catalogue, manifest }) {
+  const rows = ranking.recommendations.slice(0, 10);
+  const canvas = document.createElement('canvas');
+  canvas.width = PICTURE.width;
+  canvas.height = PICTURE.head + rows.length * PICTURE.row + PICTURE.foot;
+  const pen = canvas.getContext('2d');
+  if (!pen) throw new Error('no canvas');
+  const style = getComputedStyle(document.documentElement);
+  const token = (/** @type {string} */ property) => style.getPropertyValue(property).trim();
+  const write = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ font, /** @type {string} */ colour, width = PICTURE.width - x - 40) => {
+    pen.font = font;
+    pen.fillStyle = token(colour);
+    let shown = text;
+    while (shown.length > 1 && pen.measureText(shown).width > width) shown = `${shown.slice(0, -2).trimEnd()}…`;
+    pen.fillText(shown, x, y);
+  };
+  const [page, voice] = [token('--font-page'), token('--font-voice')];
+  pen.fillStyle = token('--ground');
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  write(name, 40, 70, `600 40px ${voice}`, '--ink');
+  write('What the model would suggest next, and its leading reasons', 40, 112, `22px ${page}`, '--ink-soft');
+  rows.forEach(({ item, rank, score: value, reasons }, at) => {
+    const y = PICTURE.head + at * PICTURE.row;
+    pen.fillStyle = token('--line');
+    pen.fillRect(40, y, PICTURE.width - 80, 1);
+    write(String(rank), 40, y + 48, `600 32px ${voice}`, '--ink-soft');
+    write(catalogue[item]?.title ?? '', 110, y + 42, `650 26px ${page}`, '--ink', PICTURE.width - 320);
+    write(score(value), PICTURE.width - 140, y + 42, `22px ${page}`, '--ink-soft');
+    write(reasons[0]?.text ?? 'No reason has been written for this title.', 110, y + 80, `italic 22px ${voice}`, '--ink-soft');
+  });
+  write(`curec · ${manifest.dataset.name} · run ${manifest.run.hash.slice(0, 12)} · computed in a browser`, 40, canvas.height - 24, `18px ${page}`, '--ink-soft');
+  return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('no picture'))), 'image/png'));
+}
+
+/** @param {string} name @param {string} type @param {BlobPart} content */
+function saved(name, type, content) {
+  const address = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
+  const link = el('a', { href: address, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  return `${name} is saved.`;
+}

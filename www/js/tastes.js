@@ -1,0 +1,101 @@
+/**
+ * What a visitor may change about a taste, and the way back. A taste is what the scorer is asked for (types.js); nothing here
+ * touches a score. All functions return a new taste and leave the old one alone.
+ */
+
+/** @typedef {import('./types.js').Taste} Taste */
+/** @typedef {import('./types.js').Muted} Muted */
+
+/** A taste of nobody's. @returns {Taste} */
+export const blankTaste = () => ({ viewer: null, history: [], pattern: null, muted: [] });
+
+/** @param {Taste} taste @param {number} place */
+export const without = (taste, place) => ({ ...taste, history: taste.history.filter((_, at) => at !== place) });
+
+/** A title on top of the history. @param {Taste} taste @param {number} item */
+export const withTitle = (taste, item) => ({ ...taste, history: [...taste.history, { item, position: null }] });
+
+/** @param {Taste} taste @param {number} place @param {number} to */
+export function moved(taste, place, to) {
+  const history = [...taste.history];
+  const [event] = history.splice(place, 1);
+  if (event) history.splice(Math.max(0, Math.min(history.length, to)), 0, event);
+  return { ...taste, history };
+}
+
+/** @param {Taste} taste @param {number|null} pattern */
+export const withPattern = (taste, pattern) => ({ ...taste, pattern });
+
+/** @param {Taste} taste @param {Muted} one */
+export const isMuted = (taste, { item, reason }) => taste.muted.some((muted) => muted.item === item && muted.reason === reason);
+
+/** Silences a reason, or lets it speak again. @param {Taste} taste @param {Muted} one */
+export function toggled(taste, one) {
+  const muted = isMuted(taste, one) ? taste.muted.filter(({ item, reason }) => item !== one.item || reason !== one.reason) : [...taste.muted, one];
+  return { ...taste, muted };
+}
+
+/** @param {Taste} a @param {Taste} b */
+export const same = (a, b) => JSON.stringify(ordered(a)) === JSON.stringify(ordered(b));
+
+/** @param {Taste} taste */
+const ordered = ({ viewer, history, pattern, muted }) => [
+  viewer,
+  history.map(({ item, position }) => [item, position]),
+  pattern,
+  [...muted].sort((a, b) => a.item - b.item || a.reason - b.reason).map(({ item, reason }) => [item, reason]),
+];
+
+/**
+ * One taste after another, with undo and redo. `base` is where this viewer, or this visitor, began.
+ */
+export class Trail {
+  /** @type {Taste[]} */
+  #past = [];
+  /** @type {Taste[]} */
+  #future = [];
+
+  /** @param {Taste} base @param {Taste} [current] */
+  constructor(base, current = base) {
+    this.base = base;
+    this.current = current;
+  }
+
+  /** The taste before the last step; where there was none, where it began. */
+  get before() {
+    return this.#past.at(-1) ?? this.base;
+  }
+
+  get changed() {
+    return !same(this.base, this.current);
+  }
+
+  get canUndo() {
+    return this.#past.length > 0;
+  }
+
+  get canRedo() {
+    return this.#future.length > 0;
+  }
+
+  /** @param {Taste} taste */
+  go(taste) {
+    this.#past.push(this.current);
+    this.#future = [];
+    this.current = taste;
+  }
+
+  undo() {
+    const last = this.#past.pop();
+    if (!last) return;
+    this.#future.push(this.current);
+    this.current = last;
+  }
+
+  redo() {
+    const next = this.#future.pop();
+    if (!next) return;
+    this.#past.push(this.current);
+    this.current = next;
+  }
+}

@@ -1,0 +1,79 @@
+/** What a visitor may change: titles added, another viewer's pattern, and the steps back and forth. */
+import { button, el } from './dom.js';
+import { plural, viewerName } from './format.js';
+import { withPattern, withTitle } from './tastes.js';
+import { titleSearch } from './title-search.js';
+import { viewerSearch } from './viewer-picker.js';
+
+/** @typedef {import('./types.js').Taste} Taste */
+/** @typedef {import('./viewer-card.js').Person} Person */
+
+/** Titles named in a sentence about changes. */
+const NAMED = 3;
+
+/**
+ * @param {import('./types.js').Loaded} loaded
+ * @param {{edit: (taste: Taste) => void, undo: () => void, redo: () => void, reset: () => void}} told
+ */
+export function createWhatIf({ catalogue, viewers, uses }, told) {
+  /** @type {Person|null} */
+  let person = null;
+  const now = () => /** @type {Person} */ (person).trail.current;
+  const taken = (/** @type {number} */ item) => now().history.some((event) => event.item === item);
+  // Made once: what somebody is typing survives the card being drawn again.
+  const titles = titleSearch({
+    id: 'add-title',
+    label: 'Add a title',
+    catalogue,
+    allowed: (item) => !taken(item),
+    faceted: true,
+    onChoose: (item) => told.edit(withTitle(now(), item)),
+  });
+  const patterns = viewerSearch('borrow-pattern', 'Borrow a pattern', viewers, (user) => told.edit(withPattern(now(), user)));
+
+  /** What differs from where it began, in words. @param {Person} of */
+  function changes({ trail, viewer }) {
+    const { base, current } = trail;
+    if (!viewer || !trail.changed) return null;
+    const kept = new Set(current.history.map(({ position }) => position));
+    const title = (/** @type {{item: number}} */ { item }) => catalogue[item]?.title ?? '';
+    const named = (/** @type {string} */ word, /** @type {{item: number}[]} */ events) => {
+      if (events.length === 0) return [];
+      const more = events.length > NAMED ? ` and ${events.length - NAMED} more` : '';
+      return [`${word} ${events.slice(0, NAMED).map(title).join(', ')}${more}`];
+    };
+    const removed = base.history.filter(({ position }) => !kept.has(position));
+    const added = current.history.filter(({ position }) => position === null);
+    const stored = current.history.flatMap(({ position }) => (position === null ? [] : [position]));
+    const reordered = stored.some((position, at) => at > 0 && position < (stored[at - 1] ?? 0));
+    const pattern = current.pattern === base.pattern ? [] : [current.pattern === null ? 'without a pattern' : `with the pattern of ${viewerName(viewers[current.pattern]?.key ?? '')}`];
+    const muted = current.muted.length > 0 ? [`${plural(current.muted.length, 'reason')} muted`] : [];
+    const parts = [...named('without', removed), ...named('with', added), ...(reordered ? ['in another order'] : []), ...pattern, ...muted];
+    return el('p', { class: 'what-if-changes', dir: 'auto' }, `${parts.join('; ')}.`);
+  }
+
+  return {
+    /** @param {Person} of */
+    draw(of) {
+      person = of;
+      const { trail, viewer } = of;
+      const tool = (/** @type {string} */ words, /** @type {boolean} */ possible, /** @type {() => void} */ act) =>
+        button({ class: 'button button-tool', disabled: !possible }, act, words);
+      return el(
+        'div',
+        { class: 'what-if', id: 'what-if' },
+        changes(of),
+        el(
+          'div',
+          { class: 'what-if-tools', role: 'group', 'aria-label': 'Steps' },
+          tool('Undo', trail.canUndo, told.undo),
+          tool('Redo', trail.canRedo, told.redo),
+          tool(viewer ? 'As it was' : 'Start over', trail.changed, told.reset),
+        ),
+        titles.element,
+        uses.patterns ? patterns.element : null,
+        uses.patterns && trail.current.pattern !== null ? button({ class: 'button button-quiet' }, () => told.edit(withPattern(now(), null)), 'Read no pattern') : null,
+      );
+    },
+  };
+}
