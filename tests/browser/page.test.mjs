@@ -61,6 +61,46 @@ test('loads, shows a list, and minds its manners', async () => {
   assert.deepEqual(manners.pageErrors, []);
 });
 
+test('a list with its reasons stands there before the scorer has arrived, and the live one is the same', async (t) => {
+  const preview = await artefactJson('preview.json');
+  const { url: address } = await host({ '/curec-web_bg.wasm': (body) => ({ body, delay: 3000 }) });
+  const { page, manners } = await freshPage(browser);
+  await page.goto(`${address}?backend=cpu`);
+  const early = page.locator('#first-view .recommendation');
+  await early.first().waitFor();
+  t.diagnostic(`first list after ${Math.round(await page.evaluate(() => performance.now()))} ms`);
+  assert.equal(await page.locator('.badge').count(), 0, 'no scorer yet');
+  const titles = await early.locator('h3').allTextContents();
+  assert.deepEqual(titles, preview.recommendations.map((/** @type {any} */ row) => row.item.title));
+  assert.equal(await early.locator('blockquote').count(), preview.recommendations.filter((/** @type {any} */ row) => row.reason !== null).length);
+  assert.match(await page.locator('#first-view').innerText(), /scored when this demo was made/);
+  await listShown(page);
+  assert.equal(await page.locator('#first-view').isVisible(), false);
+  assert.deepEqual(await rows(page).locator('h3').allTextContents(), titles);
+  assert.equal(await page.locator('#viewer-heading').innerText(), viewerName(preview.key));
+  assert.deepEqual(manners.consoleErrors, []);
+});
+
+test('whoever asks for somebody, or meets a spoiled preview, waits for the scorer', async () => {
+  const slow = { '/curec-web_bg.wasm': (/** @type {Buffer} */ body) => ({ body, delay: 1500 }) };
+  const { url: address } = await host(slow);
+  const { page } = await freshPage(browser);
+  await page.goto(`${address}?backend=cpu${hashOf(1)}`);
+  await page.locator('.notice-progress').waitFor();
+  await page.waitForTimeout(700);
+  assert.equal(await page.locator('#first-view .recommendation').count(), 0);
+  await listShown(page);
+  for (const body of ['{', '[]', '{"key":"x","pattern":null,"history":[],"recommendations":[{"item":null}]}']) {
+    const spoiled = await host({ ...slow, '/artefact/preview.json': () => ({ body: Buffer.from(body) }) });
+    const { page: other, manners } = await freshPage(browser);
+    await other.goto(`${spoiled.url}?backend=cpu`);
+    await other.locator('.notice-fault').waitFor();
+    assert.equal(await other.locator('#first-view .recommendation').count(), 0);
+    assert.match(await other.locator('.notice-fault').innerText(), /preview\.json/);
+    assert.deepEqual(manners.pageErrors, []);
+  }
+});
+
 test('says where it computed and why', async () => {
   const { page } = await open();
   await page.locator('.badge summary').click();

@@ -60,7 +60,7 @@ fn settings_that_do_not_exist_are_named() {
     refused(
         &["run", "--preset", "huge", "--out", out],
         1,
-        &["huge", "world, small, tiny"],
+        &["huge", "world, small, medium, tiny"],
     );
     refused(
         &["run", "--set", "warmup.stepz=1", "--out", out],

@@ -2,6 +2,7 @@
 import { createBackendBadge } from './backend-badge.js';
 import { byId, el } from './dom.js';
 import { asFault, needsNewWorker } from './errors.js';
+import { showFirstView } from './first-view.js';
 import { milliseconds, viewerName } from './format.js';
 import { faultPanel, progressPanel } from './notice.js';
 import { backendChoice, hashOf, ownTasteInAddress, putInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
@@ -23,6 +24,7 @@ const notice = byId('notice');
 const picker = byId('picker');
 const stage = byId('stage');
 const results = byId('results');
+const firstView = byId('first-view');
 const announcer = byId('announcer');
 const badge = createBackendBadge(byId('backend-badge'));
 
@@ -79,6 +81,7 @@ async function start() {
   for (const part of [picker, stage, results]) part.hidden = true;
   try {
     const loaded = await load();
+    clearFirstView();
     notice.replaceChildren();
     app = build(loaded);
     setState('ready');
@@ -87,8 +90,14 @@ async function start() {
     const fault = asFault(thrown);
     if (fault.kind === 'superseded') return;
     setState('failed');
+    clearFirstView();
     notice.replaceChildren(faultPanel(fault, start));
   }
+}
+
+function clearFirstView() {
+  firstView.hidden = true;
+  firstView.replaceChildren();
 }
 
 /** Loads on the backend that the address asks for. */
@@ -196,7 +205,7 @@ async function openAddress(how) {
   const key = viewerInAddress();
   const named = key === null ? -1 : loaded.viewers.findIndex((viewer) => viewer.key === key);
   if (key !== null && named < 0) aside(`The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`);
-  await openViewer(named >= 0 ? named : (loaded.featured[0] ?? 0), how, named >= 0);
+  await openViewer(named >= 0 ? named : loaded.first, how, named >= 0);
 }
 
 /** @param {string[]} lost */
@@ -388,5 +397,7 @@ if (lacking) {
   setState('failed');
   notice.replaceChildren(faultPanel(lacking, start));
 } else {
+  // Whoever asks for somebody gets their list, not another one first.
+  if (location.hash === '') showFirstView(firstView, () => document.documentElement.dataset.state === 'loading');
   start();
 }

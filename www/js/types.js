@@ -37,6 +37,10 @@
  * @typedef {{name: string, description?: string, metrics: Record<string, Metric>}} ModelResult
  * @typedef {{protocol: Record<string, unknown>, models: ModelResult[], notes: string[]}} Results
  *
+ * @typedef {{item: number, key: string, title: string, attributes: Attribute[]}} PreviewItem
+ * @typedef {{item: PreviewItem, score: number, reason: string|null, carried_by: string[]}} PreviewRow
+ * @typedef {{user: number, key: string, pattern: string|null, history: PreviewItem[], recommendations: PreviewRow[]}} Preview one viewer's list as it was scored at export
+ *
  * @typedef {'auto'|'cpu'|'webgpu'} BackendChoice
  * @typedef {{used: 'cpu'|'webgpu', adapter: string|null, reason: string, difference?: number}} Backend `difference`: largest one between a score of the GPU and of the CPU
  *
@@ -117,6 +121,7 @@
  * @property {CatalogueItem[]} catalogue
  * @property {ViewerEntry[]} viewers
  * @property {number[]} reasonCounts how many reasons each title has
+ * @property {number} first the viewer who is shown where none is asked for: whose list was drawn before anything had loaded
  * @property {number[]} featured indices of viewers worth meeting first
  * @property {{reasons: boolean, patterns: boolean}} uses which of the texts the ranking model was trained with; the others travel along unused
  * @property {boolean} dated whether times are calendar times (seconds since 1970) or a mere order

@@ -47,7 +47,9 @@ export function readArtefact(manifestText, files) {
     throw malformed('reasons.json', 'reasons.json does not hold one list per catalogue item.');
   }
   const results = files.has('results.json') ? json(files, 'results.json') : null;
-  return new Artefact(JSON.parse(manifestText), catalogue, users, reasons, results);
+  const first = json(files, 'preview.json').user;
+  if (!Number.isInteger(first) || !users[first]) throw malformed('preview.json', 'preview.json names a viewer who is not there.');
+  return new Artefact(JSON.parse(manifestText), catalogue, users, reasons, results, first);
 }
 
 /** The artefact after checking: index access is safe for every index that the files themselves name. */
@@ -58,8 +60,10 @@ export class Artefact {
    * @param {ArtefactUser[]} users
    * @param {ArtefactReason[][]} reasons per item
    * @param {import('./types.js').Results|null} results
+   * @param {number} first the viewer of the preview
    */
-  constructor(manifest, catalogue, users, reasons, results) {
+  constructor(manifest, catalogue, users, reasons, results, first) {
+    this.first = first;
     this.manifest = manifest;
     this.catalogue = catalogue;
     this.users = users;
@@ -78,10 +82,10 @@ export class Artefact {
     const first = this.users.find((user) => user.history.length > 0)?.history[0]?.time ?? 0;
     const dated = first >= CALENDAR.from && first <= CALENDAR.to;
     const featured = featuredViewers(this.users, labels, 6);
-    const { manifest, catalogue, results } = this;
+    const { manifest, catalogue, results, first: opening } = this;
     const { use_reasons: reasons = true, use_patterns: patterns = true } = manifest.model?.reward ?? {};
     const reasonCounts = this.reasons.map((list) => list.length);
-    return { manifest, catalogue, viewers, reasonCounts, featured, uses: { reasons, patterns }, dated, results };
+    return { manifest, catalogue, viewers, reasonCounts, first: opening, featured, uses: { reasons, patterns }, dated, results };
   }
 
   /** @param {number} index @returns {ArtefactUser} */

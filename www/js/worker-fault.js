@@ -15,7 +15,7 @@ export function toFault(thrown) {
   }
   if (typeof thrown === 'object' && thrown !== null) {
     const { kind, message, file } = /** @type {Record<string, unknown>} */ (thrown);
-    // The scorer's own word for a trap, said just before it (web/src/promise.rs); the details stand on the console already.
+    // The scorer's own word for a trap, said just before it (web/bridge/src/promise.rs); the details stand on the console already.
     if (kind === 'panic') return CRASHED;
     if (typeof kind === 'string' && typeof message === 'string') {
       return typeof file === 'string' ? { kind, message, file } : { kind, message };

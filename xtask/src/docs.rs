@@ -7,6 +7,7 @@
 mod ablation;
 mod baselines;
 mod collect;
+mod judged;
 mod record;
 mod render;
 #[cfg(test)]
@@ -99,6 +100,7 @@ fn readme(root: &Path) -> Result<Document> {
     {
         block += &ablation::section(&ablation::AblationResult::read(file)?);
     }
+    block += &judged::sections(&folder)?;
     if let Some(bench) = read_bench(&folder, "grpo")? {
         block += &render::speed(&bench);
     }

@@ -32,6 +32,7 @@ pub(super) fn check(artefact: &Artefact) -> Result<(), ArtefactError> {
     )?;
     histories(artefact)?;
     reasons(artefact, &config)?;
+    preview(artefact)?;
     tensors(artefact, &config)
 }
 
@@ -178,6 +179,52 @@ fn reasons(artefact: &Artefact, config: &RewardConfig) -> Result<(), ArtefactErr
                     user: index,
                 });
             }
+        }
+    }
+    Ok(())
+}
+
+/// What a page shows first must be what it finds later.
+fn preview(artefact: &Artefact) -> Result<(), ArtefactError> {
+    let preview = &artefact.preview;
+    let file = FileRole::Preview.file_name().to_owned();
+    let bad = |message: String| ArtefactError::BadShape {
+        file: file.clone(),
+        message,
+    };
+    let Some(user) = artefact.users.get(preview.user as usize) else {
+        return Err(ArtefactError::UserOutOfRange {
+            file,
+            place: "user".to_owned(),
+            user: preview.user,
+            users: artefact.users.len(),
+        });
+    };
+    if user.key != preview.key {
+        return Err(bad(format!("user {} has another key", preview.user)));
+    }
+    let rows = preview.recommendations.iter();
+    let items = preview
+        .history
+        .iter()
+        .chain(rows.clone().map(|row| &row.item));
+    for (place, shown) in items.enumerate() {
+        let known = artefact.catalogue.get(shown.item as usize);
+        if known.is_none_or(|item| *shown != super::PreviewItem::of(shown.item, item)) {
+            return Err(bad(format!("item {place} is not the catalogue's")));
+        }
+    }
+    for row in rows {
+        if !row.score.is_finite() {
+            return Err(bad(format!("the score of {:?} is no number", row.item.key)));
+        }
+        let list = &artefact.reasons[row.item.item as usize];
+        let told = |text: &String| list.iter().any(|reason| reason.text == *text);
+        if row.reason.as_ref().is_some_and(|text| !told(text)) {
+            return Err(bad(format!(
+                "the reason of {:?} is not on its list",
+                row.item.key
+            )));
         }
     }
     Ok(())

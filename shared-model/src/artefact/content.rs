@@ -63,6 +63,63 @@ pub struct Reason {
     pub time: i64,
 }
 
+/// `preview.json`: one viewer's list as it was scored at export, small and complete in itself: what a page shows before it has
+/// anything else.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preview {
+    /// Index of the viewer.
+    pub user: u32,
+    /// Their key.
+    pub key: String,
+    /// Their pattern, where the model reads it.
+    pub pattern: Option<String>,
+    /// The newest events of their history, newest first.
+    pub history: Vec<PreviewItem>,
+    /// The best items, best first.
+    pub recommendations: Vec<PreviewRow>,
+}
+
+/// An item with what is needed to draw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewItem {
+    /// Index into the catalogue.
+    pub item: u32,
+    /// As in the catalogue.
+    pub key: String,
+    /// As in the catalogue.
+    pub title: String,
+    /// As in the catalogue.
+    pub attributes: Vec<Attribute>,
+}
+
+/// One recommendation with its leading reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewRow {
+    /// Which item.
+    pub item: PreviewItem,
+    /// `ŷ`
+    pub score: f32,
+    /// The reason with most attention, if there is one and the model reads it.
+    pub reason: Option<String>,
+    /// Titles of the two events that carried it most.
+    pub carried_by: Vec<String>,
+}
+
+impl PreviewItem {
+    /// Of the catalogue's item at this index.
+    pub fn of(index: u32, item: &CatalogueItem) -> Self {
+        Self {
+            item: index,
+            key: item.key.clone(),
+            title: item.title.clone(),
+            attributes: item.attributes.clone(),
+        }
+    }
+}
+
 /// `results.json`: the evaluation of the run, as the trainer measured it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -86,17 +86,20 @@ pub enum FileRole {
     Reasons,
     /// Evaluation of the run.
     Results,
+    /// One viewer's list, scored already.
+    Preview,
     /// Weights and precomputed vectors.
     Model,
 }
 
 impl FileRole {
     /// All roles, in the order in which the writer lists them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Catalogue,
         Self::Users,
         Self::Reasons,
         Self::Results,
+        Self::Preview,
         Self::Model,
     ];
 
@@ -107,6 +110,7 @@ impl FileRole {
             Self::Users => "users.json",
             Self::Reasons => "reasons.json",
             Self::Results => "results.json",
+            Self::Preview => "preview.json",
             Self::Model => "model.safetensors",
         }
     }
@@ -119,6 +123,7 @@ impl fmt::Display for FileRole {
             Self::Users => "users",
             Self::Reasons => "reasons",
             Self::Results => "results",
+            Self::Preview => "preview",
             Self::Model => "model",
         })
     }

@@ -10,6 +10,7 @@
 //! | `users.json` | users | `[{key, history: [{item, time}], held_out, pattern}]` in dense user order |
 //! | `reasons.json` | reasons | per item `[{text, user, time}]`, oldest first, the newest `K` |
 //! | `results.json` | results | `{protocol, models: [{name, metrics}], notes}` |
+//! | `preview.json` | preview | [`Preview`]: one viewer's list as it was scored at export |
 //! | `model.safetensors` | model | [`tensors`]: weights and the precomputed item and user side |
 //!
 //! There is no file system here: [`Artefact::to_files`] gives bytes by name, [`Artefact::from_files`] takes them, and
@@ -33,7 +34,8 @@ pub(crate) mod sample;
 mod tests;
 
 pub use content::{
-    Attribute, CatalogueItem, HistoryEvent, ModelMetrics, Reason, Results, UserRecord,
+    Attribute, CatalogueItem, HistoryEvent, ModelMetrics, Preview, PreviewItem, PreviewRow, Reason,
+    Results, UserRecord,
 };
 pub use error::ArtefactError;
 pub use manifest::{DatasetSummary, FileEntry, FileRole, Manifest, ModelConfigs, RunSummary};
@@ -67,6 +69,8 @@ pub struct Artefact {
     pub reasons: Vec<Vec<Reason>>,
     /// The evaluation of the run.
     pub results: Results,
+    /// One viewer's list, scored already.
+    pub preview: Preview,
     /// Weights and precomputed vectors by name.
     pub tensors: BTreeMap<String, StoredTensor>,
 }

@@ -99,6 +99,7 @@ impl Artefact {
             users: json(files, FileRole::Users)?,
             reasons: json(files, FileRole::Reasons)?,
             results: json(files, FileRole::Results)?,
+            preview: json(files, FileRole::Preview)?,
             tensors: tensors::decode(
                 FileRole::Model.file_name(),
                 content(files, FileRole::Model)?,

@@ -99,6 +99,30 @@ pub(crate) fn with_model(config: &RewardConfig, model: &RewardModel) -> Artefact
     ] {
         tensors.insert(name.to_owned(), tensor);
     }
+    let catalogue: Vec<CatalogueItem> = (0..ITEMS)
+        .map(|index| CatalogueItem {
+            key: format!("i{index}"),
+            title: format!("Item “{index}”"),
+            attributes: vec![Attribute {
+                kind: "genre".to_owned(),
+                value: "noir".to_owned(),
+            }],
+            count: 1,
+        })
+        .collect();
+    let shown = |index: usize| PreviewItem::of(index as u32, &catalogue[index]);
+    let preview = Preview {
+        user: 1,
+        key: "u1".to_owned(),
+        pattern: None,
+        history: vec![shown(3)],
+        recommendations: vec![PreviewRow {
+            item: shown(1),
+            score: 0.75,
+            reason: Some("told by 0 at 20".to_owned()),
+            carried_by: vec![shown(3).title],
+        }],
+    };
     Artefact {
         created_by: "curec test".to_owned(),
         dataset: DatasetSummary {
@@ -116,17 +140,7 @@ pub(crate) fn with_model(config: &RewardConfig, model: &RewardModel) -> Artefact
         model: ModelConfigs {
             reward: serde_json::to_value(config).unwrap(),
         },
-        catalogue: (0..ITEMS)
-            .map(|index| CatalogueItem {
-                key: format!("i{index}"),
-                title: format!("Item “{index}”"),
-                attributes: vec![Attribute {
-                    kind: "genre".to_owned(),
-                    value: "noir".to_owned(),
-                }],
-                count: 1,
-            })
-            .collect(),
+        catalogue,
         users,
         reasons,
         results: Results {
@@ -137,6 +151,7 @@ pub(crate) fn with_model(config: &RewardConfig, model: &RewardModel) -> Artefact
             notes: vec!["a note".to_owned()],
             ..Results::default()
         },
+        preview,
         tensors,
     }
 }

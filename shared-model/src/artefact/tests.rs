@@ -461,3 +461,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_preview_that_is_not_of_this_artefact() {
+    type Change = fn(&mut Preview);
+    let changes: [(Change, &str); 5] = [
+        (|preview| preview.user = 3, "user-out-of-range"),
+        (|preview| preview.key = "u0".to_owned(), "bad-shape"),
+        (|preview| preview.history[0].title.push('!'), "bad-shape"),
+        (
+            |preview| preview.recommendations[0].item.item = 99,
+            "bad-shape",
+        ),
+        (
+            |preview| preview.recommendations[0].reason = Some("nobody told this".to_owned()),
+            "bad-shape",
+        ),
+    ];
+    for (change, kind) in changes {
+        let mut artefact = sample::artefact();
+        change(&mut artefact.preview);
+        let error = artefact.to_files().unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(error.file(), Some("preview.json"));
+    }
+}

@@ -24,6 +24,7 @@ impl Artefact {
                 FileRole::Users => json(name, &self.users)?,
                 FileRole::Reasons => json(name, &self.reasons)?,
                 FileRole::Results => json(name, &self.results)?,
+                FileRole::Preview => json(name, &self.preview)?,
                 FileRole::Model => tensors::encode(name, &self.tensors)?,
             };
             entries.push(FileEntry {

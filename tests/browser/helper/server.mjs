@@ -17,6 +17,7 @@ const TYPES = {
  * @typedef {object} Spoiled what a rule answers with instead of the file
  * @property {number} [status]
  * @property {Buffer} [body]
+ * @property {number} [delay] milliseconds before the answer
  * @property {number} [breakAfter] promise the whole file, send this many bytes, then drop the connection
  *
  * @typedef {(content: Buffer) => Spoiled} Rule
@@ -56,7 +57,8 @@ export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
         createReadStream(file).pipe(response);
         return;
       }
-      const { status = 200, body, breakAfter } = rule(await readFile(file));
+      const { status = 200, body, breakAfter, delay = 0 } = rule(await readFile(file));
+      if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
       if (breakAfter !== undefined) {
         response.writeHead(200, { ...headers, 'Content-Length': size });
         response.write((await readFile(file)).subarray(0, breakAfter), () => response.destroy());

@@ -14,12 +14,12 @@ function makeTrouble(Scorer, panicsAtStart) {
     setTimeout(() => {
       throw trap();
     });
-  // As web/src/promise.rs does it: the hook rejects what is under way, then the trap comes out of a task that nobody awaits.
+  // As web/bridge/src/promise.rs does it: the hook rejects what is under way, then the trap comes out of a task that nobody awaits.
   // The page hears of the two in either order.
   const panic = (/** @type {boolean} */ trapsLater) =>
     new Promise((_, reject) =>
       queueMicrotask(() => {
-        reject({ kind: 'panic', message: 'the scorer crashed: panicked at web/src/lib.rs:1:1' });
+        reject({ kind: 'panic', message: 'the scorer crashed: panicked at web/cpu/src/lib.rs:1:1' });
         if (!trapsLater) throw trap();
         later();
       }),

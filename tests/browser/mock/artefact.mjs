@@ -89,6 +89,28 @@ function makeReasons(catalogue, users) {
   return reasons;
 }
 
+/** The list of one viewer, as the trainer's export would score it. */
+function makePreview(catalogue, users, reasons) {
+  const user = 4;
+  const { key, history, pattern } = users[user];
+  const scores = mockScores(catalogue, users[user]);
+  const seen = new Set(history.map((event) => event.item));
+  const order = [...scores.keys()].filter((item) => !seen.has(item)).sort((a, b) => scores[b] - scores[a] || a - b);
+  const drawn = (item) => ({ item, key: catalogue[item].key, title: catalogue[item].title, attributes: catalogue[item].attributes });
+  return {
+    user,
+    key,
+    pattern,
+    history: history.slice(-6).reverse().map(({ item }) => drawn(item)),
+    recommendations: order.slice(0, 10).map((item) => ({
+      item: drawn(item),
+      score: scores[item],
+      reason: reasons[item][0]?.text ?? null,
+      carried_by: history.slice(-2).map((event) => catalogue[event.item].title),
+    })),
+  };
+}
+
 /** Ranking metrics of a scoring function over the viewers that have a held-out item, over the whole catalogue. */
 function measure(catalogue, users, scoresOf) {
   const ranks = users
@@ -128,6 +150,7 @@ export async function writeArtefact(folder) {
     'users.json': JSON.stringify(users),
     'reasons.json': JSON.stringify(reasons),
     'results.json': JSON.stringify(results),
+    'preview.json': JSON.stringify(makePreview(catalogue, users, reasons)),
     'model.safetensors': Buffer.from(Array.from({ length: 200_000 }, () => pick(256))),
   };
   await mkdir(folder, { recursive: true });

@@ -1,10 +1,12 @@
 //! `curec check`: the paper's own checks and its open questions, each as a verdict with its numbers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use burn::tensor::Device;
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use crate::checks::{
     Material, Outcome, Verdict, attention, chronology, cold_start, drift, pretrain, reward,
@@ -168,7 +170,7 @@ pub fn run(args: CheckArgs) -> Result<()> {
         }
         Check::Study(one) => study(one)?,
     };
-    print(&verdict, args.json)?;
+    print(&verdict, args.check.runs(), args.json)?;
     if args.strict && verdict.outcome != Outcome::Pass {
         bail!(
             "check {}: {} (--strict)",
@@ -213,9 +215,64 @@ fn with(
     check(&Material::open(run, needed)?, &device, progress)
 }
 
-fn print(verdict: &Verdict, json: bool) -> Result<()> {
+/// A verdict and what it was reached about and by.
+#[derive(Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+    version: &'static str,
+    commit: Option<String>,
+    runs: Vec<Identity>,
+}
+
+/// Which run: its seed, and per finished stage the fingerprint of its settings, inputs and program.
+#[derive(Serialize)]
+struct Identity {
+    seed: u64,
+    stages: BTreeMap<&'static str, String>,
+}
+
+impl Identity {
+    fn of(folder: &Path) -> Result<Self> {
+        let run = RunDirectory::open(folder)?;
+        let stages = Stage::ALL.into_iter().filter_map(|stage| {
+            let record = run.record(stage)?;
+            Some((stage.name(), record.fingerprint))
+        });
+        Ok(Self {
+            seed: seed(folder)?,
+            stages: stages.collect(),
+        })
+    }
+}
+
+impl Check {
+    /// The runs that are looked at.
+    fn runs(&self) -> Vec<&Path> {
+        match self {
+            Self::Pretrain(one)
+            | Self::Attention(one)
+            | Self::ColdStart(one)
+            | Self::Drift(one) => {
+                vec![&one.run]
+            }
+            Self::Reward(one) => vec![&one.run.run],
+            Self::SparseText(one) => vec![&one.run.run],
+            Self::Chronology(one) => vec![&one.chronological, &one.shuffled],
+            Self::Study(_) => Vec::new(),
+        }
+    }
+}
+
+fn print(verdict: &Verdict, runs: Vec<&Path>, json: bool) -> Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(verdict)?);
+        let printed = Printed {
+            verdict,
+            version: env!("CARGO_PKG_VERSION"),
+            commit: crate::machine::commit(),
+            runs: runs.into_iter().map(Identity::of).collect::<Result<_>>()?,
+        };
+        println!("{}", serde_json::to_string_pretty(&printed)?);
     } else {
         print!("{verdict}");
     }

@@ -11,6 +11,7 @@
 //! ([`Timeline::check_source`](crate::past::Timeline::check_source)), and the artefact's reader checks it again.
 
 mod folder;
+mod preview;
 mod results;
 #[cfg(test)]
 mod tests;
@@ -23,10 +24,10 @@ use std::path::PathBuf;
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 use curec_shared_model::artefact::{
     Artefact, ArtefactError, Attribute, CatalogueItem, DatasetSummary, HistoryEvent, ModelConfigs,
-    Reason, Results, RunSummary, StoredTensor, UserRecord, tensors,
+    Preview, Reason, Results, RunSummary, StoredTensor, UserRecord, tensors,
 };
 use curec_shared_model::reward::RewardModel;
-use curec_shared_model::scorer::{UnreadableParameter, inference_parameters};
+use curec_shared_model::scorer::{ScoreError, UnreadableParameter, inference_parameters};
 use thiserror::Error;
 
 use crate::data::Dataset;
@@ -80,6 +81,9 @@ pub enum ExportError {
     /// The same, for a parameter of the model.
     #[error(transparent)]
     Parameter(#[from] UnreadableParameter),
+    /// The list shown first could not be scored.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
     /// The file system said no.
     #[error("{path}: {source}")]
     Io {
@@ -123,7 +127,7 @@ pub fn build(input: &ExportInput, device: &Device) -> Result<Artefact, ExportErr
             data.users.len()
         ));
     }
-    Ok(Artefact {
+    let mut artefact = Artefact {
         created_by: concat!("curec ", env!("CARGO_PKG_VERSION")).to_owned(),
         dataset: DatasetSummary {
             name: data.name.clone(),
@@ -159,8 +163,11 @@ pub fn build(input: &ExportInput, device: &Device) -> Result<Artefact, ExportErr
             })
             .collect(),
         results,
+        preview: Preview::default(),
         tensors: stored,
-    })
+    };
+    artefact.preview = preview::preview(&artefact)?;
+    Ok(artefact)
 }
 
 /// Number of events before the user's first test event: what is known when recommending to them.

@@ -231,7 +231,7 @@ fn a_folder_reads_back_equal_and_replaces_an_older_one() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("artefact");
     let written = write_folder(&artefact, &folder).unwrap();
-    assert_eq!(written.files.len(), 6);
+    assert_eq!(written.files.len(), 7);
     std::fs::write(folder.join("stale.txt"), "x").unwrap();
     assert!(
         read_folder(&folder)
@@ -266,6 +266,36 @@ fn fewer_users_can_be_exported() {
         pollster::block_on(scorer.score(user)).unwrap().logits
     };
     assert_eq!(score(&some, 3), score(&all, 7));
+}
+
+#[test]
+fn what_is_shown_first_is_what_the_scorer_says() {
+    let (run, device) = (run(), Device::flex());
+    let artefact = build(&run.input(), &device).unwrap();
+    let preview = &artefact.preview;
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("artefact");
+    write_folder(&artefact, &folder).unwrap();
+    let explained = explain(&folder, &of(&preview.key), 10, &device).unwrap();
+    assert_eq!(preview.pattern, explained.pattern);
+    assert!(preview.pattern.is_some());
+    assert_eq!(
+        preview.recommendations.len(),
+        explained.recommendations.len()
+    );
+    for (row, expected) in preview
+        .recommendations
+        .iter()
+        .zip(&explained.recommendations)
+    {
+        assert_eq!((&row.item.key, row.score), (&expected.key, expected.score));
+        let leading = expected.reasons.first().map(|reason| &reason.text);
+        assert_eq!(row.reason.as_ref(), leading);
+        let named = |title: &String| expected.history.iter().any(|event| event.text == *title);
+        assert!(row.carried_by.iter().all(named));
+    }
+    let titles: Vec<&String> = preview.history.iter().map(|item| &item.title).collect();
+    assert_eq!(titles, explained.recent.iter().take(6).collect::<Vec<_>>());
 }
 
 fn of(user: &str) -> Question {

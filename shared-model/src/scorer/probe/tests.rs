@@ -5,7 +5,7 @@ use super::*;
 use crate::artefact::tensors::{
     HISTORY_MATCHED, NO_PATTERN, PATTERNS, REASON_COUNT, REASON_KEYS, REASON_VALUES,
 };
-use crate::artefact::{Artefact, HistoryEvent, Reason, StoredTensor, UserRecord, sample};
+use crate::artefact::{Artefact, HistoryEvent, Preview, Reason, StoredTensor, UserRecord, sample};
 use crate::explain::{UserScores, top};
 use crate::reward::RewardConfig;
 use burn::tensor::{Device, Distribution, Tensor};
@@ -96,6 +96,10 @@ fn artefact(seed: u64) -> Artefact {
     ] {
         artefact.tensors.insert(name.to_owned(), tensor);
     }
+    artefact.preview = Preview {
+        key: "u0".to_owned(),
+        ..Preview::default()
+    };
     let head = artefact.tensors.get_mut("weights.head.output.weight");
     head.unwrap().values = noise(7, 6);
     artefact

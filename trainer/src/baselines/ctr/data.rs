@@ -94,7 +94,7 @@ pub struct Counts {
     pub validation: usize,
     /// Examples in test.
     pub test: usize,
-    /// Share of positives among all.
+    /// Share of positives among these; what is drawn in training is not counted.
     pub positive: f64,
 }
 

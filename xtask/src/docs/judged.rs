@@ -1,0 +1,189 @@
+//! Verdicts of `curec check` and what `curec evaluate --reasons` measured, as sections of README.md.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::record::Estimate;
+
+/// What is shown of the many measures: scope, its name in the file, and what it is called here.
+const SHOWN: [(&str, &str, &str); 7] = [
+    (
+        "all reasons",
+        "hallucination rate",
+        "claims that the metadata does not hold",
+    ),
+    (
+        "all reasons",
+        "cause precision",
+        "named causes that are true",
+    ),
+    (
+        "all reasons",
+        "cause precision by chance",
+        "… of causes drawn at random",
+    ),
+    (
+        "all reasons",
+        "lists without repetition",
+        "lists of three or more without repetition",
+    ),
+    (
+        "ranking model",
+        "attention ρ, gain",
+        "attention against leave-one-out change (Spearman), above permuted",
+    ),
+    (
+        "ranking model",
+        "comprehensiveness, gain",
+        "comprehensiveness, above permuted",
+    ),
+    (
+        "ranking model",
+        "personalisation margin",
+        "personalisation margin (logits)",
+    ),
+];
+
+#[derive(Debug, Deserialize)]
+struct Explanations {
+    data: String,
+    seed: u64,
+    reasons: u64,
+    rewritten: u64,
+    scopes: Vec<Scope>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Scope {
+    name: String,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    name: String,
+    before: Option<Estimate>,
+    after: Option<Estimate>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Check {
+    check: String,
+    outcome: String,
+    sentence: String,
+}
+
+/// Sections on explanations and checks; nothing where nothing was recorded.
+pub fn sections(folder: &Path) -> Result<String> {
+    let mut block = String::new();
+    for file in files(&folder.join("explanations"))? {
+        block += &explanations(&read(&file)?);
+    }
+    let found = files(&folder.join("checks"))?;
+    if found.is_empty() {
+        return Ok(block);
+    }
+    block += "\n### The paper's checks and its open questions\n\n`curec check NAME --run RUN` (docs/checks.md), one run each.\n\n\
+              | data, seed | check | verdict | in words |\n|---|---|---|---|\n";
+    for file in found {
+        let check: Check = read(&file)?;
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        let name = stem.strip_suffix(&format!("-{}", check.check));
+        let _ = writeln!(
+            block,
+            "| {} | {} | {} | {} |",
+            name.unwrap_or(&stem).replace('-', ", "),
+            check.check,
+            check.outcome.replace('_', " "),
+            check.sentence.replace('|', "\\|"),
+        );
+    }
+    Ok(block)
+}
+
+fn explanations(found: &Explanations) -> String {
+    let mut block = format!(
+        "\n### Explanations, measured: {}\n\n`curec evaluate --run RUN --reasons`, seed {}: {} reasons, {} of them written anew in the \
+         correction. In brackets: 95 % bootstrap intervals.\n\n| | before correction | after |\n|---|---:|---:|\n",
+        found.data, found.seed, found.reasons, found.rewritten
+    );
+    for (scope, name, words) in SHOWN {
+        let rows = found.scopes.iter().filter(|one| one.name == scope);
+        let row = rows.flat_map(|one| &one.rows).find(|row| row.name == name);
+        if let Some(row) = row {
+            let [before, after] = [&row.before, &row.after].map(|value| match value {
+                Some(Estimate { mean, low, high }) => format!("{mean:.3} [{low:.3}, {high:.3}]"),
+                None => "–".to_owned(),
+            });
+            let _ = writeln!(block, "| {words} | {before} | {after} |");
+        }
+    }
+    block
+}
+
+fn read<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+    serde_json::from_str(&text).with_context(|| format!("{shown} is damaged"))
+}
+
+/// JSON files of a folder by name; none where there is no folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot list {}", folder.display()));
+        }
+    };
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<std::io::Result<_>>()
+        .with_context(|| format!("cannot list {}", folder.display()))?;
+    files.retain(|file| file.extension().is_some_and(|end| end == "json"));
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_recorded_is_shown_and_damage_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(sections(folder.path()).unwrap(), "");
+        let [checks, explanations] =
+            ["checks", "explanations"].map(|name| folder.path().join(name));
+        std::fs::create_dir(&checks).unwrap();
+        std::fs::create_dir(&explanations).unwrap();
+        std::fs::write(
+            checks.join("world-1-chronology.json"),
+            r#"{"check": "chronology", "outcome": "not_decidable", "sentence": "Who | knows.", "commit": null}"#,
+        )
+        .unwrap();
+        std::fs::write(
+            explanations.join("world.json"),
+            r#"{"data": "world", "seed": 7, "reasons": 10, "rewritten": 2, "scopes": [{"name": "all reasons", "rows": [
+                {"name": "cause precision", "before": {"mean": 0.8, "low": 0.75, "high": 0.85}, "after": null},
+                {"name": "not shown", "before": null, "after": null}]}]}"#,
+        )
+        .unwrap();
+        let block = sections(folder.path()).unwrap();
+        assert!(
+            block.contains("| world, 1 | chronology | not decidable | Who \\| knows. |"),
+            "{block}"
+        );
+        assert!(
+            block.contains("| named causes that are true | 0.800 [0.750, 0.850] | – |"),
+            "{block}"
+        );
+        assert!(!block.contains("not shown"));
+        std::fs::write(checks.join("b.json"), "{").unwrap();
+        let error = format!("{:#}", sections(folder.path()).unwrap_err());
+        assert!(error.contains("b.json is damaged"), "{error}");
+    }
+}
