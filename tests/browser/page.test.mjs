@@ -249,7 +249,9 @@ test('the result table and the limits of the run are there', async (t) => {
 });
 
 test('words of the language model render literally', async () => {
+  const preview = await artefactJson('preview.json');
   const { url: address } = await hostChanged(() => {}, {
+    'preview.json': { ...preview, pattern: HOSTILE, recommendations: preview.recommendations.map((/** @type {any} */ row) => ({ ...row, reason: row.reason && HOSTILE })) },
     'reasons.json': reasons.map((/** @type {object[]} */ list) => list.map((reason) => ({ ...reason, text: HOSTILE }))),
     'users.json': users.map((/** @type {object} */ user) => ({ ...user, pattern: HOSTILE })),
   });

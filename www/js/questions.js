@@ -56,7 +56,7 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
       const act = button({ class: 'button' }, () => edit({ ...asked, history: asked.history.filter((_, place) => !removed.has(place)) }), 'Show that list');
       return [
         el('p', { dir: 'auto' }, 'Without ', ...listed(names), ' the first would be ', el('strong', {}, title(found.then)), ` instead of ${title(found.first)}.`),
-        el('p', { class: 'muted' }, `Verified by scoring the whole catalogue without ${names.length === 1 ? 'it' : 'them'}; fewer are not enough. ${tried}`),
+        el('p', { class: 'muted' }, `Verified by scoring the whole catalogue without ${names.length === 1 ? 'it' : 'them; fewer are not enough'}. ${tried}`),
         act,
       ];
     }), 'What would change the first place?');

@@ -68,7 +68,7 @@ fn kind_and_file(error: &ArtefactError) -> (&str, Option<&str>) {
 fn a_written_artefact_reads_back_equal() {
     let artefact = artefact();
     let files = artefact.to_files().unwrap();
-    assert_eq!(files.len(), 6);
+    assert_eq!(files.len(), 7);
     assert_eq!(read(&files).unwrap(), artefact);
     assert_eq!(artefact.to_files().unwrap(), files, "same bytes again");
 }
