@@ -19,7 +19,7 @@ test('screenshots', { skip: !folder && 'CUREC_SCREENSHOTS is not set' }, async (
         page.screenshot({ path: join(/** @type {string} */ (folder), `${device}-${colorScheme}-${name}.png`), fullPage });
       await save('first');
       if (device === 'desktop') {
-        // docs/page.png is desktop-light-readme.png of the demo's page.
+        // docs/page.png is desktop-light-readme.png of the built-in world's page.
         await page.setViewportSize({ width, height: 1480 });
         await save('readme');
         await page.setViewportSize({ width, height });
