@@ -6,7 +6,7 @@
  * computed. To add a request type: name it in js/types.js, add a line to `handlers`.
  */
 import { readArtefact } from './js/worker-artefact.js';
-import { Engines, fromGpu } from './js/worker-engines.js';
+import { Engines, tookTrap } from './js/worker-engines.js';
 import { toFault } from './js/worker-fault.js';
 import { fetchArtefact, fetchEngine } from './js/worker-fetch.js';
 
@@ -106,12 +106,12 @@ if (self.name && navigator.locks) {
   post({ event: 'alive', locked: false }); // a page without https has no locks
 }
 
-// A trap inside an asynchronous wasm function rejects nothing that anybody waits for: make it an error the page hears of. Of the
-// GPU's module it has been heard of: its promises were rejected, and the CPU has taken over.
+// A trap inside an asynchronous wasm function rejects nothing that anybody waits for: make it an error the page hears of. One of
+// the GPU's module ends what waits for that module, and the CPU takes over.
 self.addEventListener('unhandledrejection', (event) => {
-  if (fromGpu(event.reason)) event.preventDefault();
+  if (tookTrap(event.reason)) event.preventDefault();
   else self.reportError(event.reason);
 });
 self.addEventListener('error', (event) => {
-  if (fromGpu(event.error)) event.preventDefault();
+  if (tookTrap(event.error)) event.preventDefault();
 });

@@ -72,7 +72,7 @@ test('a panic while WebGPU starts leaves the CPU, which says so', async () => {
   assert.deepEqual(manners.pageErrors, []);
 });
 
-for (const trouble of /** @type {const} */ (['fail', 'trap', 'panic', 'panic, then trap'])) {
+for (const trouble of /** @type {const} */ (['fail', 'trap', 'late trap', 'panic', 'panic, then trap'])) {
   test(`a GPU that fails in the middle (${trouble}) is given up for the CPU, which answers and says so`, async () => {
     const server = await host(troubled('gpu'));
     const { page, used, manners } = await badgeOf(SWIFTSHADER_FLAGS, '?backend=webgpu', server.url);

@@ -105,6 +105,58 @@ test('titles change places, are added, a pattern is borrowed, and the link resto
   assert.match(await other.locator('.what-if-changes').innerText(), /with .*in another order; with the pattern of/is);
 });
 
+test('steps go back and forth by the keyboard, with what a taste of one’s own reads', async () => {
+  const { page } = await open('#history=');
+  const hash = () => new URL(page.url()).hash;
+  for (const event of users[1].history.slice(0, 2)) await afterChange(page, () => add(page, catalogue[event.item].title));
+  const followed = hash();
+  assert.match(followed, /pattern=/);
+  await page.getByRole('button', { name: 'Read no pattern' }).click();
+  await page.waitForFunction(() => location.hash.includes('pattern=none'));
+  assert.match(await page.locator('#viewer').innerText(), /No pattern is read/);
+  const none = hash();
+  // The link says so too, and its taste does not begin to follow again.
+  const { page: other } = await open(none);
+  await other.waitForTimeout(200);
+  assert.equal(new URL(other.url()).hash, none);
+  const undo = page.getByRole('button', { name: 'Undo' });
+  await undo.focus();
+  await page.keyboard.press('Enter');
+  await page.waitForFunction((before) => location.hash === before, followed);
+  assert.equal(await undo.evaluate((element) => element === document.activeElement), true, 'the focus stays');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction((before) => location.hash !== before, followed);
+  await page.getByRole('button', { name: 'Redo' }).click();
+  await page.waitForFunction((before) => location.hash === before, followed);
+  await page.getByRole('button', { name: 'Redo' }).click();
+  await page.waitForFunction((before) => location.hash === before, none);
+});
+
+test('presses in quick succession take out what they point at', async () => {
+  const { page } = await open();
+  await whatIf(page);
+  const titles = await page.locator('.history-title').allTextContents();
+  await page.evaluate(() => {
+    const buttons = [...document.querySelectorAll('[data-do="remove"]')];
+    for (const at of [0, 0, 2]) /** @type {HTMLElement} */ (buttons[at]).click();
+  });
+  await page.waitForFunction((length) => document.querySelectorAll('.history-title').length > 0 && document.querySelector('.what-if-changes')?.textContent?.includes(',') && length > 0, titles.length);
+  await page.waitForTimeout(500);
+  const left = await page.locator('.history-title').allTextContents();
+  assert.deepEqual(left.slice(0, 2), [titles[1], titles[3]]);
+});
+
+test('a skip link leaves the list alone', async () => {
+  const { page } = await open();
+  await whatIf(page);
+  const changed = await afterChange(page, () => page.locator('[data-do="remove"]').first().click());
+  await page.locator('.skip-link').focus();
+  await page.keyboard.press('Enter');
+  await page.waitForTimeout(500);
+  assert.deepEqual((await listed(page)).map(({ item }) => item), changed.map(({ item }) => item));
+  assert.equal(await page.getByRole('button', { name: 'Undo' }).isDisabled(), false);
+});
+
 test('a muted reason is gone from its title and from the address when it speaks again', async () => {
   const { page } = await open();
   const at = (await listed(page)).findIndex(({ item }) => reasons[item].length > 1);
@@ -208,6 +260,8 @@ describe('a taste of one’s own', () => {
     if ((await facet.count()) === 0) return;
     const value = await facet.locator('option').nth(1).getAttribute('value');
     await facet.selectOption({ index: 1 });
+    assert.equal(await facet.evaluate((element) => element === document.activeElement || document.activeElement === document.body), true, 'choosing does not move the focus');
+    await page.locator('#add-title').click();
     await page.locator('#add-title-options .search-option').first().waitFor();
     for (const title of await page.locator('#add-title-options .option-title').allTextContents()) {
       const fitting = catalogue.filter((/** @type {any} */ item) => item.title === title && item.attributes.some((/** @type {any} */ one) => one.value === value));
@@ -241,12 +295,12 @@ test('a list is taken along as a command, JSON, CSV and a picture', async () => 
   assert.deepEqual(json.recommendations.map((/** @type {any} */ row) => row.key), shown.map(({ item }) => catalogue[item].key));
   const csv = String(await download('CSV')).split('\r\n');
   assert.equal(csv.length, shown.length + 2);
-  assert.ok(csv[0]?.startsWith('rank,key,title'));
+  assert.ok(csv[0]?.startsWith('\ufeffrank,key,title'));
   assert.deepEqual([...(await download('PNG')).subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);
   await page.getByRole('button', { name: 'Copy the curec command' }).click();
   await page.getByText('is copied.').waitFor();
   const command = await page.evaluate(() => navigator.clipboard.readText());
-  assert.match(command, /^curec explain --artefact \S+ --user \S+ --history \S+ --count 10$/);
+  assert.match(command, /^curec explain --artefact \S+ --user=\S+ --history=\S+ --count=10$/);
   if (mock || !process.env.CUREC_BIN) return;
   const [, ...parts] = command.replace('--artefact dist/artefact', `--artefact ${artefactFolder}`).split(' ');
   const { stdout } = await promisify(execFile)(process.env.CUREC_BIN, [...parts, '--json'], { maxBuffer: 1 << 26 });

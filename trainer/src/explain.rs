@@ -159,14 +159,19 @@ impl Question {
     }
 }
 
-/// `KEY` or `KEY@NUMBER`. A key may have an `@` of its own.
+/// `KEY` or `KEY@NUMBER`. In a key `%2C`, `%40` and `%25` stand for a comma, an at and a percent sign, as in the page's addresses.
 fn placed(artefact: &Artefact, entry: &str) -> Result<(u32, Option<u32>)> {
     let index = |key: &str| {
+        let key = key
+            .replace("%2C", ",")
+            .replace("%40", "@")
+            .replace("%25", "%");
         let at = artefact.catalogue.iter().position(|item| item.key == key);
         at.map(|index| index as u32)
     };
     let numbered = entry.rsplit_once('@').and_then(|(key, number)| {
-        let number = number.parse().ok()?;
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        let number = number.parse().ok().filter(|_| digits)?;
         Some((index(key)?, Some(number)))
     });
     match numbered.or_else(|| Some((index(entry)?, None))) {
@@ -325,7 +330,7 @@ impl fmt::Display for Explained {
                 writeln!(f, "     {}", item.attributes.join(", "))?;
             }
             if item.reasons.is_empty() && self.uses_reasons {
-                writeln!(f, "     no reason was told yet")?;
+                writeln!(f, "     no reason was told yet, or all are muted")?;
             }
             for reason in item.reasons.iter().take(SHOWN_CAUSES) {
                 writeln!(

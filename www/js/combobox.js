@@ -112,7 +112,8 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
   });
   input.addEventListener('click', () => list.hidden && open());
   input.addEventListener('input', open);
-  input.addEventListener('blur', close);
+  // Drawn anew around it, the field loses the focus for a moment and keeps what is typed.
+  input.addEventListener('blur', () => setTimeout(() => document.activeElement !== input && close()));
   input.addEventListener('keydown', (event) => {
     const { key } = event;
     if (key === 'ArrowDown' || key === 'ArrowUp') {
@@ -122,7 +123,7 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
       if (matches.length > 0) activate((active + step + matches.length + (active < 0 && step < 0 ? 1 : 0)) % matches.length);
     } else if (key === 'Enter') {
       const index = matches[active < 0 ? 0 : active];
-      if (!list.hidden && index !== undefined) choose(index);
+      if (!list.hidden && index !== undefined && (active >= 0 || input.value.trim() !== '')) choose(index);
     } else if (key === 'Escape') {
       close();
     }
@@ -136,6 +137,10 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
     /** Marks the choice that stands. @param {number} index */
     mark(index) {
       marked = index;
+    },
+    /** What may be chosen has changed: an open list follows. */
+    refresh() {
+      if (!list.hidden) open();
     },
   };
 }

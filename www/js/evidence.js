@@ -122,9 +122,9 @@ function reportButton(reason, item, onReport) {
   const report = button(
     { class: 'button-link' },
     () => {
-      onReport(item, reason.index);
+      const kept = onReport(item, reason.index);
       report.disabled = true;
-      report.textContent = 'Noted on this device';
+      report.textContent = kept ? 'Noted on this device' : 'This browser keeps nothing for this page';
     },
     'Report as bad',
     el('span', { class: 'visually-hidden' }, `: ${reason.text}`),

@@ -5,14 +5,14 @@ import { asFault, needsNewWorker } from './errors.js';
 import { showFirstView } from './first-view.js';
 import { milliseconds, viewerName } from './format.js';
 import { faultPanel, progressPanel } from './notice.js';
-import { backendChoice, hashOf, ownTasteInAddress, putInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
+import { asksForAList, backendChoice, hashOf, ownTasteInAddress, putInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
 import { createQuestions } from './questions.js';
 import { createRankingList, FIRST_COUNT, movesNote } from './ranking-list.js';
 import { showResults } from './results-table.js';
 import { ScorerClient } from './scorer-client.js';
 import { missingSupport } from './support.js';
 import { createTakeAlong } from './take-along.js';
-import { blankTaste, toggled, Trail, withPattern } from './tastes.js';
+import { blankTaste, toggled, Trail } from './tastes.js';
 import { createViewerCard } from './viewer-card.js';
 import { createViewerPicker } from './viewer-picker.js';
 
@@ -33,7 +33,7 @@ const client = new ScorerClient({
   onProgress: (report) => progress.update(report),
   onBackend: (backend) => {
     if (!app) return;
-    Object.assign(app.loaded.backend, backend);
+    Object.assign(app.loaded.backend, { difference: undefined }, backend);
     badge.show(backend);
     announcer.textContent = backend.reason;
   },
@@ -63,9 +63,8 @@ let app = null;
  * @property {number|null} user the stored viewer; null for a taste of the visitor's own
  * @property {import('./types.js').ArtefactUser|null} viewer
  * @property {Trail} trail
- * @property {boolean} follows whether the pattern is the nearest viewer's, whoever that becomes
  * @property {import('./types.js').Nearest|null} nearest
- * @property {import('./types.js').Ranking|null} ranking
+ * @property {{ranking: import('./types.js').Ranking, taste: Taste}|null} standing the list that stands there, and what it is of
  */
 /** @type {Visit|null} */
 let visit = null;
@@ -128,15 +127,33 @@ async function revive(again) {
   if (!app) return;
   app.ranking.waiting();
   announcer.textContent = 'The scorer stopped. It starts again.';
+  const token = pending;
   try {
     const { backend } = await client.start({ artefact: './artefact/', backend: backendChoice() });
     if (!app) return;
     Object.assign(app.loaded.backend, backend);
     badge.show(backend);
-    again();
+    // Whatever was asked for meanwhile waits for nobody else.
+    if (pending === token) again();
   } catch (thrown) {
     const fault = asFault(thrown);
     if (fault.kind !== 'superseded') app?.ranking.fail(fault, start);
+  }
+}
+
+/**
+ * Asks; where the scorer is gone or has crashed over it, asks the one that takes its place once more.
+ * @template T
+ * @param {() => Promise<T>} question
+ * @returns {Promise<T>}
+ */
+async function persistently(question) {
+  try {
+    return await question();
+  } catch (thrown) {
+    if (!needsNewWorker(asFault(thrown)) || !mayRevive()) throw thrown;
+    await new Promise((resolve) => revive(() => resolve(showVisit('keep'))).then(resolve));
+    return question();
   }
 }
 
@@ -147,12 +164,13 @@ function build(loaded) {
   byId('colophon').replaceChildren(colophon(loaded));
   stage.hidden = false;
   const taste = () => visit?.trail.current ?? blankTaste();
-  const probe = (/** @type {number} */ item) => client.ask('probe', { taste: taste(), item });
-  const questions = createQuestions(loaded, { taste, counterfactual: (limit) => client.ask('counterfactual', { taste: taste(), limit }), probe, edit });
-  const along = createTakeAlong(loaded, () => (visit?.ranking ? { ranking: visit.ranking, taste: visit.trail.current, own: ownOf(visit), name: nameOf(visit, loaded) } : null));
+  const probe = (/** @type {number} */ item) => persistently(() => client.ask('probe', { taste: taste(), item }));
+  const counterfactual = (/** @type {number} */ limit) => persistently(() => client.ask('counterfactual', { taste: taste(), limit }));
+  const questions = createQuestions(loaded, { taste, counterfactual, probe, edit });
+  const along = createTakeAlong(loaded, () => (visit?.standing ? { ...visit.standing, own: ownOf(visit), name: nameOf(visit, loaded) } : null));
   return {
     loaded,
-    picker: createViewerPicker(picker, loaded, { onChoose: (user) => openViewer(user, 'push'), onOwn: () => openOwn(new Trail(blankTaste()), 'push') }),
+    picker: createViewerPicker(picker, loaded, { onChoose: (user) => openViewer(user, 'push'), onOwn: () => openOwn(new Trail(blankTaste(), blankTaste(), true), 'push') }),
     card: createViewerCard(byId('viewer'), loaded, { edit, undo: () => step('undo'), redo: () => step('redo'), reset }),
     ranking: createRankingList(
       byId('ranking'),
@@ -171,7 +189,7 @@ function build(loaded) {
 }
 
 /** @param {number} item @param {number} index */
-const reasonText = (item, index) => visit?.ranking?.recommendations.find((row) => row.item === item)?.reasons.find((reason) => reason.index === index)?.text ?? null;
+const reasonText = (item, index) => visit?.standing?.ranking.recommendations.find((row) => row.item === item)?.reasons.find((reason) => reason.index === index)?.text ?? null;
 
 /** What the address and the command line leave unsaid. @param {Visit} of */
 const ownOf = ({ user, trail }) => (user === null ? blankTaste() : trail.base);
@@ -197,9 +215,10 @@ async function openAddress(how) {
   if (!app) return;
   const { loaded } = app;
   if (ownTasteInAddress()) {
-    const { taste, lost } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
+    const { taste, lost, follows } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
     if (lost.length > 0) aside(lostWords(lost));
-    await openOwn(new Trail(blankTaste(), taste), how);
+    const nearest = follows ? null : await client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
+    await openOwn(new Trail(blankTaste(), taste, follows || (nearest !== null && nearest.viewer === taste.pattern)), how);
     return;
   }
   const key = viewerInAddress();
@@ -222,6 +241,8 @@ async function openViewer(user, how, asAddressed = false) {
   if (!app || !entry) return;
   if (how === 'push') notice.replaceChildren();
   document.title = `${viewerName(entry.key)} · curec`;
+  // Nobody's until they are here: what stands there must not be changed any more.
+  visit = null;
   app.picker.show(user);
   app.questions.renew(null);
   app.ranking.busy();
@@ -233,7 +254,7 @@ async function openViewer(user, how, asAddressed = false) {
       if (pending !== token) return;
       const asked = asAddressed ? tasteInAddress(viewer.taste, loaded, (item) => loaded.reasonCounts[item] ?? 0) : { taste: viewer.taste, lost: [] };
       if (asked.lost.length > 0) aside(lostWords(asked.lost));
-      visit = { user, viewer, trail: new Trail(viewer.taste, asked.taste), follows: false, nearest: null, ranking: null };
+      visit = { user, viewer, trail: new Trail(viewer.taste, asked.taste), nearest: null, standing: null };
       await showVisit(how);
     },
     () => openViewer(user, 'keep', asAddressed),
@@ -253,16 +274,10 @@ async function openOwn(trail, how) {
   app.picker.show(null);
   app.questions.renew(null);
   app.ranking.busy();
-  visit = { user: null, viewer: null, trail, follows: true, nearest: null, ranking: null };
-  if (trail.current.pattern !== null) visit.follows = await isNearest(visit);
+  visit = { user: null, viewer: null, trail, nearest: null, standing: null };
+  const mine = visit;
   await showVisit(how);
-  if (how === 'push') byId('viewer').querySelector('input')?.focus();
-}
-
-/** Whether the pattern is the nearest viewer's, so that it goes on being so. @param {Visit} of */
-async function isNearest({ trail }) {
-  const nearest = await client.ask('nearest', { items: trail.current.history.map(({ item }) => item) }).catch(() => null);
-  return nearest?.viewer === trail.current.pattern;
+  if (how === 'push' && visit === mine) byId('viewer').querySelector('input')?.focus();
 }
 
 /** What is being waited for; an answer to anything else is dropped. @type {object} */
@@ -286,10 +301,10 @@ async function showVisit(how, moves = false) {
       if (how !== 'keep') putInAddress(hashOf(trail.current, ownOf(now), current.loaded), how);
       current.card.show(await person(now, current.loaded));
       const compared = trail.changed && (now.user !== null || moves);
-      const before = compared ? (now.user === null ? trail.before : trail.base) : null;
+      const before = !compared ? null : now.user !== null ? trail.base : (now.standing?.taste ?? trail.base);
       const ranking = await client.ask('recommend', { taste: trail.current, count: FIRST_COUNT, before });
       if (pending !== token) return;
-      now.ranking = ranking;
+      now.standing = { ranking, taste: trail.current };
       const view = { viewer: now.viewer, taste: trail.current, compared };
       current.ranking.show(ranking, view);
       current.questions.renew(ranking.recommendations[0]?.item ?? null);
@@ -305,7 +320,7 @@ async function showVisit(how, moves = false) {
 async function follow(now) {
   const { trail } = now;
   now.nearest = await client.ask('nearest', { items: trail.current.history.map(({ item }) => item) });
-  if (now.follows) trail.current = withPattern(trail.current, now.nearest?.viewer ?? null);
+  if (trail.follows) trail.settle(now.nearest?.viewer ?? null);
 }
 
 /** @param {Visit} now @param {Loaded} loaded @returns {Promise<import('./viewer-card.js').Person>} */
@@ -328,8 +343,9 @@ function announce(now, ranking, moved, loaded) {
 /** Another step of the trail. @param {Taste} taste */
 function edit(taste) {
   if (!visit) return;
-  if (taste.pattern !== visit.trail.current.pattern) visit.follows = false;
-  visit.trail.go(taste);
+  const { trail, nearest, user } = visit;
+  const chosen = taste.pattern !== trail.current.pattern;
+  trail.go(taste, chosen ? user === null && taste.pattern !== null && taste.pattern === nearest?.viewer : trail.follows);
   changed();
 }
 
@@ -341,13 +357,13 @@ function step(which) {
 
 function reset() {
   if (!visit) return;
-  visit.follows = visit.user === null;
-  visit.trail.go(visit.trail.base);
+  visit.trail.go(visit.trail.base, visit.user === null);
   changed();
 }
 
 function changed() {
   app?.ranking.waiting();
+  app?.questions.renew(null);
   showVisit('replace', true);
 }
 
@@ -362,7 +378,7 @@ async function showMore(count) {
       const compared = trail.changed && now.user !== null;
       const ranking = await client.ask('recommend', { taste: trail.current, count, before: compared ? trail.base : null });
       if (pending !== token) return;
-      now.ranking = ranking;
+      now.standing = { ranking, taste: trail.current };
       const heading = current.ranking.append(ranking, { viewer: now.viewer, taste: trail.current, compared });
       heading?.setAttribute('tabindex', '-1');
       heading?.focus();
@@ -390,7 +406,8 @@ async function answered(exchange, retry, token) {
   }
 }
 
-window.addEventListener('popstate', () => openAddress('keep'));
+// A skip link or a heading's own address asks for no list.
+window.addEventListener('popstate', () => (location.hash === '' || asksForAList()) && openAddress('keep'));
 
 const lacking = missingSupport();
 if (lacking) {

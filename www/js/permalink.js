@@ -4,18 +4,18 @@
  *   ?backend=cpu|webgpu                where scores are computed
  *   #user=KEY                          whose list; absent for a taste of the visitor's own
  *    &history=KEY,KEY@POSITION,…       another history than theirs: titles added, and events of theirs by position
- *    &pattern=KEY|none                 another pattern than theirs
+ *    &pattern=KEY|none                 another pattern than theirs; always there for a taste of the visitor's own
  *    &mute=KEY@PLACE,…                 reasons that do not count
  *
- * Keys are the data set's own. An address is a stranger's text: what does not exist is left out, and said.
+ * Keys are the data set's own; in lists `%2C`, `%40` and `%25` stand for a comma, an at and a percent sign. An address is a stranger's text: what does not exist is left out, and said.
  */
 import { blankTaste } from './tastes.js';
 
 /** @typedef {import('./types.js').Taste} Taste */
 /** @typedef {import('./types.js').Loaded} Loaded */
 
-/** More than any person picks, and little enough for any browser. */
-const MOST = 1000;
+/** As many as the scorer takes. */
+const MOST = 10_000;
 
 /** @returns {import('./types.js').BackendChoice} */
 export function backendChoice() {
@@ -40,16 +40,19 @@ export const viewerInAddress = () => asked().get('user');
 /** Whether the address asks for a taste of the visitor's own. */
 export const ownTasteInAddress = () => !asked().has('user') && asked().has('history');
 
+/** Whether the address asks for anybody's list. */
+export const asksForAList = () => asked().has('user') || asked().has('history');
+
 /** The hash as parameters; a broken escape is a stranger's, not an error. */
 function asked() {
   return new URLSearchParams(location.hash.slice(1));
 }
 
-/** @param {string} text a key in a list: commas and percent signs are escaped once more */
-const inList = (text) => text.replace(/[%,]/g, (mark) => (mark === ',' ? '%2C' : '%25'));
+/** A key in a list, where commas part entries and an at parts a key from a number. @param {string} text */
+const inList = (text) => text.replaceAll('%', '%25').replaceAll(',', '%2C').replaceAll('@', '%40');
 
 /** @param {string} text */
-const fromList = (text) => text.replace(/%2C/gi, ',').replace(/%25/g, '%');
+const fromList = (text) => text.replace(/%2C/gi, ',').replaceAll('%40', '@').replaceAll('%25', '%');
 
 /**
  * The parts of a question that differ from the viewer's own, as the address and the command line write them.
@@ -57,13 +60,13 @@ const fromList = (text) => text.replace(/%2C/gi, ',').replace(/%25/g, '%');
  * @returns {{user: string|null, history: string[]|null, pattern: string|null, mute: string[]}}
  */
 export function spelled(taste, own, { catalogue, viewers }) {
-  const key = (/** @type {number} */ item) => catalogue[item]?.key ?? '';
+  const key = (/** @type {number} */ item) => inList(catalogue[item]?.key ?? '');
   const viewer = (/** @type {number|null} */ user) => (user === null ? null : (viewers[user]?.key ?? null));
-  const same = taste.history.length === own.history.length && taste.history.every(({ position }, at) => position === own.history[at]?.position && position !== null);
+  const unchanged = taste.viewer !== null && taste.history.length === own.history.length && taste.history.every(({ position }, at) => position === own.history[at]?.position && position !== null);
   return {
     user: viewer(taste.viewer),
-    history: same ? null : taste.history.map(({ item, position }) => (position === null ? key(item) : `${key(item)}@${position}`)),
-    pattern: taste.pattern === own.pattern ? null : (viewer(taste.pattern) ?? 'none'),
+    history: unchanged ? null : taste.history.map(({ item, position }) => (position === null ? key(item) : `${key(item)}@${position}`)),
+    pattern: taste.viewer !== null && taste.pattern === own.pattern ? null : (viewer(taste.pattern) ?? 'none'),
     mute: taste.muted.map(({ item, reason }) => `${key(item)}@${reason}`),
   };
 }
@@ -73,9 +76,9 @@ export function hashOf(taste, own, loaded) {
   const { user, history, pattern, mute } = spelled(taste, own, loaded);
   const parameters = new URLSearchParams();
   if (user !== null) parameters.set('user', user);
-  if (history !== null || user === null) parameters.set('history', (history ?? []).map(inList).join(','));
+  if (history !== null) parameters.set('history', history.join(','));
   if (pattern !== null) parameters.set('pattern', pattern);
-  if (mute.length > 0) parameters.set('mute', mute.map(inList).join(','));
+  if (mute.length > 0) parameters.set('mute', mute.join(','));
   return `#${parameters}`;
 }
 
@@ -84,7 +87,7 @@ export function hashOf(taste, own, loaded) {
  * @param {Taste|null} own the taste of the viewer it names; null where it names none
  * @param {Pick<Loaded, 'catalogue'|'viewers'>} loaded
  * @param {(item: number) => number} reasonsOf how many reasons an item has
- * @returns {{taste: Taste, lost: string[]}} `lost`: what the address names and this demo has not
+ * @returns {{taste: Taste, lost: string[], follows: boolean}} `lost`: what the address names and this demo has not; `follows`: it names no pattern
  */
 export function tasteInAddress(own, { catalogue, viewers }, reasonsOf) {
   const parameters = asked();
@@ -94,14 +97,18 @@ export function tasteInAddress(own, { catalogue, viewers }, reasonsOf) {
   /** @type {string[]} */
   const lost = [];
   const items = new Map(catalogue.map(({ key }, item) => [key, item]));
-  const list = (/** @type {string} */ name) => (parameters.get(name) ?? '').split(',').filter(Boolean).slice(0, MOST).map(fromList);
+  const list = (/** @type {string} */ name) => {
+    const all = (parameters.get(name) ?? '').split(',').filter(Boolean);
+    if (all.length > MOST) lost.push(`${all.length - MOST} more in ${name}`);
+    return all.slice(0, MOST);
+  };
   /** @param {string} entry @returns {{item: number, number: number|null} | null} */
   const placed = (entry) => {
     const at = entry.lastIndexOf('@');
     const digits = entry.slice(at + 1);
-    const numbered = at > 0 && /^\d{1,9}$/.test(digits) ? items.get(entry.slice(0, at)) : undefined;
+    const numbered = at > 0 && /^\d{1,9}$/.test(digits) ? items.get(fromList(entry.slice(0, at))) : undefined;
     if (numbered !== undefined) return { item: numbered, number: Number(digits) };
-    const whole = items.get(entry);
+    const whole = items.get(fromList(entry));
     return whole === undefined ? null : { item: whole, number: null };
   };
   if (parameters.has('history')) {
@@ -132,7 +139,7 @@ export function tasteInAddress(own, { catalogue, viewers }, reasonsOf) {
     if (found && found.number !== null && found.number < reasonsOf(found.item)) taste.muted.push({ item: found.item, reason: found.number });
     else lost.push(entry);
   }
-  return { taste, lost };
+  return { taste, lost, follows: pattern === null };
 }
 
 /**

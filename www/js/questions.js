@@ -56,7 +56,7 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
       const act = button({ class: 'button' }, () => edit({ ...asked, history: asked.history.filter((_, place) => !removed.has(place)) }), 'Show that list');
       return [
         el('p', { dir: 'auto' }, 'Without ', ...listed(names), ' the first would be ', el('strong', {}, title(found.then)), ` instead of ${title(found.first)}.`),
-        el('p', { class: 'muted' }, `Verified by scoring the whole catalogue without ${names.length === 1 ? 'it' : 'them; fewer are not enough'}. ${tried}`),
+        el('p', { class: 'muted' }, `Verified by scoring the whole catalogue without ${names.length === 1 ? 'it' : 'them; each of them is needed'}, ${names.length === 1 ? 'it' : 'they'} still counting as taken. ${tried}`),
         act,
       ];
     }), 'What would change the first place?');
@@ -70,10 +70,10 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
         if (taste().history.some((event) => event.item === item)) {
           return [el('p', { dir: 'auto' }, el('strong', {}, title(item)), ' is in the history: what was taken is not suggested again.')];
         }
-        const asked = await probe(item);
-        const [leader] = await Promise.all([first()]);
+        const [asked, leader] = await Promise.all([probe(item), first()]);
+        const beside = !leader ? '' : leader.item === item ? 'It is first.' : shortfall(asked, leader, catalogue);
         return [
-          el('p', { dir: 'auto' }, el('strong', {}, title(item)), ` stands at rank ${count(asked.rank)}, with a score of ${score(asked.score)}. `, leader && leader.item !== item ? shortfall(asked, leader, catalogue) : 'It is first.'),
+          el('p', { dir: 'auto' }, el('strong', {}, title(item)), ` stands at rank ${count(asked.rank)}, with a score of ${score(asked.score)}. `, beside),
           waterfall(asked),
         ];
       }),

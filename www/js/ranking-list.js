@@ -27,7 +27,7 @@ const MOST = 100;
  * @param {(count: number) => void} told.onMore asked to show this many
  * @param {(item: number) => Promise<import('./types.js').Probe>} told.onProbe
  * @param {(reasons: import('./types.js').Muted[]) => void} told.onMute
- * @param {(item: number, reason: number) => void} told.onReport
+ * @param {(item: number, reason: number) => boolean} told.onReport
  * @param {HTMLElement[]} extras stand between the test and the list
  */
 export function createRankingList(root, loaded, { onMore, onProbe, onMute, onReport }, extras) {
@@ -39,8 +39,11 @@ export function createRankingList(root, loaded, { onMore, onProbe, onMute, onRep
   const foot = el('div', { class: 'ranking-foot' });
   const heading = el('h2', { id: 'ranking-heading', tabindex: '-1' }, 'What the model would suggest next');
 
+  const parts = [heading, summary, truth, ...extras, moves, list, foot];
+  /** Puts the parts in place; where they stand already they stay, and so does what somebody types in them. */
   function draw() {
-    root.replaceChildren(heading, summary, truth, ...extras, moves, list, foot);
+    const standing = parts.length === root.children.length && parts.every((part, at) => root.children[at] === part);
+    if (!standing) root.replaceChildren(...parts);
   }
 
   return {
@@ -68,8 +71,10 @@ export function createRankingList(root, loaded, { onMore, onProbe, onMute, onRep
       truth.replaceChildren(...(view.viewer ? [heldOutCard(ranking, view.viewer, view.taste, catalogue)] : []));
       moves.hidden = !view.compared;
       moves.textContent = view.compared ? movesNote(ranking, view) : '';
+      const focused = list.contains(document.activeElement);
       list.replaceChildren();
       this.append(ranking, view);
+      if (focused) heading.focus({ preventScroll: true });
       if (recommendations.length === 0) list.append(el('li', { class: 'muted' }, 'Nothing is left to suggest.'));
       draw();
     },
@@ -95,11 +100,6 @@ export function createRankingList(root, loaded, { onMore, onProbe, onMute, onRep
           : [el('p', { class: 'muted' }, `The first ${count(shown)} of ${count(scored)}.`)]),
       );
       return fresh[0]?.querySelector('h3') ?? null;
-    },
-
-    /** Items of the rows that stand there. */
-    shown() {
-      return list.childElementCount;
     },
 
     /** @param {import('./types.js').Fault} fault @param {() => void} onRetry */

@@ -18,7 +18,7 @@ import { attributeLine, newerTag, voice } from './pieces.js';
  * @property {(item: number, index: number) => string|null} reasonText
  * @property {(item: number) => Promise<import('./types.js').Probe>} onProbe
  * @property {(reasons: import('./types.js').Muted[]) => void} onMute mutes reasons, or lets them speak again
- * @property {(item: number, reason: number) => void} onReport
+ * @property {(item: number, reason: number) => boolean} onReport whether it could be kept
  */
 
 /**
@@ -98,13 +98,14 @@ function leaningOn(row, catalogue) {
 }
 
 /** @param {Recommendation} row @param {RowContext} context */
-function leadingReason(row, { uses, viewer }) {
+function leadingReason(row, { uses, viewer, taste }) {
   if (!uses.reasons) {
     return el('p', { class: 'muted leading-reason' }, 'This model was trained without reasons; the score rests on the history.');
   }
   const [leading] = row.reasons;
   if (!leading) {
-    return el('p', { class: 'muted leading-reason' }, 'No reason has been written for this title yet; the score rests on the history.');
+    const muted = taste.muted.some(({ item }) => item === row.item);
+    return el('p', { class: 'muted leading-reason' }, `${muted ? 'All reasons of this title are muted' : 'No reason has been written for this title yet'}; the score rests on the history.`);
   }
   const about = [leading.viewer === null ? null : `written for ${viewerName(leading.viewer)}`, newerTag(leading, viewer)].filter(Boolean);
   return el(

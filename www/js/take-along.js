@@ -88,16 +88,17 @@ export function createTakeAlong(loaded, standing) {
 
   return {
     element,
-    /** Keeps a reason as reported, on this device. @param {number} item @param {number} reason @param {string|null} text */
+    /** Keeps a reason as reported, on this device; whether it could. @param {number} item @param {number} reason @param {string|null} text */
     report(item, reason, text) {
       const now = standing();
       const entry = { dataset: loaded.manifest.dataset.name, run: loaded.manifest.run.hash, item: loaded.catalogue[item]?.key, reason, text, list: now?.name ?? null, at: new Date().toISOString() };
       try {
         localStorage.setItem(REPORTS, JSON.stringify([...readReports(), entry]));
       } catch {
-        said.textContent = 'This browser keeps nothing for this page, so the report is lost when you leave.';
+        return false;
       }
       drawReports();
+      return true;
     },
   };
 }
@@ -113,21 +114,21 @@ function readReports() {
 }
 
 /** As a shell needs it. @param {string} text */
-const quoted = (text) => (/^[\w@.,:/=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+const quoted = (text) => (/^[\w@.,:/=%-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /**
  * The command that prints the same list.
  * @param {Pick<Standing, 'taste'|'own'|'ranking'>} standing @param {Loaded} loaded
  */
-export function command({ taste, own, ranking }, loaded) {
+function command({ taste, own, ranking }, loaded) {
   const { user, history, pattern, mute } = spelled(taste, own, loaded);
+  // With `=`, because a key may begin with a dash.
   const flags = [
-    ...(user === null ? [] : ['--user', user]),
-    ...(history === null ? [] : ['--history', history.join(',')]),
-    ...(pattern === null ? [] : ['--pattern-of', pattern]),
-    ...(mute.length === 0 ? [] : ['--mute', mute.join(',')]),
-    '--count',
-    String(ranking.recommendations.length),
+    ...(user === null ? [] : [`--user=${user}`]),
+    ...(history === null ? [] : [`--history=${history.join(',')}`]),
+    ...(pattern === null ? [] : [`--pattern-of=${pattern}`]),
+    ...(mute.length === 0 ? [] : [`--mute=${mute.join(',')}`]),
+    `--count=${ranking.recommendations.length}`,
   ];
   return ['curec explain --artefact dist/artefact', ...flags.map(quoted)].join(' ');
 }
@@ -155,19 +156,20 @@ function asJson({ ranking, taste, own, name }, loaded) {
 }
 
 /** @param {Standing} standing @param {Loaded} loaded */
-export function asCsv({ ranking }, { catalogue }) {
+function asCsv({ ranking }, { catalogue }) {
   // A cell that a spreadsheet would take for a formula gets a quote before it: titles and reasons are other people's words.
   const cell = (/** @type {string|number|undefined} */ value) => {
     const text = String(value ?? '');
-    const safe = typeof value === 'string' && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+    const safe = typeof value === 'string' && /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
     return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
   const rows = ranking.recommendations.map(({ item, rank, score: value, reasons }) => [rank, catalogue[item]?.key, catalogue[item]?.title, value, reasons[0]?.text]);
-  return [['rank', 'key', 'title', 'score', 'leading reason'], ...rows].map((row) => row.map(cell).join(',')).join('\r\n') + '\r\n';
+  // The mark at the beginning tells spreadsheets that it is UTF-8.
+  return '\ufeff' + [['rank', 'key', 'title', 'score', 'leading reason'], ...rows].map((row) => row.map(cell).join(',')).join('\r\n') + '\r\n';
 }
 
 /** The first ten as a picture, in the page's own colours. @param {Standing} standing @param {Loaded} loaded @returns {Promise<Blob>} */
-async function asPicture({ ranking, name }, { catalogue, manifest }) {
+async function asPicture({ ranking, name }, { catalogue, manifest, uses }) {
   const rows = ranking.recommendations.slice(0, 10);
   const canvas = document.createElement('canvas');
   canvas.width = PICTURE.width;
@@ -179,9 +181,11 @@ async function asPicture({ ranking, name }, { catalogue, manifest }) {
   const write = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ font, /** @type {string} */ colour, width = PICTURE.width - x - 40) => {
     pen.font = font;
     pen.fillStyle = token(colour);
-    let shown = text;
-    while (shown.length > 1 && pen.measureText(shown).width > width) shown = `${shown.slice(0, -2).trimEnd()}…`;
-    pen.fillText(shown, x, y);
+    const letters = [...text.slice(0, 400)];
+    let kept = letters.length;
+    const shown = () => (kept === letters.length && text.length <= 400 ? text : `${letters.slice(0, kept).join('').trimEnd()}…`);
+    while (kept > 1 && pen.measureText(shown()).width > width) kept -= 1;
+    pen.fillText(shown(), x, y);
   };
   const [page, voice] = [token('--font-page'), token('--font-voice')];
   pen.fillStyle = token('--ground');
@@ -195,7 +199,7 @@ async function asPicture({ ranking, name }, { catalogue, manifest }) {
     write(String(rank), 40, y + 48, `600 32px ${voice}`, '--ink-soft');
     write(catalogue[item]?.title ?? '', 110, y + 42, `650 26px ${page}`, '--ink', PICTURE.width - 320);
     write(score(value), PICTURE.width - 140, y + 42, `22px ${page}`, '--ink-soft');
-    write(reasons[0]?.text ?? 'No reason has been written for this title.', 110, y + 80, `italic 22px ${voice}`, '--ink-soft');
+    write(reasons[0]?.text ?? (uses.reasons ? 'No reason counts for this title.' : ''), 110, y + 80, `italic 22px ${voice}`, '--ink-soft');
   });
   write(`curec · ${manifest.dataset.name} · run ${manifest.run.hash.slice(0, 12)} · computed in a browser`, 40, canvas.height - 24, `18px ${page}`, '--ink-soft');
   return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('no picture'))), 'image/png'));

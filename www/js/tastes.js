@@ -47,23 +47,31 @@ const ordered = ({ viewer, history, pattern, muted }) => [
 ];
 
 /**
- * One taste after another, with undo and redo. `base` is where this viewer, or this visitor, began.
+ * One taste after another, with undo and redo. `base` is where this viewer, or this visitor, began. `follows`: whether the pattern
+ * is the nearest viewer's, whoever that becomes.
  */
 export class Trail {
-  /** @type {Taste[]} */
+  /** @type {Step[]} */
   #past = [];
-  /** @type {Taste[]} */
+  /** @type {Step[]} */
   #future = [];
+  /** @type {Step} */
+  #now;
 
-  /** @param {Taste} base @param {Taste} [current] */
-  constructor(base, current = base) {
+  /** @typedef {{taste: Taste, follows: boolean}} Step */
+
+  /** @param {Taste} base @param {Taste} [current] @param {boolean} [follows] */
+  constructor(base, current = base, follows = false) {
     this.base = base;
-    this.current = current;
+    this.#now = { taste: current, follows };
   }
 
-  /** The taste before the last step; where there was none, where it began. */
-  get before() {
-    return this.#past.at(-1) ?? this.base;
+  get current() {
+    return this.#now.taste;
+  }
+
+  get follows() {
+    return this.#now.follows;
   }
 
   get changed() {
@@ -78,24 +86,29 @@ export class Trail {
     return this.#future.length > 0;
   }
 
-  /** @param {Taste} taste */
-  go(taste) {
-    this.#past.push(this.current);
+  /** @param {Taste} taste @param {boolean} [follows] */
+  go(taste, follows = this.follows) {
+    this.#past.push(this.#now);
     this.#future = [];
-    this.current = taste;
+    this.#now = { taste, follows };
+  }
+
+  /** The same step with another pattern: the nearest viewer has become another one. @param {number|null} pattern */
+  settle(pattern) {
+    this.#now = { taste: withPattern(this.current, pattern), follows: true };
   }
 
   undo() {
     const last = this.#past.pop();
     if (!last) return;
-    this.#future.push(this.current);
-    this.current = last;
+    this.#future.push(this.#now);
+    this.#now = last;
   }
 
   redo() {
     const next = this.#future.pop();
     if (!next) return;
-    this.#past.push(this.current);
-    this.current = next;
+    this.#past.push(this.#now);
+    this.#now = next;
   }
 }

@@ -77,7 +77,7 @@ export function titleSearch({ id, label, catalogue, allowed = () => true, facete
     allowed: (item) => chosen(item) && allowed(item),
     onChoose,
   });
-  for (const { select } of selects) select.addEventListener('change', () => search.input.focus());
+  for (const { select } of selects) select.addEventListener('change', () => search.refresh());
   if (selects.length > 0) search.element.querySelector('label')?.after(el('div', { class: 'facets' }, ...selects.map(({ select }) => select)));
   return search;
 }

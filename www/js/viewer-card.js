@@ -40,7 +40,7 @@ export function createViewerCard(root, loaded, told) {
     const toggle =
       viewer &&
       button(
-        { id: 'what-if-toggle', class: 'button button-what-if', 'aria-expanded': String(open), 'aria-controls': 'what-if' },
+        { id: 'what-if-toggle', class: 'button button-what-if', 'aria-expanded': String(open), 'aria-controls': open ? 'what-if' : null },
         () => {
           open = !open;
           draw(person);
@@ -74,7 +74,8 @@ export function createViewerCard(root, loaded, told) {
     if (!loaded.uses.patterns) return el('p', { class: 'muted' }, 'This model was trained without patterns.');
     const own = viewer !== null && trail.current.pattern === trail.base.pattern;
     if (!pattern) {
-      const words = viewer ? 'No pattern is read.' : trail.current.history.length === 0 ? 'Pick a title or two: the nearest viewer’s pattern is read then.' : 'No viewer here took any of these titles, so no pattern is read.';
+      const words =
+        viewer || nearest ? 'No pattern is read.' : trail.current.history.length === 0 ? 'Pick a title or two: the nearest viewer’s pattern is read then.' : 'No viewer here took any of these titles, so no pattern is read.';
       return el('p', { class: 'muted' }, words);
     }
     if (!pattern.text) {
@@ -110,7 +111,7 @@ export function createViewerCard(root, loaded, told) {
         cover(entry),
         el('div', {}, el('p', { class: 'history-title', dir: 'auto' }, entry.title), attributeLine(entry, 2)),
         editing
-          ? controls(trail, place, entry.title)
+          ? controls(trail, event, place, entry.title)
           : loaded.dated && time !== null
             ? el('time', { class: 'history-time', datetime: new Date(time * 1000).toISOString().slice(0, 10) }, date(time))
             : null,
@@ -120,7 +121,7 @@ export function createViewerCard(root, loaded, told) {
     const showAll = `Show all ${plural(history.length, 'title')}`;
     const more =
       history.length > FIRST_SHOWN &&
-      button({ class: 'button button-quiet', 'aria-expanded': String(all), 'aria-controls': 'history-list' }, (event) => {
+      button({ id: 'history-all', class: 'button button-quiet', 'aria-expanded': String(all), 'aria-controls': 'history-list' }, (event) => {
         const toggle = /** @type {HTMLButtonElement} */ (event.currentTarget);
         all = !all;
         fill();
@@ -138,18 +139,24 @@ export function createViewerCard(root, loaded, told) {
     );
   }
 
-  /** @param {import('./tastes.js').Trail} trail @param {number} place @param {string} title */
-  function controls(trail, place, title) {
+  /** @param {import('./tastes.js').Trail} trail @param {import('./types.js').Taken} event @param {number} place @param {string} title */
+  function controls(trail, event, place, title) {
     const last = trail.current.history.length - 1;
-    /** @param {string} sign @param {string} words @param {string} name @param {boolean} possible @param {() => Taste} change */
+    // Where it stands when the button is pressed: this row may be older than the last change.
+    const now = () => trail.current.history.indexOf(event);
+    /** @param {string} sign @param {string} words @param {string} name @param {boolean} possible @param {(place: number) => Taste} change */
     const small = (sign, words, name, possible, change) =>
-      button({ class: 'button-small', 'aria-label': `${words}: ${title}`, title: words, 'data-do': name, disabled: !possible }, () => told.edit(change()), sign);
+      button(
+        { id: `${name}-${event.position ?? `new-${event.item}-${place}`}`, class: 'button-small', 'aria-label': `${words}: ${title}`, title: words, 'data-do': name, disabled: !possible },
+        () => now() >= 0 && told.edit(change(now())),
+        sign,
+      );
     return el(
       'div',
       { class: 'history-controls' },
-      small('↑', 'Make newer', 'newer', place < last, () => moved(trail.current, place, place + 1)),
-      small('↓', 'Make older', 'older', place > 0, () => moved(trail.current, place, place - 1)),
-      small('✕', 'Take out', 'remove', true, () => without(trail.current, place)),
+      small('↑', 'Make newer', 'newer', place < last, (at) => moved(trail.current, at, at + 1)),
+      small('↓', 'Make older', 'older', place > 0, (at) => moved(trail.current, at, at - 1)),
+      small('✕', 'Take out', 'remove', true, (at) => without(trail.current, at)),
     );
   }
 
@@ -162,11 +169,6 @@ export function createViewerCard(root, loaded, told) {
       }
       shown = person;
       draw(person);
-    },
-    /** Opens what can be changed. */
-    openWhatIf() {
-      open = true;
-      if (shown) draw(shown);
     },
   };
 }

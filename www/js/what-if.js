@@ -57,8 +57,8 @@ export function createWhatIf({ catalogue, viewers, uses }, told) {
     draw(of) {
       person = of;
       const { trail, viewer } = of;
-      const tool = (/** @type {string} */ words, /** @type {boolean} */ possible, /** @type {() => void} */ act) =>
-        button({ class: 'button button-tool', disabled: !possible }, act, words);
+      const tool = (/** @type {string} */ id, /** @type {string} */ words, /** @type {boolean} */ possible, /** @type {() => void} */ act) =>
+        button({ id, class: 'button button-tool', disabled: !possible }, act, words);
       return el(
         'div',
         { class: 'what-if', id: 'what-if' },
@@ -66,13 +66,16 @@ export function createWhatIf({ catalogue, viewers, uses }, told) {
         el(
           'div',
           { class: 'what-if-tools', role: 'group', 'aria-label': 'Steps' },
-          tool('Undo', trail.canUndo, told.undo),
-          tool('Redo', trail.canRedo, told.redo),
-          tool(viewer ? 'As it was' : 'Start over', trail.changed, told.reset),
+          tool('step-undo', 'Undo', trail.canUndo, told.undo),
+          tool('step-redo', 'Redo', trail.canRedo, told.redo),
+          tool('step-reset', viewer ? 'As it was' : 'Start over', trail.changed, told.reset),
         ),
         titles.element,
         uses.patterns ? patterns.element : null,
-        uses.patterns && trail.current.pattern !== null ? button({ class: 'button button-quiet' }, () => told.edit(withPattern(now(), null)), 'Read no pattern') : null,
+        uses.patterns && trail.current.pattern !== null ? button({ id: 'no-pattern', class: 'button button-quiet' }, () => told.edit(withPattern(now(), null)), 'Read no pattern') : null,
+        uses.patterns && of.nearest && trail.current.pattern !== of.nearest.viewer
+          ? button({ id: 'nearest-pattern', class: 'button button-quiet' }, () => told.edit(withPattern(now(), of.nearest?.viewer ?? null)), 'Read the nearest viewer’s pattern')
+          : null,
       );
     },
   };

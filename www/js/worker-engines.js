@@ -17,11 +17,38 @@ const TOLERANCE = 1e-3;
 
 const GPU = 'curec-web-gpu';
 
+/** What is wrong with a question, whoever is asked. */
+const USAGE = new Set(['bad-taste', 'bad-call', 'no-such-user']);
+
 /** @param {string} reason @param {string|null} [adapter] @param {number} [difference] @returns {Backend} */
 const onCpu = (reason, adapter = null, difference) => ({ used: 'cpu', adapter, reason, ...(difference === undefined ? {} : { difference }) });
 
 /** Whether a trap that nobody awaited came out of the GPU's module: its glue stands in the stack. @param {unknown} error */
-export const fromGpu = (error) => error instanceof WebAssembly.RuntimeError && String(error.stack).includes(`${GPU}.js`);
+const fromGpu = (error) => error instanceof WebAssembly.RuntimeError && String(error.stack).includes(`${GPU}.js`);
+
+/**
+ * Ends what waits for the GPU's module once that has trapped: a trap that is no panic (no memory is left, say) settles no promise
+ * of its own.
+ * @type {(trap: unknown) => void}
+ */
+let tellTrap = () => {};
+
+/**
+ * To be told of every trap that nobody awaited; true where it was the GPU's, which is dealt with here.
+ * @param {unknown} error
+ */
+export function tookTrap(error) {
+  if (!fromGpu(error)) return false;
+  tellTrap(error);
+  return true;
+}
+
+/** The same promise, unless the GPU's module traps first. @template T @param {Promise<T>} answer @returns {Promise<T>} */
+function unlessTrapped(answer) {
+  const trapped = new Promise((_, reject) => (tellTrap = reject));
+  trapped.catch(() => {});
+  return Promise.race([answer, /** @type {Promise<never>} */ (trapped)]);
+}
 
 export class Engines {
   /** @type {Scorer} */
@@ -57,9 +84,9 @@ export class Engines {
     let difference;
     try {
       const engine = /** @type {import('./types.js').GpuEngine} */ (await fetchEngine(base, GPU, onBytes));
-      const gpu = await engine.GpuScorer.load(manifestText, files);
+      const gpu = await unlessTrapped(engine.GpuScorer.load(manifestText, files));
       difference = await this.#difference(gpu);
-      if (!(difference <= TOLERANCE) && prefer === 'auto') {
+      if (!(difference <= TOLERANCE)) {
         this.backend = onCpu(`The CPU is used because this GPU computes other scores than the CPU (by ${difference}).`, adapter.name, difference);
         return;
       }
@@ -78,12 +105,8 @@ export class Engines {
   /** Largest difference between the two scorers for the first stored viewer. @param {CatalogueScorer} gpu */
   async #difference(gpu) {
     const taste = await this.cpu.taste(0);
-    const [expected, found] = [await this.cpu.scores(taste), await gpu.scores(taste)];
-    // Not Math.max, which would hide NaN in a short circuit of its own.
-    return expected.reduce((most, score, item) => {
-      const apart = Math.abs(score - (found[item] ?? NaN));
-      return apart <= most ? most : apart;
-    }, 0);
+    const [expected, found] = [await this.cpu.scores(taste), await unlessTrapped(gpu.scores(taste))];
+    return expected.reduce((most, score, item) => Math.max(most, Math.abs(score - (found[item] ?? NaN))), 0);
   }
 
   /**
@@ -95,9 +118,9 @@ export class Engines {
   async #ask(question) {
     if (this.#gpu) {
       try {
-        return await question(this.#gpu);
+        return await unlessTrapped(question(this.#gpu));
       } catch (error) {
-        if (/** @type {any} */ (error)?.kind === 'bad-taste' || /** @type {any} */ (error)?.kind === 'bad-call') throw error;
+        if (USAGE.has(/** @type {{kind?: string}} */ (error)?.kind ?? '')) throw error;
         this.#giveUp(error);
       }
     }

@@ -203,6 +203,18 @@ fn preview(artefact: &Artefact) -> Result<(), ArtefactError> {
     if user.key != preview.key {
         return Err(bad(format!("user {} has another key", preview.user)));
     }
+    if preview.pattern.is_some() && preview.pattern != user.pattern {
+        return Err(bad(format!("user {} has another pattern", preview.user)));
+    }
+    let title = |event: &super::HistoryEvent| &artefact.catalogue[event.item as usize].title;
+    let taken: Vec<&String> = user.history.iter().map(title).collect();
+    let mut carried = preview
+        .recommendations
+        .iter()
+        .flat_map(|row| &row.carried_by);
+    if let Some(title) = carried.find(|title| !taken.contains(title)) {
+        return Err(bad(format!("{title:?} is not in the history")));
+    }
     let rows = preview.recommendations.iter();
     let items = preview
         .history

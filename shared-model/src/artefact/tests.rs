@@ -465,9 +465,17 @@ proptest! {
 #[test]
 fn a_preview_that_is_not_of_this_artefact() {
     type Change = fn(&mut Preview);
-    let changes: [(Change, &str); 5] = [
+    let changes: [(Change, &str); 7] = [
         (|preview| preview.user = 3, "user-out-of-range"),
         (|preview| preview.key = "u0".to_owned(), "bad-shape"),
+        (
+            |preview| preview.pattern = Some("another's".to_owned()),
+            "bad-shape",
+        ),
+        (
+            |preview| preview.recommendations[0].carried_by[0].push('!'),
+            "bad-shape",
+        ),
         (|preview| preview.history[0].title.push('!'), "bad-shape"),
         (
             |preview| preview.recommendations[0].item.item = 99,

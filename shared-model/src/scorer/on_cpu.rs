@@ -67,7 +67,7 @@ impl OnCpu {
 
     /// `H` of a taste's window, `[T, 2d]`.
     pub(super) fn states(&self, side: &Side) -> Vec<f32> {
-        self.model.encode(&side.items(), &side.matched)
+        self.model.encode(&side.items(), side.matched())
     }
 
     /// Logits of some items; without `reasons` as if none had a list.
@@ -112,7 +112,7 @@ impl OnCpu {
             state_norms: (states.chunks_exact(self.config.input_width()))
                 .map(norm)
                 .collect(),
-            window: side.window.clone(),
+            window: side.window().to_vec(),
         }
     }
 

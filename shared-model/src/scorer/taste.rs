@@ -3,6 +3,8 @@
 use super::ScoreError;
 use crate::artefact::{Artefact, tensors as stored};
 use crate::reward::RewardConfig;
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 /// Entries of a history, or muted reasons, that a taste may have: more than any person gives, and little enough that a hostile
@@ -62,10 +64,12 @@ pub(super) struct Viewer {
 /// A taste as the model reads it.
 #[derive(Debug, Clone)]
 pub(super) struct Side {
-    /// Positions in the taste's history, and items, of the events that are seen.
-    pub(super) window: Vec<(u32, u32)>,
-    /// `m` of these events, `[T, d]`.
-    pub(super) matched: Vec<f32>,
+    /// Positions in the taste's history, and items, of the events that could be seen, oldest first; the newest `limit` are.
+    events: Vec<(u32, u32)>,
+    /// `m` of these events, `[n, d]`.
+    matched: Vec<f32>,
+    /// Events the model sees at most.
+    limit: usize,
     /// `e(P)`, `[d]`.
     pub(super) pattern: Vec<f32>,
     /// In order, without repetition.
@@ -73,17 +77,49 @@ pub(super) struct Side {
 }
 
 impl Side {
-    pub(super) fn items(&self) -> Vec<u32> {
-        self.window.iter().map(|(_, item)| *item).collect()
+    /// Which of the events are seen.
+    pub(super) fn seen(&self) -> Range<usize> {
+        self.events.len().saturating_sub(self.limit)..self.events.len()
     }
 
-    /// The same without the event at this place of the window.
-    pub(super) fn without(&self, place: usize) -> Self {
+    /// Positions in the taste's history, and items, of the events that are seen.
+    pub(super) fn window(&self) -> &[(u32, u32)] {
+        &self.events[self.seen()]
+    }
+
+    /// Position in the taste's history of one of the events.
+    pub(super) fn position(&self, event: usize) -> u32 {
+        self.events[event].0
+    }
+
+    /// `m` of the events that are seen, `[T, d]`.
+    pub(super) fn matched(&self) -> &[f32] {
+        &self.matched[self.seen().start * self.pattern.len()..]
+    }
+
+    pub(super) fn items(&self) -> Vec<u32> {
+        self.window().iter().map(|(_, item)| *item).collect()
+    }
+
+    /// The same without some events, which are numbered as in [`Side::seen`]; older ones that could be seen take their place.
+    pub(super) fn without(&self, gone: &[usize]) -> Self {
         let width = self.pattern.len();
-        let mut side = self.clone();
-        side.window.remove(place);
-        side.matched.drain(place * width..(place + 1) * width);
-        side
+        let kept = |event: &usize| !gone.contains(event);
+        let all = 0..self.events.len();
+        Self {
+            events: all
+                .clone()
+                .filter(kept)
+                .map(|event| self.events[event])
+                .collect(),
+            matched: (all.filter(kept))
+                .flat_map(|event| &self.matched[event * width..(event + 1) * width])
+                .copied()
+                .collect(),
+            limit: self.limit,
+            pattern: self.pattern.clone(),
+            muted: self.muted.clone(),
+        }
     }
 }
 
@@ -188,7 +224,6 @@ impl Viewers {
                 seen.push((place as u32, taken.item, stored));
             }
         }
-        seen.drain(..seen.len().saturating_sub(self.max_history));
         let added: Vec<u32> = (seen.iter())
             .filter(|(.., stored)| stored.is_none())
             .map(|(_, item, _)| *item)
@@ -208,11 +243,11 @@ impl Viewers {
             });
         }
         Ok(Side {
-            window: seen
-                .iter()
+            events: (seen.iter())
                 .map(|(place, item, _)| (*place, *item))
                 .collect(),
             matched,
+            limit: self.max_history,
             pattern,
             muted,
         })

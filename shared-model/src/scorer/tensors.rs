@@ -126,9 +126,9 @@ impl OnDevice {
 
     /// `H` of the user's window, `[1, T, 2d]`, and its mask `[1, T]`. An empty history is one absent event.
     fn states(&self, side: &Side) -> (Tensor<3>, Tensor<2, Bool>) {
-        let (length, width) = (side.window.len().max(1), self.config.width);
-        let mut items: Vec<i32> = side.window.iter().map(|(_, item)| *item as i32).collect();
-        let mut matched = side.matched.clone();
+        let (length, width) = (side.window().len().max(1), self.config.width);
+        let mut items: Vec<i32> = side.window().iter().map(|(_, item)| *item as i32).collect();
+        let mut matched = side.matched().to_vec();
         let present = !items.is_empty();
         items.resize(length, 0);
         matched.resize(length * width, 0.0);
@@ -141,12 +141,12 @@ impl OnDevice {
     }
 
     fn unpack(&self, user: Option<u32>, side: &Side, flat: Vec<f32>) -> UserScores {
-        let (items, length) = (self.config.items, side.window.len().max(1));
+        let (items, length) = (self.config.items, side.window().len().max(1));
         let (heads, slots) = (self.config.heads, self.config.reasons);
         let (logits, rest) = flat.split_at(items);
         let (event_weights, rest) = rest.split_at(items * length);
         let (attention, norms) = rest.split_at(items * heads * slots);
-        let window = side.window.clone();
+        let window = side.window().to_vec();
         let empty = window.is_empty();
         UserScores {
             user,

@@ -1,6 +1,6 @@
 //! The list that a page shows before it has loaded anything else: one viewer's, scored here by the scorer that the page will use.
 
-use curec_shared_model::artefact::{Artefact, Preview, PreviewItem, PreviewRow};
+use curec_shared_model::artefact::{Artefact, ArtefactError, Preview, PreviewItem, PreviewRow};
 use curec_shared_model::scorer::Scorer;
 
 use super::ExportError;
@@ -18,7 +18,10 @@ const CARRIED_BY: usize = 2;
 /// Weights that do not fit, a score that is no number.
 pub(super) fn preview(artefact: &Artefact) -> Result<Preview, ExportError> {
     let config = artefact.reward_config()?;
-    let user = typical(artefact);
+    let user = typical(artefact).ok_or(ArtefactError::EmptyDataset {
+        users: 0,
+        items: artefact.catalogue.len(),
+    })?;
     let scorer = Scorer::on_cpu(artefact)?;
     let taste = scorer.taste(user)?;
     let shown = pollster::block_on(scorer.recommend(&taste, ROWS))?;
@@ -57,18 +60,18 @@ pub(super) fn preview(artefact: &Artefact) -> Result<Preview, ExportError> {
 
 /// A viewer with a pattern, of them the one whose history is nearest to the middle in length, the first of several. Whether their list is a
 /// hit plays no part.
-fn typical(artefact: &Artefact) -> u32 {
+fn typical(artefact: &Artefact) -> Option<u32> {
     let mut lengths: Vec<usize> = artefact
         .users
         .iter()
         .map(|user| user.history.len())
         .collect();
     lengths.sort_unstable();
-    let middle = lengths[lengths.len() / 2];
+    let middle = *lengths.get(lengths.len() / 2)?;
     let users = artefact.users.iter().enumerate();
     let best = users.min_by_key(|(index, user)| {
         let far = user.history.len().abs_diff(middle);
         (user.pattern.is_none(), far, *index)
     });
-    best.map_or(0, |(index, _)| index as u32)
+    best.map(|(index, _)| index as u32)
 }

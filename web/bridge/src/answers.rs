@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use curec_shared_model::explain::{Recommendations, UserScores, pessimistic_rank};
+use curec_shared_model::explain::{Recommendations, UserScores};
 use curec_shared_model::scorer::{ScoreError, Scorer, Taste};
 use js_sys::Float32Array;
 use serde::Serialize;
@@ -19,7 +19,14 @@ const KEPT: usize = 6;
 #[derive(Debug)]
 pub struct Answers {
     model: Scorer,
-    kept: RefCell<VecDeque<(Taste, Rc<UserScores>)>>,
+    kept: RefCell<VecDeque<(Taste, Rc<Scored>)>>,
+}
+
+/// Scores, and how long they took.
+#[derive(Debug)]
+struct Scored {
+    scores: UserScores,
+    milliseconds: f64,
 }
 
 /// A list, how long its scoring took, and where its items stood before.
@@ -47,15 +54,20 @@ impl Answers {
         &self.model
     }
 
-    async fn scored(&self, taste: &Taste) -> Result<Rc<UserScores>, ScoreError> {
-        let known = |kept: &VecDeque<(Taste, Rc<UserScores>)>| {
+    async fn scored(&self, taste: &Taste) -> Result<Rc<Scored>, ScoreError> {
+        let known = |kept: &VecDeque<(Taste, Rc<Scored>)>| {
             let found = kept.iter().find(|(known, _)| known == taste);
-            found.map(|(_, scores)| scores.clone())
+            found.map(|(_, scored)| scored.clone())
         };
         if let Some(scores) = known(&self.kept.borrow()) {
             return Ok(scores);
         }
-        let scores = Rc::new(self.model.score_taste(taste).await?);
+        let start = now();
+        let scores = self.model.score_taste(taste).await?;
+        let scores = Rc::new(Scored {
+            scores,
+            milliseconds: now() - start,
+        });
         let mut kept = self.kept.borrow_mut();
         kept.truncate(KEPT - 1);
         kept.push_front((taste.clone(), scores.clone()));
@@ -74,17 +86,23 @@ impl Answers {
     ) -> Result<JsValue, Failure> {
         let taste: Taste = parsed(taste, "taste")?;
         let before: Option<Taste> = parsed(before, "taste")?;
-        let start = now();
-        let scores = self.scored(&taste).await?;
-        let shown = self.model.shown(&taste, &scores, count as usize)?;
-        let milliseconds = now() - start;
+        let scored = self.scored(&taste).await?;
+        let shown = self.model.shown(&taste, &scored.scores, count as usize)?;
         let before = match before {
             Some(before) => {
-                let scores = self.scored(&before).await?;
+                let scored = self.scored(&before).await?;
+                let logits = &scored.scores.logits;
                 let hidden = self.model.hidden(&before);
-                let rank = |item: usize| {
-                    (!hidden[item]).then(|| pessimistic_rank(&scores.logits, &hidden, item))
+                // As a list orders them: of equal ones the lower index first.
+                let ahead = |item: usize| {
+                    let own = logits[item];
+                    let others = (0..logits.len()).filter(|other| !hidden[*other]);
+                    let better = |other: &usize| {
+                        logits[*other] > own || (logits[*other] == own && *other < item)
+                    };
+                    others.filter(better).count() as u32
                 };
+                let rank = |item: usize| (!hidden[item]).then(|| ahead(item) + 1);
                 let items = shown.recommendations.iter();
                 Some(items.map(|one| rank(one.item as usize)).collect())
             }
@@ -92,7 +110,7 @@ impl Answers {
         };
         plain(&List {
             shown,
-            milliseconds,
+            milliseconds: scored.milliseconds,
             before,
         })
     }
@@ -103,7 +121,7 @@ impl Answers {
     /// A taste that cannot be, a device that fails.
     pub async fn scores(&self, taste: JsValue) -> Result<JsValue, Failure> {
         let taste = parsed(taste, "taste")?;
-        let scores = self.scored(&taste).await?;
-        Ok(Float32Array::from(scores.scores.as_slice()).into())
+        let scored = self.scored(&taste).await?;
+        Ok(Float32Array::from(scored.scores.scores.as_slice()).into())
     }
 }

@@ -115,7 +115,7 @@ impl Scorer {
         })
     }
 
-    /// The fewest events, `limit` at most, without which another item would be first.
+    /// A few events, `limit` at most, each of them needed, without which another item would be first.
     #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
     pub fn counterfactual(
         &self,

@@ -95,13 +95,21 @@ pub fn sections(folder: &Path) -> Result<String> {
         let _ = writeln!(
             block,
             "| {} | {} | {} | {} |",
-            name.unwrap_or(&stem).replace('-', ", "),
+            seeded(name.unwrap_or(&stem)),
             check.check,
             check.outcome.replace('_', " "),
             check.sentence.replace('|', "\\|"),
         );
     }
     Ok(block)
+}
+
+/// `ml-1m-7` → `ml-1m, 7`.
+fn seeded(name: &str) -> String {
+    match name.rsplit_once('-') {
+        Some((data, seed)) if seed.parse::<u64>().is_ok() => format!("{data}, {seed}"),
+        _ => name.to_owned(),
+    }
 }
 
 fn explanations(found: &Explanations) -> String {

@@ -17,7 +17,7 @@ const PAIRED: usize = 8;
 pub struct Counterfactual {
     /// The item that is first as it is.
     pub first: u32,
-    /// Events without which it is not, as places in the taste's history, oldest first; none is enough less. Empty: nothing was found.
+    /// Events without which it is not, as places in the taste's history, oldest first; each of them is needed. Empty: nothing was found.
     pub removed: Vec<u32>,
     /// The item that is first without them.
     pub then: Option<u32>,
@@ -27,7 +27,7 @@ pub struct Counterfactual {
     pub tried: usize,
 }
 
-/// Places in the window, ascending, and how far the first item is ahead without them: below 0 it is overtaken.
+/// Events as [`Side::seen`] numbers them, ascending, and how far the first item is ahead without them: below 0 it is overtaken.
 #[derive(Debug, Clone)]
 struct Trial {
     places: Vec<usize>,
@@ -45,9 +45,9 @@ struct Search<'a> {
 }
 
 impl Scorer {
-    /// Looks for the fewest events, `limit` at most, without which another item comes first. Events that are taken away still count as taken: they do
+    /// Looks for few events, `limit` at most, without which another item comes first. Events that are taken away still count as taken: they do
     /// not come back as recommendations. All single events are tried, all pairs of the eight that matter most, and beyond that the best
-    /// combination with each further event; an answer is verified by scoring the whole catalogue, and has no event too many. None where the catalogue has
+    /// combination with each further event; an answer is verified by scoring the whole catalogue, and needs each of its events; another set that small may exist. None where the catalogue has
     /// no item to recommend.
     ///
     /// # Errors
@@ -74,16 +74,16 @@ impl Scorer {
             tried: 0,
         };
         let found = search.run(limit)?;
-        let (mut removed, then) = match found {
-            Some((places, then)) => (places, Some(then)),
+        let (events, then) = match found {
+            Some((events, then)) => (events, Some(then)),
             None => (Vec::new(), None),
         };
-        for place in &mut removed {
-            *place = side.window[*place].0 as usize;
-        }
         Ok(Some(Counterfactual {
             first,
-            removed: removed.into_iter().map(|place| place as u32).collect(),
+            removed: events
+                .into_iter()
+                .map(|event| side.position(event))
+                .collect(),
             then,
             limit,
             tried: search.tried,
@@ -106,11 +106,12 @@ type Answer = Option<(Vec<usize>, u32)>;
 
 impl Search<'_> {
     fn run(&mut self, limit: usize) -> Result<Answer, ScoreError> {
-        let events = self.side.window.len();
+        let seen = self.side.seen();
+        let events = seen.len();
         if limit == 0 || events == 0 {
             return Ok(None);
         }
-        let singles = (0..events).map(|place| vec![place]).collect();
+        let singles = seen.clone().map(|place| vec![place]).collect();
         let mut singles = self.trials(singles)?;
         if let Some(answer) = self.verified(&singles)? {
             return Ok(Some(answer));
@@ -133,7 +134,7 @@ impl Search<'_> {
             let Some(best) = trials.first().filter(|_| size < limit) else {
                 break;
             };
-            let rest = (0..events).filter(|place| !best.places.contains(place));
+            let rest = seen.clone().filter(|place| !best.places.contains(place));
             let next = rest.map(|place| joined(&best.places, place)).collect();
             trials = self.trials(next)?;
         }
@@ -200,11 +201,7 @@ impl Search<'_> {
     }
 
     fn without(&self, places: &[usize]) -> Side {
-        let mut side = self.side.clone();
-        for place in places.iter().rev() {
-            side = side.without(*place);
-        }
-        side
+        self.side.without(places)
     }
 }
 

@@ -156,12 +156,13 @@ impl Scorer {
             score: now.score,
             rank: now.rank,
             steps,
-            without: self.without(&side, item, &hidden, now.logit)?,
+            without: self.without(taste, &side, item, &hidden, now.logit)?,
         })
     }
 
     fn without(
         &self,
+        taste: &Taste,
         side: &Side,
         item: u32,
         hidden: &[bool],
@@ -180,10 +181,13 @@ impl Scorer {
             score: sigmoid(logits[item as usize]),
             rank: Some(pessimistic_rank(logits, hidden, item as usize)),
         };
-        let mut found = vec![ranked(
-            Part::Pattern,
-            &whole(side, &self.viewers.no_pattern, &states)?,
-        )];
+        // Titles that were added are matched with the pattern too.
+        let nobody = self.side(&Taste {
+            pattern: None,
+            ..taste.clone()
+        })?;
+        let logits = whole(&nobody, &nobody.pattern, &self.cpu.states(&nobody))?;
+        let mut found = vec![ranked(Part::Pattern, &logits)];
         // Other items do not change where one of this item's reasons is missing.
         let mut logits = whole(side, &side.pattern, &states)?;
         for reason in self.cpu.reasons(item, &side.muted) {
@@ -193,13 +197,14 @@ impl Scorer {
             logits[item as usize] = self.one(&side.pattern, &states, item, &muted)?;
             found.push(ranked(Part::Reason(reason), &logits));
         }
-        let mut events = Vec::with_capacity(side.window.len());
-        for place in 0..side.window.len() {
-            let rest = side.without(place);
+        let seen: Vec<usize> = side.seen().collect();
+        let mut events = Vec::with_capacity(seen.len());
+        for &event in &seen {
+            let rest = side.without(&[event]);
             let states = self.cpu.states(&rest);
             let logit = self.one(&side.pattern, &states, item, &side.muted)?;
             events.push(Absence {
-                part: Part::Event(side.window[place].0),
+                part: Part::Event(side.position(event)),
                 logit,
                 score: sigmoid(logit),
                 rank: None,
@@ -209,7 +214,7 @@ impl Scorer {
         let change = |place: &usize| (events[*place].logit - now).abs();
         order.sort_by(|a, b| change(b).total_cmp(&change(a)).then(a.cmp(b)));
         for place in order.into_iter().take(RANKED_EVENTS) {
-            let rest = side.without(place);
+            let rest = side.without(&[seen[place]]);
             let logits = whole(&rest, &rest.pattern, &self.cpu.states(&rest))?;
             events[place].rank = Some(pessimistic_rank(&logits, hidden, item as usize));
         }

@@ -453,7 +453,8 @@ fn a_counterfactual_holds_and_has_no_event_too_many() {
                 1 => assert_eq!(one.removed, found.removed),
                 _ => assert!(one.removed.is_empty() && one.then.is_none()),
             }
-            let events = scorer.side(&taste).unwrap().window;
+            let events = scorer.side(&taste).unwrap();
+            let events = events.window();
             let single = events
                 .iter()
                 .any(|(place, _)| first_without(&scorer, &taste, &[*place]) != first);
@@ -474,6 +475,41 @@ fn a_counterfactual_holds_and_has_no_event_too_many() {
     }
     for size in 1..=2 {
         assert!(sizes.contains(&size), "no answer of {size}: {sizes:?}");
+    }
+}
+
+/// Six events are seen at most: with one more the oldest waits, and comes in again where another goes. What was added is matched
+/// with the pattern, so without a pattern it is another event.
+#[test]
+fn an_event_that_waits_takes_the_place_of_one_that_goes() {
+    for seed in 0..20 {
+        let scorer = Scorer::on_cpu(&artefact(200 + seed)).unwrap();
+        let mut taste = scorer.taste(2).unwrap();
+        for item in [50, 13] {
+            taste.history.push(Taken {
+                item,
+                position: None,
+            });
+        }
+        let side = scorer.side(&taste).unwrap();
+        assert_eq!((side.seen(), side.window().len()), (2..8, WINDOW));
+        let item = 31;
+        let probe = scorer
+            .probe(&taste, &scorer.steps(&taste).unwrap(), item)
+            .unwrap();
+        for absence in &probe.without {
+            let mut less = taste.clone();
+            match absence.part {
+                Part::Pattern => less.pattern = None,
+                Part::Event(place) => drop(less.history.remove(place as usize)),
+                _ => continue,
+            }
+            near(&[absence.logit], &[logits(&scorer, &less)[item as usize]]);
+        }
+        let found = scorer.counterfactual(&taste, 2).unwrap().unwrap();
+        if let Some(then) = found.then {
+            assert_eq!(first_without(&scorer, &taste, &found.removed), then);
+        }
     }
 }
 
