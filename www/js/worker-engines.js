@@ -33,12 +33,16 @@ const fromGpu = (error) => error instanceof WebAssembly.RuntimeError && String(e
  */
 let tellTrap = () => {};
 
+/** What the GPU's module trapped with: its memory can no longer be trusted, whether anybody waits for it or not. @type {unknown} */
+let trap = null;
+
 /**
  * To be told of every trap that nobody awaited; true where it was the GPU's, which is dealt with here.
  * @param {unknown} error
  */
 export function tookTrap(error) {
   if (!fromGpu(error)) return false;
+  trap = error;
   tellTrap(error);
   return true;
 }
@@ -116,6 +120,7 @@ export class Engines {
    * @returns {Promise<T>}
    */
   async #ask(question) {
+    if (this.#gpu && trap) this.#giveUp(trap);
     if (this.#gpu) {
       try {
         return await unlessTrapped(question(this.#gpu));

@@ -124,6 +124,27 @@ fn scale_page(root: &Path) -> Result<Document> {
     Ok(Document { path, old, new })
 }
 
+/// The JSON files of a folder, by name; none where there is no such folder.
+fn json_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot list {}", folder.display()));
+        }
+    };
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "json"));
+    files.sort();
+    Ok(files)
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+    serde_json::from_str(&text).with_context(|| format!("{shown} is damaged"))
+}
+
 /// What `cargo xtask bench NAME --record` measured, if it was recorded.
 fn read_bench(folder: &Path, name: &str) -> Result<Option<serde_json::Value>> {
     let file = folder.join(format!("bench/{name}.json"));

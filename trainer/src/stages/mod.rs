@@ -17,6 +17,7 @@ mod warmup;
 mod watch;
 
 use anyhow::{Result, bail};
+use curec_shared_model::artefact;
 use serde_json::{Value, json};
 
 pub use context::{Context, Interrupted};
@@ -66,7 +67,8 @@ fn settings(stage: Stage, config: &Config) -> Result<Value> {
             config.reward
         ]),
         Stage::Evaluate => json!([seed, config.evaluate]),
-        Stage::Export => json!([seed, config.evaluate, config.export]),
+        // An artefact of another version is none that a reader of today takes.
+        Stage::Export => json!([seed, config.evaluate, config.export, artefact::VERSION]),
     })
 }
 
@@ -191,6 +193,19 @@ mod tests {
     }
 
     /// Settings that were added later and are not used leave the fingerprints of older runs as they were.
+    #[test]
+    fn an_artefact_of_another_version_is_exported_again() {
+        let base = Config::layered(Some("tiny"), None, &[]).unwrap();
+        let now = settings(Stage::Export, &base).unwrap();
+        let mut older = now.clone();
+        let version = older.as_array_mut().and_then(|parts| parts.last_mut());
+        *version.unwrap() = json!(artefact::VERSION - 1);
+        let run = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(run.path()).unwrap();
+        let print = |settings| run.fingerprint(Stage::Export, &[], settings).unwrap();
+        assert_ne!(print(&now), print(&older));
+    }
+
     #[test]
     fn settings_that_are_off_are_not_spelled_out_in_a_fingerprint() {
         let base = Config::layered(Some("tiny"), None, &[]).unwrap();

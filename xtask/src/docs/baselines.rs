@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::record::Estimate;
@@ -54,9 +55,25 @@ struct PublishedModel {
     source: String,
 }
 
+/// The same of click models; which protocol is said by how it divides (`split`).
+#[derive(Debug, Deserialize)]
+struct PublishedClicks {
+    data: String,
+    split: String,
+    models: BTreeMap<String, PublishedClick>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PublishedClick {
+    auc: String,
+    log_loss: String,
+    source: String,
+}
+
 /// What is in `results` (`benches/results/baselines`) beside what is in `published`; nothing where nothing was measured.
 pub fn section(results: &Path, published: &Path) -> Result<String> {
     let values: Vec<Value> = read_all(results)?;
+    let published_clicks: Vec<PublishedClicks> = read_all(&published.join("clicks"))?;
     let published: Vec<Published> = read_all(published)?;
     let mut tables: BTreeMap<(String, String, String), Vec<Baseline>> = BTreeMap::new();
     let mut clicks = Vec::new();
@@ -82,27 +99,14 @@ pub fn section(results: &Path, published: &Path) -> Result<String> {
         text.push_str(&table(rows, beside));
     }
     for value in &clicks {
-        text.push_str(&click(value));
+        text.push_str(&click(value, &published_clicks));
     }
     Ok(text)
 }
 
-fn read_all<T: serde::de::DeserializeOwned>(folder: &Path) -> Result<Vec<T>> {
-    let mut files: Vec<_> = match std::fs::read_dir(folder) {
-        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot list {}", folder.display()));
-        }
-    };
-    files.retain(|file| file.extension().is_some_and(|ending| ending == "json"));
-    files.sort();
-    let read = |file: &std::path::PathBuf| {
-        let text = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read {}", file.display()))?;
-        serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))
-    };
-    files.iter().map(read).collect()
+fn read_all<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>> {
+    let files = super::json_files(folder)?;
+    files.iter().map(|file| super::read_json(file)).collect()
 }
 
 /// Best first.
@@ -166,10 +170,7 @@ fn minutes(seconds: f64) -> String {
     }
 }
 
-/// DIN on MovieLens-1M, and why it stands beside this protocol: DEVIATIONS.md.
-const CLICKS_PUBLISHED: &str = " (RecBole prints 0.9299 and 0.2879)";
-
-fn click(value: &Value) -> String {
+fn click(value: &Value, published: &[PublishedClicks]) -> String {
     let number = |path: &str| match value.pointer(path).and_then(Value::as_f64) {
         Some(number) => format!("{number:.4}"),
         None => "–".to_owned(),
@@ -179,19 +180,20 @@ fn click(value: &Value) -> String {
         "–" => number(&format!("/metrics/{name}")),
         found => found.to_owned(),
     };
-    let published = match (
-        value["protocol"]["data"].as_str(),
-        value["protocol"]["split"].as_str(),
-    ) {
-        (Some("ml-1m"), Some(split)) if split.starts_with("leave-one-out") => CLICKS_PUBLISHED,
-        _ => "",
-    };
+    let [data, split] = ["data", "split"].map(|name| value["protocol"][name].as_str());
+    let published = published
+        .iter()
+        .filter(|one| data == Some(&one.data) && split == Some(&one.split))
+        .find_map(|one| one.models.get(value["model"].as_str()?));
+    let beside = published.map_or_else(String::new, |one| {
+        format!(" ({}: {} and {})", one.source, one.auc, one.log_loss)
+    });
     format!(
-        "\n{} as a click model on {} (label: {}; {}): AUC {}, log-loss {}{published}.\n",
+        "\n{} as a click model on {} (label: {}; {}): AUC {}, log-loss {}{beside}.\n",
         value["model"].as_str().unwrap_or("A model"),
-        value["protocol"]["data"].as_str().unwrap_or("its data"),
+        data.unwrap_or("its data"),
         value["protocol"]["label"].as_str().unwrap_or("–"),
-        value["protocol"]["split"].as_str().unwrap_or("–"),
+        split.unwrap_or("–"),
         metric("auc"),
         metric("log_loss"),
     )

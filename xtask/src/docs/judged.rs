@@ -1,9 +1,9 @@
 //! Verdicts of `curec check` and what `curec evaluate --reasons` measured, as sections of README.md.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Deserialize;
 
 use super::record::Estimate;
@@ -79,17 +79,17 @@ struct Check {
 /// Sections on explanations and checks; nothing where nothing was recorded.
 pub fn sections(folder: &Path) -> Result<String> {
     let mut block = String::new();
-    for file in files(&folder.join("explanations"))? {
-        block += &explanations(&read(&file)?);
+    for file in super::json_files(&folder.join("explanations"))? {
+        block += &explanations(&super::read_json(&file)?);
     }
-    let found = files(&folder.join("checks"))?;
+    let found = super::json_files(&folder.join("checks"))?;
     if found.is_empty() {
         return Ok(block);
     }
     block += "\n### The paper's checks and its open questions\n\n`curec check NAME --run RUN` (docs/checks.md), one run each.\n\n\
               | data, seed | check | verdict | in words |\n|---|---|---|---|\n";
     for file in found {
-        let check: Check = read(&file)?;
+        let check: Check = super::read_json(&file)?;
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         let name = stem.strip_suffix(&format!("-{}", check.check));
         let _ = writeln!(
@@ -130,30 +130,6 @@ fn explanations(found: &Explanations) -> String {
         }
     }
     block
-}
-
-fn read<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
-    let shown = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
-    serde_json::from_str(&text).with_context(|| format!("{shown} is damaged"))
-}
-
-/// JSON files of a folder by name; none where there is no folder.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot list {}", folder.display()));
-        }
-    };
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<std::io::Result<_>>()
-        .with_context(|| format!("cannot list {}", folder.display()))?;
-    files.retain(|file| file.extension().is_some_and(|end| end == "json"));
-    files.sort();
-    Ok(files)
 }
 
 #[cfg(test)]

@@ -146,8 +146,8 @@ impl Scorer {
     /// An item or a taste that cannot be; a score that is no number.
     pub fn probe(&self, taste: &Taste, steps: &Steps, item: u32) -> Result<Probe, ScoreError> {
         self.viewers.in_range(item)?;
-        let side = self.side(taste)?;
         let hidden = self.hidden(taste);
+        let without = self.without(taste, &steps.history, item, &hidden)?;
         let steps = steps.of(item, &hidden);
         let [.., now] = steps;
         Ok(Probe {
@@ -156,21 +156,24 @@ impl Scorer {
             score: now.score,
             rank: now.rank,
             steps,
-            without: self.without(taste, &side, item, &hidden, now.logit)?,
+            without,
         })
     }
 
+    /// `logits`: the whole catalogue's as it is.
     fn without(
         &self,
         taste: &Taste,
-        side: &Side,
+        logits: &[f32],
         item: u32,
         hidden: &[bool],
-        now: f32,
     ) -> Result<Vec<Absence>, ScoreError> {
-        let states = self.cpu.states(side);
+        let now = logits[item as usize];
+        let side = self.side(taste)?;
+        let states = self.cpu.states(&side);
         let all = self.cpu.catalogue();
-        let whole = |side: &Side, pattern: &[f32], states: &[f32]| {
+        let whole = |side: &Side, states: &[f32]| {
+            let pattern = &side.pattern;
             let moment = Moment { states, pattern };
             let logits = self.cpu.logits(moment, &all, &side.muted, true);
             finite(&logits).map(|()| logits)
@@ -186,10 +189,10 @@ impl Scorer {
             pattern: None,
             ..taste.clone()
         })?;
-        let logits = whole(&nobody, &nobody.pattern, &self.cpu.states(&nobody))?;
-        let mut found = vec![ranked(Part::Pattern, &logits)];
+        let without_pattern = whole(&nobody, &self.cpu.states(&nobody))?;
+        let mut found = vec![ranked(Part::Pattern, &without_pattern)];
         // Other items do not change where one of this item's reasons is missing.
-        let mut logits = whole(side, &side.pattern, &states)?;
+        let mut logits = logits.to_vec();
         for reason in self.cpu.reasons(item, &side.muted) {
             let mut muted = side.muted.clone();
             let one = Muted { item, reason };
@@ -215,7 +218,7 @@ impl Scorer {
         order.sort_by(|a, b| change(b).total_cmp(&change(a)).then(a.cmp(b)));
         for place in order.into_iter().take(RANKED_EVENTS) {
             let rest = side.without(&[seen[place]]);
-            let logits = whole(&rest, &rest.pattern, &self.cpu.states(&rest))?;
+            let logits = whole(&rest, &self.cpu.states(&rest))?;
             events[place].rank = Some(pessimistic_rank(&logits, hidden, item as usize));
         }
         found.append(&mut events);

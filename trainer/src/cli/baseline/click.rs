@@ -16,13 +16,7 @@ use crate::evaluation::EvaluationConfig;
 use crate::run::stop_flag;
 
 pub(super) fn run(args: &BaselineArgs, settings: DinConfig) -> Result<()> {
-    let folder = args.only_for_rankings()?;
-    let data = CtrData::read(
-        folder,
-        args.format,
-        args.clicks.unwrap_or_default(),
-        args.seed,
-    )?;
+    let data = data(args)?;
     let started = Instant::now();
     let fitted = trained(args, &settings, &data)?;
     let fit_seconds = started.elapsed().as_secs_f64();
@@ -82,13 +76,7 @@ pub(super) fn run(args: &BaselineArgs, settings: DinConfig) -> Result<()> {
 }
 
 pub(super) fn search(args: &BaselineArgs, setup: &Setup, trials: u64) -> Result<()> {
-    let folder = args.only_for_rankings()?;
-    let data = CtrData::read(
-        folder,
-        args.format,
-        args.clicks.unwrap_or_default(),
-        args.seed,
-    )?;
+    let data = data(args)?;
     let what = (
         data.content_hash(),
         "validation AUC",
@@ -103,6 +91,12 @@ pub(super) fn search(args: &BaselineArgs, setup: &Setup, trials: u64) -> Result<
         }
         Settings::Ranking(_) => Err(BaselineError::NoTraining),
     })
+}
+
+fn data(args: &BaselineArgs) -> Result<CtrData> {
+    let folder = args.only_for_rankings()?;
+    let clicks = args.clicks.unwrap_or_default();
+    Ok(CtrData::read(folder, args.format, clicks, args.seed)?)
 }
 
 fn trained<'a>(
