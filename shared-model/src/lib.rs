@@ -9,5 +9,6 @@ pub mod explain;
 pub mod qwen2;
 pub mod reward;
 pub mod scorer;
+pub mod text;
 #[cfg(feature = "tensors")]
 pub mod weights;

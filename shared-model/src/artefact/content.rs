@@ -3,15 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One named property of an item that a sentence can mention.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attribute {
-    /// Lower-case kind: `genre`, `year`, `person`, …
-    pub kind: String,
-    /// The value as shown.
-    pub value: String,
-}
+pub use crate::text::Attribute;
 
 /// One entry of `catalogue.json`; its position is the item's index everywhere else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

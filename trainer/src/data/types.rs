@@ -2,25 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One named property of an item that a sentence can mention, e.g. `genre: noir`, `year: 1974`, `person: Ada Quill`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Attribute {
-    /// Lower-case kind: `genre`, `year`, `person`, `place`, `mood`, `tag`, `brand`, `category`, …
-    pub kind: String,
-    /// The value as it is shown to a reader.
-    pub value: String,
-}
-
-/// A catalogue entry. Its position in [`Log::items`] / [`Dataset::items`] is its dense index.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Item {
-    /// The source's own identifier.
-    pub key: String,
-    /// Title as shown, without the year where the source appends one (the year is an attribute).
-    pub title: String,
-    /// Metadata in the source's order; may be empty.
-    pub attributes: Vec<Attribute>,
-}
+pub use curec_shared_model::text::{Attribute, Item};
 
 /// A person in the log. Their position in [`Log::users`] / [`Dataset::users`] is their dense index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,6 +10,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+pub use crate::text::words;
+
 use serde::{Deserialize, Serialize};
 
 use super::self_bleu::self_bleu;
@@ -61,14 +63,6 @@ pub fn diversity(texts: &[&str], vocabulary: &Vocabulary) -> Diversity {
         fcr: coverage(&named, vocabulary.values()),
         div: shared_features(&named),
     }
-}
-
-/// Runs of letters and digits, in lower case.
-pub fn words(text: &str) -> Vec<String> {
-    text.split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect()
 }
 
 /// Each of these texts as words.

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::data::load_dataset;
 use super::exercises::Rehearsal;
-use super::generate::{reason_turns, tidy};
+use super::generate::reason_turns;
 use super::journal::{Entry, Journal, Pages};
 use super::language::{attach_lora, ensure_finite, ensure_goes_on, save_policy};
 use super::reward::{MODEL, fit, generated_texts, read_model};
@@ -27,7 +27,7 @@ use super::{Context, LlmPointer};
 use crate::config::CorrectConfig;
 use crate::data::{Dataset, Item};
 use crate::device::memory_mib;
-use crate::explanations::{Rules, novelty};
+use crate::explanations::novelty;
 use crate::grpo::{Group, grpo_step};
 use crate::llm::{Completion, LanguageModel, SamplingConfig, Trainer, learning_rate};
 use crate::past::Timeline;
@@ -35,7 +35,7 @@ use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::reward::{Features, Scorer};
 use crate::rollout::{LocalEngine, RolloutEngine, RolloutRequest, roll_out};
 use crate::run::{JsonLines, Stage, interrupted, write_json};
-use crate::text::RationaleWriter;
+use crate::text::{RationaleWriter, Rules, tidy};
 
 /// One corrected interaction, as the append-only event log keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

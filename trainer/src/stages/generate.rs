@@ -15,12 +15,11 @@ use super::data::load_dataset;
 use super::{Context, Interrupted, LlmPointer};
 use crate::config::Config;
 use crate::data::{Dataset, Event, Item};
-use crate::explanations::Rules;
 use crate::llm::{Completion, LanguageModel, SamplingConfig, TextVector, sample, text_vectors};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
 use crate::run::{Stage, interrupted, read_lines, write_atomic};
-use crate::text::{Turn, pattern_prompt, reason_prompt};
+use crate::text::{Rules, Turn, pattern_prompt, reason_prompt, tidy};
 
 /// Texts whose vectors are computed at once.
 const VECTOR_BATCH: usize = 64;
@@ -396,12 +395,6 @@ fn attempt(
         Ok((tidy(&text), completion.truncated))
     };
     sampled.into_iter().map(text).collect()
-}
-
-/// One line, no tags: what a reader sees.
-pub(super) fn tidy(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ")
 }
 
 /// Text vectors by the encoder.

@@ -179,7 +179,7 @@ fn place(
 mod tests {
     use rand_chacha::rand_core::SeedableRng;
 
-    use super::super::render::tests::item;
+    use super::super::item;
     use super::*;
 
     #[test]

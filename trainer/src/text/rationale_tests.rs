@@ -8,7 +8,6 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::phrases::below;
 use super::rationale::{MAX_PATTERN_WORDS, MAX_REASON_WORDS, MAX_THINK_WORDS};
-use super::render::tests::item;
 use super::*;
 use crate::data::world::{WorldConfig, generate};
 use crate::data::{Attribute, Item};
@@ -543,4 +542,51 @@ fn an_opening_is_the_first_sentence_of_a_thought_and_knows_no_candidate() {
         assert!(opening.ends_with('.') && !opening.contains("</think>"));
         assert!(!opening.contains(&target.title), "{opening}");
     }
+}
+
+/// The writer of the warm-up's reasons names the tastes it was given, says of the item what the item holds, and
+/// never repeats itself: whatever the wording, the sides must come out as they went in.
+#[test]
+fn every_wording_of_the_warm_up_is_taken_apart_rightly() {
+    let log = generate(&WorldConfig {
+        viewers: 40,
+        ..WorldConfig::default()
+    })
+    .unwrap();
+    let options = RenderOptions::default();
+    let writer = RationaleWriter::new(&log.items, options.clone());
+    let vocabulary = Vocabulary::of(&log.items);
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut causes = 0;
+    for (index, target) in log.items.iter().enumerate() {
+        let tastes: Vec<Attribute> =
+            log.items[(index * 7) % log.items.len()].attributes[index % 3..][..2].to_vec();
+        for _ in 0..10 {
+            let reason = writer.reason(Known::Pattern(&tastes), target, &mut rng);
+            let found = said(&reason.text, &vocabulary);
+            let mut named = reason.named.clone();
+            named.sort();
+            let mut taste = found.taste.clone();
+            taste.sort();
+            assert_eq!(taste, named, "{}", reason.text);
+            let own = features(target, &options);
+            assert!(
+                found.item.iter().all(|claim| own.contains(claim)),
+                "{}: {:?} of {own:?}",
+                reason.text,
+                found.item
+            );
+            causes += found.causes().count();
+            assert!(
+                !stutters(&reason.text) && found.repeated == 0,
+                "{}",
+                reason.text
+            );
+        }
+        let unknown = writer.reason(Known::Nothing, target, &mut rng);
+        let found = said(&unknown.text, &vocabulary);
+        assert!(found.taste.is_empty(), "{}", unknown.text);
+        assert!(!found.item.is_empty(), "{}", unknown.text);
+    }
+    assert!(causes > 500, "{causes}");
 }

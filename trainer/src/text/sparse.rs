@@ -43,7 +43,7 @@ impl ItemText {
 
 #[cfg(test)]
 mod tests {
-    use super::super::render::tests::item;
+    use super::super::item;
     use super::super::render::{RenderOptions, item_line};
     use super::*;
 

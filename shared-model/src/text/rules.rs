@@ -1,18 +1,15 @@
 //! What the measurements are used for: rules that a reason can be held to while texts are written and corrected.
 //!
-//! [`Rules::grounding`] and [`novelty`] are rewards in [0, 1] beside the score of METHOD §3; [`Rules::reason_flaws`] and
-//! [`Rules::pattern_flaws`] count what is wrong with a text, so that a stage can have it written again. They know what the prompt
-//! knew and what may be seen at the moment (the caller asks [`Past`](crate::past::Past)), never the interaction's true causes.
+//! [`Rules::grounding`] is a reward in [0, 1] beside the score of METHOD §3; [`Rules::reason_flaws`] and
+//! [`Rules::pattern_flaws`] count what is wrong with a text, so that whoever has it written can have it written again. They know
+//! what the prompt knew and what may be seen at the moment (the caller sees to that), never the interaction's true causes.
 
 use std::borrow::Borrow;
-use std::collections::HashSet;
 
-use super::diversity::words;
-use crate::data::Item;
-use crate::text::strands::{TITLE, telling_strands};
-use crate::text::{
-    Frequencies, RenderOptions, Vocabulary, claims, hallucination, holds, mentions, said, strands,
-    stutters,
+use super::strands::{TITLE, telling_strands};
+use super::{
+    Frequencies, Item, RenderOptions, Vocabulary, claims, hallucination, holds, mentions, said,
+    strands, stutters, words,
 };
 
 /// Features that a pattern may name: of what repeats in a short history the third is often an accident (benches/LOG.md).
@@ -117,42 +114,10 @@ impl Rules {
     }
 }
 
-/// How new each text of a group is, in [0, 1]: 1 less the larger of its likeness to any of `others` (the item's reasons that may
-/// be seen) and the share of its fellows in the group that say the very same. Likeness is Dice's coefficient of the sets of
-/// neighbouring words, `2 |A ∩ B| / (|A| + |B|)`, which is 1 for equal texts.
-pub fn novelty<'t>(group: &[String], others: impl IntoIterator<Item = &'t str>) -> Vec<f64> {
-    let others: Vec<Vec<String>> = others.into_iter().map(words).collect();
-    let group: Vec<Vec<String>> = group.iter().map(|text| words(text)).collect();
-    group
-        .iter()
-        .map(|own| {
-            let likeness = others
-                .iter()
-                .map(|other| likeness(own, other))
-                .fold(0.0, f64::max);
-            let same = group.iter().filter(|other| *other == own).count() - 1;
-            let fellows = (group.len() - 1).max(1);
-            1.0 - likeness.max(same as f64 / fellows as f64)
-        })
-        .collect()
-}
-
-/// Dice's coefficient of the pairs of neighbouring words; of texts without a pair, whether they are equal.
-fn likeness(one: &[String], other: &[String]) -> f64 {
-    fn pairs(text: &[String]) -> HashSet<&[String]> {
-        text.windows(2).collect()
-    }
-    let (left, right) = (pairs(one), pairs(other));
-    if left.is_empty() || right.is_empty() {
-        return f64::from(u8::from(one == other));
-    }
-    2.0 * left.intersection(&right).count() as f64 / (left.len() + right.len()) as f64
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Attribute;
     use super::*;
-    use crate::data::Attribute;
 
     fn item(values: &[(&str, &str)]) -> Item {
         Item {
@@ -233,29 +198,12 @@ mod tests {
         assert_eq!(rules.pattern_flaws("Is new here.", &[] as &[Item]), 0);
     }
 
-    #[test]
-    fn novelty_by_hand() {
-        let group = ["a calm noir", "a calm noir.", "for the curious", "noir"].map(str::to_owned);
-        // "a calm", "calm noir" and "a calm", "calm comedy": 2 · 1 / 4. Of three fellows one says the same.
-        let found = novelty(&group, ["a calm comedy", "Noir!"]);
-        assert_eq!(found, [0.5, 0.5, 1.0, 0.0]);
-        assert_eq!(
-            novelty(&group, []),
-            [1.0 - 1.0 / 3.0, 1.0 - 1.0 / 3.0, 1.0, 1.0]
-        );
-        assert_eq!(novelty(&group[..1], []), [1.0]);
-        assert!(novelty(&[], ["a"]).is_empty());
-    }
-
     proptest::proptest! {
         #[test]
         fn rewards_stay_between_0_and_1(reason in "[a-zA-Z ,.:]{0,60}", other in "[a-z ]{0,40}") {
             let items = catalogue();
             let grounding = rules(&items).grounding(&reason, &items[0], Some(&other));
             proptest::prop_assert!((0.0..=1.0).contains(&grounding));
-            let new = novelty(&[reason, other.clone()], [other.as_str()]);
-            proptest::prop_assert!(new.iter().all(|value| (0.0..=1.0).contains(value)));
-            proptest::prop_assert!(new[1] == 0.0);
         }
     }
 }

@@ -6,8 +6,8 @@
 //! mood", "the 1970s"); what has an article of its own ("a calm noir") describes a title, whoever likes it, and everything
 //! else is said of the item too.
 
+use super::Attribute;
 use super::claims::{Mention, Vocabulary, mentions};
-use crate::data::Attribute;
 
 /// Words behind which a list of tastes begins. The last rows are of reasons that set the item off from the tastes.
 const CUES: [&str; 58] = [
@@ -205,14 +205,9 @@ pub fn stutters(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rand_chacha::ChaCha8Rng;
-    use rand_chacha::rand_core::SeedableRng;
-
+    use super::super::Item;
     use super::super::render::tests::item;
-    use super::super::{Known, RationaleWriter, RenderOptions, features};
     use super::*;
-    use crate::data::Item;
-    use crate::data::world::{WorldConfig, generate};
 
     fn catalogue() -> Vec<Item> {
         vec![
@@ -291,53 +286,6 @@ mod tests {
         );
         let causes: Vec<&str> = said.causes().map(|cause| cause.value.as_str()).collect();
         assert_eq!(causes, ["noir"]);
-    }
-
-    /// The writer of the warm-up's reasons names the tastes it was given, says of the item what the item holds, and
-    /// never repeats itself: whatever the wording, the sides must come out as they went in.
-    #[test]
-    fn every_wording_of_the_warm_up_is_taken_apart_rightly() {
-        let log = generate(&WorldConfig {
-            viewers: 40,
-            ..WorldConfig::default()
-        })
-        .unwrap();
-        let options = RenderOptions::default();
-        let writer = RationaleWriter::new(&log.items, options.clone());
-        let vocabulary = Vocabulary::of(&log.items);
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let mut causes = 0;
-        for (index, target) in log.items.iter().enumerate() {
-            let tastes: Vec<Attribute> =
-                log.items[(index * 7) % log.items.len()].attributes[index % 3..][..2].to_vec();
-            for _ in 0..10 {
-                let reason = writer.reason(Known::Pattern(&tastes), target, &mut rng);
-                let found = said(&reason.text, &vocabulary);
-                let mut named = reason.named.clone();
-                named.sort();
-                let mut taste = found.taste.clone();
-                taste.sort();
-                assert_eq!(taste, named, "{}", reason.text);
-                let own = features(target, &options);
-                assert!(
-                    found.item.iter().all(|claim| own.contains(claim)),
-                    "{}: {:?} of {own:?}",
-                    reason.text,
-                    found.item
-                );
-                causes += found.causes().count();
-                assert!(
-                    !stutters(&reason.text) && found.repeated == 0,
-                    "{}",
-                    reason.text
-                );
-            }
-            let unknown = writer.reason(Known::Nothing, target, &mut rng);
-            let found = said(&unknown.text, &vocabulary);
-            assert!(found.taste.is_empty(), "{}", unknown.text);
-            assert!(!found.item.is_empty(), "{}", unknown.text);
-        }
-        assert!(causes > 500, "{causes}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::render::{RenderOptions, shown_attributes, shown_title};
-use crate::data::{Attribute, Item};
+use super::{Attribute, Item};
 
 /// Kind given to the words of a title where an item has no metadata at all.
 pub const TITLE: &str = "title";

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Item;
 use super::render::{RenderOptions, clean, item_line};
-use crate::data::Item;
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::render::clean;
-use crate::data::{Attribute, Item};
+use super::{Attribute, Item};
 
 /// The attribute values of a catalogue, to be recognised in texts, and its titles, whose words are no claims.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Attribute, Item};
+use super::{Attribute, Item};
 
 /// How much of an item is shown. The defaults show everything of the built-in world and up to four genres and the
 /// year of a MovieLens film.
