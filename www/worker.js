@@ -8,11 +8,14 @@
 import { readArtefact } from './js/worker-artefact.js';
 import { Engines, tookTrap } from './js/worker-engines.js';
 import { toFault } from './js/worker-fault.js';
-import { fetchArtefact, fetchEngine } from './js/worker-fetch.js';
+import { fetchArtefact, fetchEngine, fetchPart } from './js/worker-fetch.js';
+import { Desk } from './js/worker-writer.js';
 
 /** @typedef {import('./js/types.js').Request} Request */
 
-/** @type {{engines: Engines, artefact: import('./js/worker-artefact.js').Artefact} | null} */
+/**
+ * @type {{engines: Engines, artefact: import('./js/worker-artefact.js').Artefact, desk: Desk, comparison: () => Promise<import('./js/types.js').Comparison>} | null}
+ */
 let loaded = null;
 /** Set once the wasm instance has trapped: its memory can no longer be trusted, only a new worker helps. */
 let crashed = false;
@@ -24,6 +27,20 @@ const post = (message, transfer = []) => self.postMessage(message, transfer);
 /** @param {import('./js/types.js').Phase} phase @returns {(loaded: number, total: number|null) => void} */
 const progress = (phase) => (bytes, total) => post({ event: 'progress', phase, loaded: bytes, total });
 
+/** As the wasm modules take it. @param {import('./js/types.js').Taste} taste @returns {import('./js/types.js').RawTaste} */
+const raw = ({ written, ...taste }) => (written ? { ...taste, written: written.vector } : taste);
+
+/** @template T @param {() => Promise<T>} make @returns {() => Promise<T>} made once; again after a failure */
+function once(make) {
+  /** @type {Promise<T>|null} */
+  let made = null;
+  return () => {
+    made ??= make();
+    made.catch(() => (made = null));
+    return made;
+  };
+}
+
 function ready() {
   if (!loaded) throw { kind: 'not-loaded', message: 'The scorer was asked before the artefact was loaded.' };
   return loaded;
@@ -34,14 +51,19 @@ const handlers = {
   async load({ artefact: url, backend }) {
     const base = new URL('./', import.meta.url);
     const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(base, 'curec-web', progress('engine')));
-    const { manifestText, files } = await fetchArtefact(new URL(url, import.meta.url), progress('artefact'));
+    const folder = new URL(url, import.meta.url);
+    const { manifestText, files } = await fetchArtefact(folder, progress('artefact'));
     progress('check')(0, null);
     const scorer = await engine.Scorer.load(manifestText, files);
     // Only now, with sizes and hashes checked by the scorer, are the other files read.
     const artefact = readArtefact(manifestText, files);
     const engines = new Engines(scorer, (changed) => post({ event: 'backend', backend: changed }));
     await engines.choose(backend, { base, manifestText, files, onBytes: progress('gpu') });
-    loaded = { engines, artefact };
+    // What the parts that come later are checked against; the big rest is the scorer's now.
+    const texts = new Map([...files].filter(([name]) => ['catalogue.json', 'users.json', 'reasons.json'].includes(name)));
+    const comparison = once(async () => engine.comparison(manifestText, new Map([...texts, ...(await fetchPart(folder, manifestText, 'comparison', () => {}))])));
+    const desk = new Desk({ base, artefact: folder, manifestText, files: texts, onBytes: progress('writer') });
+    loaded = { engines, artefact, desk, comparison };
     return { backend: engines.backend, ...artefact.overview() };
   },
 
@@ -53,23 +75,48 @@ const handlers = {
   async recommend({ taste, count, before }, id) {
     if (id !== newestRanking) throw { kind: 'superseded', message: 'A newer ranking was asked for.' };
     const { engines, artefact } = ready();
-    return artefact.withWords(await engines.recommend(taste, count, before));
+    return artefact.withWords(await engines.recommend(raw(taste), count, before && raw(before)));
   },
 
   async scores({ taste }) {
-    return ready().engines.scores(taste);
+    return ready().engines.scores(raw(taste));
   },
 
   async probe({ taste, item }) {
-    return ready().engines.cpu.probe(taste, item);
+    return ready().engines.cpu.probe(raw(taste), item);
   },
 
   async counterfactual({ taste, limit }) {
-    return ready().engines.cpu.counterfactual(taste, limit);
+    return ready().engines.cpu.counterfactual(raw(taste), limit);
   },
 
   async nearest({ items }) {
     return ready().engines.cpu.nearest(Uint32Array.from(items));
+  },
+
+  async compare({ user, items }) {
+    const { artefact, comparison } = ready();
+    return artefact.compared(await comparison(), user, items);
+  },
+
+  async 'write-pattern'({ taste, seed }, id) {
+    const items = taste.history.map(({ item }) => item);
+    const { text, flaws, vector = [] } = await ready().desk.write(
+      (writer) => writer.pattern(Uint32Array.from(items), seed),
+      ({ text: words, attempt }) => post({ event: 'draft', id, text: words, attempt }),
+      () => id < newestRanking,
+    );
+    return { text, flaws, vector, seed, of: items.join() };
+  },
+
+  async 'write-reason'({ pattern, item, seed }, id) {
+    const { artefact, desk } = ready();
+    const others = (artefact.reasons[item] ?? []).map(({ text }) => text);
+    return desk.write(
+      (writer) => writer.reason(pattern, item, others, seed),
+      ({ text, attempt }) => post({ event: 'draft', id, text, attempt }),
+      () => id < newestRanking,
+    );
   },
 };
 
@@ -91,7 +138,8 @@ async function answer(request) {
 let queue = Promise.resolve();
 
 self.addEventListener('message', (/** @type {MessageEvent<Request & {id: number}>} */ event) => {
-  if (event.data.type === 'recommend') newestRanking = event.data.id;
+  // A pattern is written for a ranking that follows: whichever came last is what is wanted now.
+  if (event.data.type === 'recommend' || event.data.type === 'write-pattern') newestRanking = event.data.id;
   queue = queue.then(() => answer(event.data));
 });
 

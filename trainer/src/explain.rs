@@ -10,6 +10,7 @@ use curec_shared_model::artefact::{Artefact, CatalogueItem};
 use curec_shared_model::explain::{Recommendation, Recommendations};
 use curec_shared_model::reward::RewardConfig;
 use curec_shared_model::scorer::{Muted, Scorer, Taken, Taste};
+use curec_shared_model::writer::{Writer, Written};
 use serde::Serialize;
 
 use crate::export::read_folder;
@@ -30,6 +31,8 @@ pub struct Explained {
     pub pattern: Option<String>,
     /// Key of the user of whom it was written, if of another one.
     pub pattern_of: Option<String>,
+    /// The seed it was written with here and now, if it was.
+    pub pattern_seed: Option<u64>,
     /// Whether the model was trained with patterns.
     pub uses_patterns: bool,
     /// Whether the model was trained with reasons.
@@ -110,6 +113,8 @@ pub struct Question {
     pub history: Option<Vec<String>>,
     /// The stored user whose pattern is read; `none` for no pattern.
     pub pattern_of: Option<String>,
+    /// Instead of a stored pattern one that the artefact's language model writes for the history, with this seed.
+    pub written: Option<u64>,
     /// Reasons that do not count: `KEY@PLACE` on the item's list, counted from 0.
     pub muted: Vec<String>,
 }
@@ -142,6 +147,7 @@ impl Question {
         let pattern = match self.pattern_of.as_deref() {
             Some("none") => None,
             Some(key) => Some(user(key)?),
+            None if self.written.is_some() => None,
             None => viewer,
         };
         let muted = (self.muted.iter())
@@ -154,6 +160,7 @@ impl Question {
             viewer,
             history,
             pattern,
+            written: None,
             muted,
         })
     }
@@ -207,11 +214,30 @@ pub fn explain(
     device: &Device,
 ) -> Result<Explained> {
     let artefact = load(artefact_dir)?;
-    let taste = question.taste(&artefact, artefact_dir)?;
+    let mut taste = question.taste(&artefact, artefact_dir)?;
     let scorer = Scorer::new(&artefact, device)?;
+    let mut text = None;
+    if let Some(seed) = question.written {
+        let written = write_pattern(&artefact, artefact_dir, &taste, seed)?;
+        taste.written = written.vector;
+        text = Some((written.text, seed));
+    }
     let shown = pollster::block_on(scorer.recommend(&taste, count))?;
     let model = artefact.reward_config()?;
-    Ok(in_words(&artefact, &model, &taste, &shown))
+    Ok(in_words(&artefact, &model, &taste, text, &shown))
+}
+
+/// A pattern for a history that nobody has written one for.
+fn write_pattern(artefact: &Artefact, folder: &Path, taste: &Taste, seed: u64) -> Result<Written> {
+    let Some(part) = &artefact.writer else {
+        bail!(
+            "{} carries no language model to write with: its own was too large for a page, or was exported without",
+            folder.display()
+        );
+    };
+    let items: Vec<u32> = taste.history.iter().map(|taken| taken.item).collect();
+    let writer = Writer::new(part, &artefact.catalogue)?;
+    Ok(writer.pattern(&items, seed)?.finish()?)
 }
 
 fn load(artefact_dir: &Path) -> Result<Artefact> {
@@ -223,16 +249,19 @@ fn in_words(
     artefact: &Artefact,
     model: &RewardConfig,
     taste: &Taste,
+    written: Option<(String, u64)>,
     shown: &Recommendations,
 ) -> Explained {
     let user = |index: u32| &artefact.users[index as usize];
     let item = |index: u32| &artefact.catalogue[index as usize];
     let taken: BTreeSet<u32> = taste.history.iter().map(|taken| taken.item).collect();
     let pattern = taste.pattern.filter(|_| model.use_patterns).map(user);
+    let (text, seed) = written.filter(|_| model.use_patterns).unzip();
     Explained {
         user: taste.viewer.map(|viewer| user(viewer).key.clone()),
         dataset: artefact.dataset.name.clone(),
-        pattern: pattern.and_then(|user| user.pattern.clone()),
+        pattern: text.or_else(|| pattern.and_then(|user| user.pattern.clone())),
+        pattern_seed: seed,
         pattern_of: pattern
             .filter(|_| taste.pattern != taste.viewer)
             .map(|user| user.key.clone()),
@@ -296,6 +325,9 @@ impl fmt::Display for Explained {
             None => writeln!(f, "A taste over {}", self.dataset)?,
         }
         match (&self.pattern, &self.pattern_of) {
+            (Some(pattern), _) if self.pattern_seed.is_some() => {
+                writeln!(f, "  pattern, written now: {pattern}")?;
+            }
             (Some(pattern), None) => writeln!(f, "  pattern: {pattern}")?,
             (Some(pattern), Some(other)) => writeln!(f, "  pattern of {other}: {pattern}")?,
             (None, _) if !self.uses_patterns => {

@@ -71,6 +71,11 @@ const WORDINGS = {
     advice: 'That is a fault of this program, not of anything you did. It can start again from here.',
     action: 'Start the scorer again',
   },
+  writer: {
+    title: 'The language model stopped in the middle of a text',
+    advice: 'The list is not touched by that. Ask again.',
+    action: 'Ask again',
+  },
   scoring: {
     title: 'This list could not be computed',
     advice: 'Nothing is lost; try again or pick another viewer.',

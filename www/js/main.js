@@ -1,18 +1,19 @@
 /** The page: wires the components to the worker. Every score it shows was computed by the scorer, none by the page. */
 import { createBackendBadge } from './backend-badge.js';
-import { byId, el } from './dom.js';
+import { createCompare } from './compare.js';
+import { button, byId, el } from './dom.js';
 import { asFault, needsNewWorker } from './errors.js';
 import { showFirstView } from './first-view.js';
 import { milliseconds, viewerName } from './format.js';
 import { faultPanel, progressPanel } from './notice.js';
-import { asksForAList, backendChoice, hashOf, ownTasteInAddress, putInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
+import { asksForAList, backendChoice, hashOf, ownTasteInAddress, putInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
 import { createQuestions } from './questions.js';
 import { createRankingList, FIRST_COUNT, movesNote } from './ranking-list.js';
 import { showResults } from './results-table.js';
 import { ScorerClient } from './scorer-client.js';
 import { missingSupport } from './support.js';
 import { createTakeAlong } from './take-along.js';
-import { blankTaste, toggled, Trail } from './tastes.js';
+import { blankTaste, isOutdated, toggled, Trail, withWritten } from './tastes.js';
 import { createViewerCard } from './viewer-card.js';
 import { createViewerPicker } from './viewer-picker.js';
 
@@ -24,6 +25,7 @@ const notice = byId('notice');
 const picker = byId('picker');
 const stage = byId('stage');
 const results = byId('results');
+const comparison = byId('compare');
 const firstView = byId('first-view');
 const announcer = byId('announcer');
 const badge = createBackendBadge(byId('backend-badge'));
@@ -53,6 +55,7 @@ const client = new ScorerClient({
  * @property {ReturnType<typeof createRankingList>} ranking
  * @property {ReturnType<typeof createQuestions>} questions
  * @property {ReturnType<typeof createTakeAlong>} along
+ * @property {ReturnType<typeof createCompare>} compare
  */
 /** @type {App|null} */
 let app = null;
@@ -77,7 +80,7 @@ async function start() {
   setState('loading');
   app = null;
   badge.clear();
-  for (const part of [picker, stage, results]) part.hidden = true;
+  for (const part of [picker, stage, comparison, results]) part.hidden = true;
   try {
     const loaded = await load();
     clearFirstView();
@@ -106,6 +109,9 @@ function load() {
   announcer.textContent = 'Getting ready.';
   return client.start({ artefact: './artefact/', backend: backendChoice() });
 }
+
+/** Titles that get a reason of one's own. */
+const OWN_REASONS = 5;
 
 /** When the scorer was last started anew by itself. */
 let revived = -Infinity;
@@ -168,10 +174,18 @@ function build(loaded) {
   const counterfactual = (/** @type {number} */ limit) => persistently(() => client.ask('counterfactual', { taste: taste(), limit }));
   const questions = createQuestions(loaded, { taste, counterfactual, probe, edit });
   const along = createTakeAlong(loaded, () => (visit?.standing ? { ...visit.standing, own: ownOf(visit), name: nameOf(visit, loaded) } : null));
+  const compare = createCompare(comparison, loaded, {
+    ranking: async (user) => {
+      const { taste: own } = await client.ask('viewer', { user });
+      return client.ask('recommend', { taste: own, count: FIRST_COUNT, before: null });
+    },
+    compare: (user, items) => client.ask('compare', { user, items }),
+  });
   return {
     loaded,
+    compare,
     picker: createViewerPicker(picker, loaded, { onChoose: (user) => openViewer(user, 'push'), onOwn: () => openOwn(new Trail(blankTaste(), blankTaste(), true), 'push') }),
-    card: createViewerCard(byId('viewer'), loaded, { edit, undo: () => step('undo'), redo: () => step('redo'), reset }),
+    card: createViewerCard(byId('viewer'), loaded, { edit, undo: () => step('undo'), redo: () => step('redo'), reset, write }),
     ranking: createRankingList(
       byId('ranking'),
       loaded,
@@ -219,12 +233,30 @@ async function openAddress(how) {
     if (lost.length > 0) aside(lostWords(lost));
     const nearest = follows ? null : await client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
     await openOwn(new Trail(blankTaste(), taste, follows || (nearest !== null && nearest.viewer === taste.pattern)), how);
+    offerWriting();
     return;
   }
   const key = viewerInAddress();
   const named = key === null ? -1 : loaded.viewers.findIndex((viewer) => viewer.key === key);
   if (key !== null && named < 0) aside(`The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`);
   await openViewer(named >= 0 ? named : loaded.first, how, named >= 0);
+  if (named >= 0) offerWriting();
+}
+
+/** The pattern of a link was written where the link comes from; the same seed writes the same one here, if the visitor wants that. */
+function offerWriting() {
+  const seed = seedInAddress();
+  if (seed === null || !app) return;
+  const { card } = app;
+  const act = button(
+    { class: 'button' },
+    () => {
+      notice.replaceChildren();
+      card.write(seed);
+    },
+    'Write it',
+  );
+  aside('This link reads a pattern that the language model writes in your browser. Until then the list reads a stored one. ', act);
 }
 
 /** @param {string[]} lost */
@@ -295,7 +327,9 @@ async function showVisit(how, moves = false) {
   if (!now || !app) return;
   await answered(
     async (current) => {
-      if (now.user === null) await follow(now);
+      await rewrite(now);
+      if (pending !== token) return;
+      if (now.user === null && !now.trail.current.written) await follow(now);
       if (pending !== token) return;
       const { trail } = now;
       if (how !== 'keep') putInAddress(hashOf(trail.current, ownOf(now), current.loaded), how);
@@ -308,12 +342,56 @@ async function showVisit(how, moves = false) {
       const view = { viewer: now.viewer, taste: trail.current, compared };
       current.ranking.show(ranking, view);
       current.questions.renew(ranking.recommendations[0]?.item ?? null);
+      current.compare.renew(now.user, now.viewer?.pattern ?? null);
       badge.time(ranking.milliseconds);
       announce(now, ranking, compared ? movesNote(ranking, view) : '', current.loaded);
+      writeReasons(now, token);
     },
     () => showVisit(how, moves),
     token,
   );
+}
+
+/** A pattern that was written of another history is written anew of this one, with the same seed. @param {Visit} now */
+async function rewrite({ trail }) {
+  const { current } = trail;
+  if (!isOutdated(current) || !current.written) return;
+  const { seed } = current.written;
+  if (current.history.length === 0) return trail.settle(null);
+  const written = await client.ask('write-pattern', { taste: current, seed });
+  if (trail.current === current) trail.rewrite(written);
+}
+
+/**
+ * Has a pattern of the present history written, and reads it.
+ * @param {number} seed @param {(text: string, attempt: number) => void} onDraft
+ */
+async function write(seed, onDraft) {
+  const now = visit;
+  if (!now) return;
+  const { current } = now.trail;
+  const written = await persistently(() => client.ask('write-pattern', { taste: current, seed }, onDraft));
+  if (visit === now && now.trail.current === current) edit(withWritten(current, written));
+}
+
+/** Reasons of one's own for the first titles, one after another, while the list stands. @param {Visit} now @param {object} token */
+async function writeReasons(now, token) {
+  const { written } = now.trail.current;
+  const { ranking } = now.standing ?? {};
+  if (!written || !ranking || !app) return;
+  for (const { item } of ranking.recommendations.slice(0, OWN_REASONS)) {
+    const current = app;
+    const draw = (/** @type {string} */ text, done = false, flaws = 0) => pending === token && current.ranking.ownReason(item, text, done, flaws);
+    try {
+      const { text, flaws } = await client.ask('write-reason', { pattern: written.text, item, seed: written.seed }, (words) => draw(words));
+      draw(text, true, flaws);
+    } catch (thrown) {
+      // Something newer was asked for, or the writer stopped: the list stands without them.
+      if (asFault(thrown).kind !== 'superseded') draw('', true);
+      return;
+    }
+    if (pending !== token) return;
+  }
 }
 
 /** A taste of the visitor's own reads the pattern of the nearest viewer, until they choose another. @param {Visit} now */
@@ -325,7 +403,7 @@ async function follow(now) {
 
 /** @param {Visit} now @param {Loaded} loaded @returns {Promise<import('./viewer-card.js').Person>} */
 async function person({ user, viewer, trail, nearest }, loaded) {
-  const of = trail.current.pattern;
+  const of = trail.current.written ? null : trail.current.pattern;
   const key = of === null ? '' : (loaded.viewers[of]?.key ?? '');
   const text = of === null ? null : of === user ? (viewer?.pattern ?? null) : (await client.ask('viewer', { user: of })).pattern;
   const tastes = user === null ? [] : (loaded.viewers[user]?.tastes ?? []);
@@ -344,7 +422,7 @@ function announce(now, ranking, moved, loaded) {
 function edit(taste) {
   if (!visit) return;
   const { trail, nearest, user } = visit;
-  const chosen = taste.pattern !== trail.current.pattern;
+  const chosen = taste.pattern !== trail.current.pattern || taste.written !== trail.current.written;
   trail.go(taste, chosen ? user === null && taste.pattern !== null && taste.pattern === nearest?.viewer : trail.follows);
   changed();
 }

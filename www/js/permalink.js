@@ -5,6 +5,7 @@
  *   #user=KEY                          whose list; absent for a taste of the visitor's own
  *    &history=KEY,KEY@POSITION,…       another history than theirs: titles added, and events of theirs by position
  *    &pattern=KEY|none                 another pattern than theirs; always there for a taste of the visitor's own
+ *    &write=SEED                       instead of a stored pattern one that the language model writes of this history, here
  *    &mute=KEY@PLACE,…                 reasons that do not count
  *
  * Keys are the data set's own; in lists `%2C`, `%40` and `%25` stand for a comma, an at and a percent sign. An address is a stranger's text: what does not exist is left out, and said.
@@ -40,6 +41,12 @@ export const viewerInAddress = () => asked().get('user');
 /** Whether the address asks for a taste of the visitor's own. */
 export const ownTasteInAddress = () => !asked().has('user') && asked().has('history');
 
+/** The seed of a pattern that is to be written, or null. */
+export function seedInAddress() {
+  const seed = asked().get('write');
+  return seed !== null && /^\d{1,9}$/.test(seed) ? Number(seed) : null;
+}
+
 /** Whether the address asks for anybody's list. */
 export const asksForAList = () => asked().has('user') || asked().has('history');
 
@@ -57,7 +64,7 @@ const fromList = (text) => text.replace(/%2C/gi, ',').replaceAll('%40', '@').rep
 /**
  * The parts of a question that differ from the viewer's own, as the address and the command line write them.
  * @param {Taste} taste @param {Taste} own the viewer's, or a blank one @param {Pick<Loaded, 'catalogue'|'viewers'>} loaded
- * @returns {{user: string|null, history: string[]|null, pattern: string|null, mute: string[]}}
+ * @returns {{user: string|null, history: string[]|null, pattern: string|null, write: number|null, mute: string[]}}
  */
 export function spelled(taste, own, { catalogue, viewers }) {
   const key = (/** @type {number} */ item) => inList(catalogue[item]?.key ?? '');
@@ -66,18 +73,20 @@ export function spelled(taste, own, { catalogue, viewers }) {
   return {
     user: viewer(taste.viewer),
     history: unchanged ? null : taste.history.map(({ item, position }) => (position === null ? key(item) : `${key(item)}@${position}`)),
-    pattern: taste.viewer !== null && taste.pattern === own.pattern ? null : (viewer(taste.pattern) ?? 'none'),
+    write: taste.written?.seed ?? null,
+    pattern: taste.written || (taste.viewer !== null && taste.pattern === own.pattern) ? null : (viewer(taste.pattern) ?? 'none'),
     mute: taste.muted.map(({ item, reason }) => `${key(item)}@${reason}`),
   };
 }
 
 /** @param {Taste} taste @param {Taste} own @param {Pick<Loaded, 'catalogue'|'viewers'>} loaded */
 export function hashOf(taste, own, loaded) {
-  const { user, history, pattern, mute } = spelled(taste, own, loaded);
+  const { user, history, pattern, write, mute } = spelled(taste, own, loaded);
   const parameters = new URLSearchParams();
   if (user !== null) parameters.set('user', user);
   if (history !== null) parameters.set('history', history.join(','));
   if (pattern !== null) parameters.set('pattern', pattern);
+  if (write !== null) parameters.set('write', String(write));
   if (mute.length > 0) parameters.set('mute', mute.join(','));
   return `#${parameters}`;
 }

@@ -5,7 +5,7 @@ import { count, milliseconds } from './format.js';
 import { heldOutCard } from './held-out.js';
 import { faultPanel } from './notice.js';
 import { backendAddress } from './permalink.js';
-import { recommendationRow } from './recommendation.js';
+import { drawOwnReason, recommendationRow } from './recommendation.js';
 
 /** @typedef {import('./types.js').Ranking} Ranking */
 /** @typedef {import('./types.js').Taste} Taste */
@@ -100,6 +100,15 @@ export function createRankingList(root, loaded, { onMore, onProbe, onMute, onRep
           : [el('p', { class: 'muted' }, `The first ${count(shown)} of ${count(scored)}.`)]),
       );
       return fresh[0]?.querySelector('h3') ?? null;
+    },
+
+    /**
+     * A reason that is being written for whoever looks at the list.
+     * @param {number} item @param {string} text @param {boolean} done @param {number} flaws rules that it breaks
+     */
+    ownReason(item, text, done, flaws) {
+      const slot = list.querySelector(`[data-item="${item}"] .own-reason`);
+      if (slot) drawOwnReason(slot, text, done, flaws);
     },
 
     /** @param {import('./types.js').Fault} fault @param {() => void} onRetry */

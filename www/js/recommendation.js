@@ -59,6 +59,7 @@ export function recommendationRow(row, context) {
       'div',
       { class: 'recommendation-body' },
       leadingReason(row, context),
+      el('div', { class: 'own-reason' }),
       leaningOn(row, context.catalogue),
       el(
         'div',
@@ -69,6 +70,16 @@ export function recommendationRow(row, context) {
       drawer,
     ),
   );
+}
+
+/**
+ * A reason written here and now; nothing where nothing came of it.
+ * @param {Element} slot @param {string} text @param {boolean} done @param {number} flaws
+ */
+export function drawOwnReason(slot, text, done, flaws) {
+  if (text === '') return slot.replaceChildren();
+  const words = !done ? 'being written for you, here …' : flaws > 0 ? 'written for you, here and now; it may say what is not so' : 'written for you, here and now; it does not count in the score';
+  slot.replaceChildren(el('figure', { class: 'leading-reason', 'data-written': 'true' }, voice('blockquote', text), el('figcaption', {}, words)));
 }
 
 /** Where the title stood before, where that is known and differs. @param {Recommendation} row */

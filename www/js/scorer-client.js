@@ -14,7 +14,7 @@ export class ScorerClient {
   #worker = null;
   /** @type {AbortController|null} */
   #watch = null;
-  /** @type {Map<number, {resolve: (value: any) => void, reject: (fault: Fault) => void}>} */
+  /** @type {Map<number, {resolve: (value: any) => void, reject: (fault: Fault) => void, onDraft: (text: string, attempt: number) => void}>} */
   #waiting = new Map();
   #lastId = 0;
   #alive = false;
@@ -60,14 +60,15 @@ export class ScorerClient {
    * @template {keyof Answers} T
    * @param {T} type
    * @param {Omit<Extract<import('./types.js').Request, {type: T}>, 'type'>} payload
+   * @param {(text: string, attempt: number) => void} [onDraft] told how far a text is that is being written
    * @returns {Promise<Answers[T]>}
    */
-  ask(type, payload) {
+  ask(type, payload, onDraft = () => {}) {
     const worker = this.#worker;
     if (!worker) return Promise.reject(this.#end);
     const id = (this.#lastId += 1);
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      this.#waiting.set(id, { resolve, reject, onDraft });
       worker.postMessage({ id, type, ...payload });
     });
   }
@@ -88,6 +89,7 @@ export class ScorerClient {
     if ('event' in message) {
       if (message.event === 'progress') this.#onProgress(message);
       else if (message.event === 'backend') this.#onBackend(message.backend);
+      else if (message.event === 'draft') this.#waiting.get(message.id)?.onDraft(message.text, message.attempt);
       else {
         this.#alive = true;
         if (message.locked) this.#waitForDeath(worker, name);

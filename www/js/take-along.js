@@ -121,12 +121,13 @@ const quoted = (text) => (/^[\w@.,:/=%-]+$/.test(text) ? text : `'${text.replace
  * @param {Pick<Standing, 'taste'|'own'|'ranking'>} standing @param {Loaded} loaded
  */
 function command({ taste, own, ranking }, loaded) {
-  const { user, history, pattern, mute } = spelled(taste, own, loaded);
+  const { user, history, pattern, write, mute } = spelled(taste, own, loaded);
   // With `=`, because a key may begin with a dash.
   const flags = [
     ...(user === null ? [] : [`--user=${user}`]),
     ...(history === null ? [] : [`--history=${history.join(',')}`]),
     ...(pattern === null ? [] : [`--pattern-of=${pattern}`]),
+    ...(write === null ? [] : [`--write-pattern=${write}`]),
     ...(mute.length === 0 ? [] : [`--mute=${mute.join(',')}`]),
     `--count=${ranking.recommendations.length}`,
   ];
@@ -142,6 +143,7 @@ function asJson({ ranking, taste, own, name }, loaded) {
     run: manifest.run,
     computed: { on: backend.used, milliseconds: ranking.milliseconds, scored: ranking.scored },
     question: spelled(taste, own, loaded),
+    ...(taste.written ? { pattern_written: taste.written.text } : {}),
     held_out: ranking.held_out && { ...ranking.held_out, key: catalogue[ranking.held_out.item]?.key },
     recommendations: ranking.recommendations.map(({ item, rank, score: value, reasons, history, before }) => ({
       rank,

@@ -24,7 +24,13 @@ export function moved(taste, place, to) {
 }
 
 /** @param {Taste} taste @param {number|null} pattern */
-export const withPattern = (taste, pattern) => ({ ...taste, pattern });
+export const withPattern = (taste, pattern) => ({ ...taste, pattern, written: null });
+
+/** @param {Taste} taste @param {import('./types.js').WrittenPattern} written */
+export const withWritten = (taste, written) => ({ ...taste, pattern: null, written });
+
+/** Whether its pattern was written of another history than it has now. @param {Taste} taste */
+export const isOutdated = ({ written, history }) => Boolean(written) && written?.of !== history.map(({ item }) => item).join();
 
 /** @param {Taste} taste @param {Muted} one */
 export const isMuted = (taste, { item, reason }) => taste.muted.some((muted) => muted.item === item && muted.reason === reason);
@@ -39,10 +45,11 @@ export function toggled(taste, one) {
 export const same = (a, b) => JSON.stringify(ordered(a)) === JSON.stringify(ordered(b));
 
 /** @param {Taste} taste */
-const ordered = ({ viewer, history, pattern, muted }) => [
+const ordered = ({ viewer, history, pattern, written, muted }) => [
   viewer,
   history.map(({ item, position }) => [item, position]),
   pattern,
+  written?.text ?? null,
   [...muted].sort((a, b) => a.item - b.item || a.reason - b.reason).map(({ item, reason }) => [item, reason]),
 ];
 
@@ -96,6 +103,11 @@ export class Trail {
   /** The same step with another pattern: the nearest viewer has become another one. @param {number|null} pattern */
   settle(pattern) {
     this.#now = { taste: withPattern(this.current, pattern), follows: true };
+  }
+
+  /** The same step with a pattern that was written anew of its history. @param {import('./types.js').WrittenPattern} written */
+  rewrite(written) {
+    this.#now = { taste: withWritten(this.current, written), follows: false };
   }
 
   undo() {

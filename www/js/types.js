@@ -51,7 +51,11 @@
  * @property {number|null} viewer the stored viewer whose history `position` counts
  * @property {Taken[]} history oldest first
  * @property {number|null} pattern the stored viewer whose pattern is read; null is none
+ * @property {WrittenPattern|null} [written] a pattern of one's own, read in place of a stored one
  * @property {Muted[]} muted reasons that do not count
+ *
+ * @typedef {{text: string, seed: number, flaws: number, of: string, vector: number[]}} WrittenPattern what the language model wrote here and now; `of`: the history it was written of, `vector`: what the ranking model reads of it
+ * @typedef {Omit<Taste, 'written'> & {written?: number[]}} RawTaste as the wasm modules take it
  *
  * @typedef {{index: number, weight: number}} RawReason
  * @typedef {{position: number, item: number, weight: number}} HistoryWeight `position` counts in the taste's history
@@ -88,19 +92,28 @@
  * @typedef {{viewer: number, similarity: number, shared: number[]}} Nearest
  *
  * @typedef {object} CatalogueScorer what both scorers can do
- * @property {(taste: Taste, count: number, before: Taste|null) => Promise<RawRanking>} recommend
- * @property {(taste: Taste) => Promise<Float32Array>} scores
+ * @property {(taste: RawTaste, count: number, before: RawTaste|null) => Promise<RawRanking>} recommend
+ * @property {(taste: RawTaste) => Promise<Float32Array>} scores
  *
  * @typedef {object} CpuQuestions what only the CPU's is asked
- * @property {(viewer: number) => Promise<Taste>} taste
- * @property {(taste: Taste, item: number) => Promise<Probe>} probe
- * @property {(taste: Taste, limit: number) => Promise<Counterfactual|null>} counterfactual
+ * @property {(viewer: number) => Promise<RawTaste>} taste
+ * @property {(taste: RawTaste, item: number) => Promise<Probe>} probe
+ * @property {(taste: RawTaste, limit: number) => Promise<Counterfactual|null>} counterfactual
  * @property {(items: Uint32Array) => Promise<Nearest|null>} nearest
  *
  * @typedef {CatalogueScorer & CpuQuestions} Scorer
  *
  * @typedef {{default: (source: {module_or_path: Response | URL | string}) => Promise<unknown>}} Module an ES module that wasm-bindgen generates
- * @typedef {Module & {Scorer: {load(manifest: string, files: Map<string, Uint8Array>): Promise<Scorer>}}} Engine
+ * @typedef {Module & {Scorer: {load(manifest: string, files: Map<string, Uint8Array>): Promise<Scorer>}, comparison(manifest: string, files: Map<string, Uint8Array>): Promise<Comparison>}} Engine
+ * @typedef {{text: string, attempt: number, written: {text: string, flaws: number, attempts: number, tokens: number, vector?: number[]}|null}} Standing where a text stands that is being written
+ * @typedef {{advance(): Promise<Standing>}} Draft
+ * @typedef {{pattern(history: Uint32Array, seed: number): Promise<Draft>, reason(pattern: string|null, item: number, others: string[], seed: number): Promise<Draft>}} Writer
+ * @typedef {Module & {Writer: {load(manifest: string, files: Map<string, Uint8Array>): Promise<Writer>}}} WriterEngine
+ *
+ * @typedef {{items: number[], held_out_rank: number|null}} VariantList
+ * @typedef {{name: string, what: string, lists: VariantList[]}} Variant another model of the run, with a list for each stored viewer
+ * @typedef {{variants: Variant[], before: {reasons: (string|null)[][], patterns: (string|null)[]}|null}} Comparison `before`: texts before the correction, null where nothing has changed
+ * @typedef {{variants: {name: string, what: string, list: VariantList}[], patternBefore: string|null, reasonsBefore: Record<number, (string|null)[]>, corrected: boolean}} Compared the same for one viewer and some titles
  * @typedef {Module & {GpuScorer: {load(manifest: string, files: Map<string, Uint8Array>): Promise<CatalogueScorer>}}} GpuEngine
  *
  * @typedef {object} Reason a reason with its words, ready to show
@@ -127,7 +140,7 @@
  * @property {boolean} dated whether times are calendar times (seconds since 1970) or a mere order
  * @property {Results|null} results
  *
- * @typedef {'engine'|'artefact'|'check'|'gpu'} Phase
+ * @typedef {'engine'|'artefact'|'check'|'gpu'|'writer'} Phase
  * @typedef {{event: 'progress', phase: Phase, loaded: number, total: number|null}} Progress
  *
  * @typedef {{kind: string, message: string, file?: string}} Fault
@@ -139,7 +152,10 @@
  * @typedef {{type: 'probe', taste: Taste, item: number}} ProbeRequest
  * @typedef {{type: 'counterfactual', taste: Taste, limit: number}} CounterfactualRequest
  * @typedef {{type: 'nearest', items: number[]}} NearestRequest
- * @typedef {LoadRequest|ViewerRequest|RecommendRequest|ScoresRequest|ProbeRequest|CounterfactualRequest|NearestRequest} Request
+ * @typedef {{type: 'compare', user: number, items: number[]}} CompareRequest
+ * @typedef {{type: 'write-pattern', taste: Taste, seed: number}} WritePatternRequest
+ * @typedef {{type: 'write-reason', pattern: string|null, item: number, seed: number}} WriteReasonRequest
+ * @typedef {LoadRequest|ViewerRequest|RecommendRequest|ScoresRequest|ProbeRequest|CounterfactualRequest|NearestRequest|CompareRequest|WritePatternRequest|WriteReasonRequest} Request
  *
  * @typedef {object} Answers what each request type is answered with
  * @property {Loaded} load
@@ -149,9 +165,12 @@
  * @property {Probe} probe
  * @property {Counterfactual|null} counterfactual
  * @property {Nearest|null} nearest
+ * @property {Compared} compare
+ * @property {WrittenPattern} write-pattern
+ * @property {{text: string, flaws: number}} write-reason
  *
  * @typedef {{id: number, ok: true, value: unknown} | {id: number, ok: false, error: Fault}} Answer
- * @typedef {Answer | Progress | {event: 'alive', locked: boolean} | {event: 'backend', backend: Backend}} FromWorker
+ * @typedef {Answer | Progress | {event: 'alive', locked: boolean} | {event: 'backend', backend: Backend} | {event: 'draft', id: number, text: string, attempt: number}} FromWorker
  */
 
 export {};

@@ -2,7 +2,8 @@
 import { cover } from './cover.js';
 import { button, el, keepingFocus } from './dom.js';
 import { capitalised, date, plural, viewerName } from './format.js';
-import { attributeLine, voice } from './pieces.js';
+import { createPatternDesk } from './pattern-desk.js';
+import { attributeLine } from './pieces.js';
 import { moved, without } from './tastes.js';
 import { createWhatIf } from './what-if.js';
 
@@ -23,10 +24,16 @@ const FIRST_SHOWN = 6;
 /**
  * @param {HTMLElement} root
  * @param {import('./types.js').Loaded} loaded
- * @param {{edit: (taste: Taste) => void, undo: () => void, redo: () => void, reset: () => void}} told
+ * @param {object} told
+ * @param {(taste: Taste) => void} told.edit
+ * @param {() => void} told.undo
+ * @param {() => void} told.redo
+ * @param {() => void} told.reset
+ * @param {(seed: number, onDraft: (text: string, attempt: number) => void) => Promise<void>} told.write
  */
 export function createViewerCard(root, loaded, told) {
   const whatIf = createWhatIf(loaded, told);
+  const desk = createPatternDesk(loaded, told.write);
   /** @type {Person|null} */
   let shown = null;
   let open = false;
@@ -62,32 +69,11 @@ export function createViewerCard(root, loaded, told) {
         toggle,
       ),
       ...(editing ? [whatIf.draw(person)] : []),
-      patternFigure(person),
+      ...desk.draw(person, editing).filter((part) => part !== null),
       historyPart(person, editing),
     );
     if (trail.changed) root.dataset.changed = 'true';
     else delete root.dataset.changed;
-  }
-
-  /** @param {Person} person */
-  function patternFigure({ viewer, pattern, nearest, trail }) {
-    if (!loaded.uses.patterns) return el('p', { class: 'muted' }, 'This model was trained without patterns.');
-    const own = viewer !== null && trail.current.pattern === trail.base.pattern;
-    if (!pattern) {
-      const words =
-        viewer || nearest ? 'No pattern is read.' : trail.current.history.length === 0 ? 'Pick a title or two: the nearest viewer’s pattern is read then.' : 'No viewer here took any of these titles, so no pattern is read.';
-      return el('p', { class: 'muted' }, words);
-    }
-    if (!pattern.text) {
-      const whose = own ? 'this viewer' : viewerName(pattern.key);
-      return el('p', { class: 'muted' }, `The language model has written no pattern for ${whose}.`);
-    }
-    const caption = own
-      ? 'The language model on this viewer'
-      : nearest && nearest.viewer === pattern.viewer
-        ? `Borrowed: the language model on ${viewerName(pattern.key)}, the nearest viewer, who took ${plural(nearest.shared.length, 'title')} of yours`
-        : `Borrowed: the language model on ${viewerName(pattern.key)}`;
-    return el('figure', { class: 'pattern', 'data-borrowed': own ? null : 'true' }, voice('blockquote', pattern.text), el('figcaption', {}, caption));
   }
 
   /** @param {Person} person @param {boolean} editing */
@@ -161,6 +147,9 @@ export function createViewerCard(root, loaded, told) {
   }
 
   return {
+    /** Writes a pattern of the present history, as a link may ask for. @param {number} seed */
+    write: (seed) => desk.write(seed),
+
     /** @param {Person} person */
     show(person) {
       if (shown?.viewer !== person.viewer) {

@@ -46,7 +46,7 @@ export function createWhatIf({ catalogue, viewers, uses }, told) {
     const added = current.history.filter(({ position }) => position === null);
     const stored = current.history.flatMap(({ position }) => (position === null ? [] : [position]));
     const reordered = stored.some((position, at) => at > 0 && position < (stored[at - 1] ?? 0));
-    const pattern = current.pattern === base.pattern ? [] : [current.pattern === null ? 'without a pattern' : `with the pattern of ${viewerName(viewers[current.pattern]?.key ?? '')}`];
+    const pattern = current.written ? ['with a pattern written here'] : current.pattern === base.pattern ? [] : [current.pattern === null ? 'without a pattern' : `with the pattern of ${viewerName(viewers[current.pattern]?.key ?? '')}`];
     const muted = current.muted.length > 0 ? [`${plural(current.muted.length, 'reason')} muted`] : [];
     const parts = [...named('without', removed), ...named('with', added), ...(reordered ? ['in another order'] : []), ...pattern, ...muted];
     return el('p', { class: 'what-if-changes', dir: 'auto' }, `${parts.join('; ')}.`);
@@ -72,7 +72,7 @@ export function createWhatIf({ catalogue, viewers, uses }, told) {
         ),
         titles.element,
         uses.patterns ? patterns.element : null,
-        uses.patterns && trail.current.pattern !== null ? button({ id: 'no-pattern', class: 'button button-quiet' }, () => told.edit(withPattern(now(), null)), 'Read no pattern') : null,
+        uses.patterns && (trail.current.pattern !== null || trail.current.written) ? button({ id: 'no-pattern', class: 'button button-quiet' }, () => told.edit(withPattern(now(), null)), 'Read no pattern') : null,
         uses.patterns && of.nearest && trail.current.pattern !== of.nearest.viewer
           ? button({ id: 'nearest-pattern', class: 'button button-quiet' }, () => told.edit(withPattern(now(), of.nearest?.viewer ?? null)), 'Read the nearest viewer’s pattern')
           : null,

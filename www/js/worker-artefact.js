@@ -113,6 +113,21 @@ export class Artefact {
     return { ...ranking, recommendations };
   }
 
+  /**
+   * What the other models would recommend to a viewer, and what the texts about them and some titles said before the correction.
+   * @param {import('./types.js').Comparison} comparison @param {number} user @param {number[]} items
+   * @returns {import('./types.js').Compared}
+   */
+  compared({ variants, before }, user, items) {
+    this.user(user);
+    return {
+      variants: variants.map(({ name, what, lists }) => ({ name, what, list: /** @type {import('./types.js').VariantList} */ (lists[user]) })),
+      corrected: before !== null,
+      patternBefore: before?.patterns[user] ?? null,
+      reasonsBefore: Object.fromEntries(items.map((item) => [item, before?.reasons[item] ?? []])),
+    };
+  }
+
   /** @param {number} item @param {import('./types.js').RawReason} raw @returns {import('./types.js').Reason|null} */
   #words(item, { index, weight }) {
     const stored = this.reasons[item]?.[index];

@@ -8,7 +8,7 @@ import { fetchEngine } from './worker-fetch.js';
 
 /** @typedef {import('./types.js').Backend} Backend */
 /** @typedef {import('./types.js').BackendChoice} BackendChoice */
-/** @typedef {import('./types.js').Taste} Taste */
+/** @typedef {import('./types.js').RawTaste} Taste */
 /** @typedef {import('./types.js').CatalogueScorer} CatalogueScorer */
 /** @typedef {import('./types.js').Scorer} Scorer */
 

@@ -4,9 +4,11 @@
 /** @typedef {import('./types.js').ArtefactFile} ArtefactFile */
 
 const FORMAT = 'curec-artefact';
-const VERSION = 2;
+const VERSION = 3;
 /** More than any sensible artefact, less than what would bring a browser tab down. */
 const MOST_BYTES = 1 << 29;
+/** Files that are fetched only when somebody asks for what is in them, by what that is. */
+const PARTS = { comparison: new Set(['comparison']), writer: new Set(['writer', 'tokenizer', 'writer-model']) };
 /** File names come from the manifest, so they are checked before they become addresses. */
 const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
@@ -95,20 +97,39 @@ function filesOf(text) {
 }
 
 /**
- * All files of the artefact at once, with one progress over all of them.
+ * The manifest and all files that lists need.
  * @param {URL} base folder, ending in a slash @param {OnBytes} onBytes
  * @returns {Promise<{manifestText: string, files: Map<string, Uint8Array>}>}
  */
 export async function fetchArtefact(base, onBytes) {
   const manifestText = await (await get(new URL('manifest.json', base), 'manifest.json', { cache: 'no-cache' })).text();
-  const list = filesOf(manifestText);
+  const later = new Set(Object.values(PARTS).flatMap((roles) => [...roles]));
+  const core = filesOf(manifestText).filter(({ role }) => !later.has(role));
+  return { manifestText, files: await fetchAll(base, core, onBytes) };
+}
+
+/**
+ * The files of a part that few visits need.
+ * @param {URL} base @param {string} manifestText @param {keyof typeof PARTS} part @param {OnBytes} onBytes
+ */
+export async function fetchPart(base, manifestText, part, onBytes) {
+  const files = filesOf(manifestText).filter(({ role }) => PARTS[part].has(role));
+  if (files.length === 0) throw fault('not-exported', `This artefact was exported without its ${part}.`);
+  return fetchAll(base, files, onBytes);
+}
+
+/**
+ * Files at once, with one progress over all of them.
+ * @param {URL} base @param {ArtefactFile[]} list @param {OnBytes} onBytes
+ */
+async function fetchAll(base, list, onBytes) {
   const total = list.reduce((sum, file) => sum + file.bytes, 0);
   let loaded = 0;
   const stop = new AbortController();
   const count = (/** @type {number} */ bytes) => onBytes((loaded += bytes), total);
   try {
     const contents = await Promise.all(list.map((file) => fetchFile(base, file, stop.signal, count)));
-    return { manifestText, files: new Map(list.map((file, i) => [file.name, contents[i] ?? new Uint8Array()])) };
+    return new Map(list.map((file, i) => [file.name, contents[i] ?? new Uint8Array()]));
   } finally {
     stop.abort(); // after a failure, spare the visitor the rest; after success this does nothing
   }

@@ -111,6 +111,7 @@ fn build_page(workspace: &Workspace, tools: &PageTools, out: &Path) -> Result<()
     for (package, what) in [
         ("curec-web", "compile the scorer for WebAssembly"),
         ("curec-web-gpu", "compile the scorer for WebGPU"),
+        ("curec-web-writer", "compile the writer"),
     ] {
         let mut cargo = workspace.cargo();
         cargo

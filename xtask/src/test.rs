@@ -16,7 +16,7 @@ use crate::workspace::{Workspace, command};
 use crate::{dist, docs};
 
 /// With what the parity tests compare: the second CPU backend, and GPUs through wgpu.
-const NATIVE: [&str; 10] = [
+const NATIVE: [&str; 12] = [
     "--release",
     "--workspace",
     "--exclude",
@@ -25,6 +25,8 @@ const NATIVE: [&str; 10] = [
     "curec-web-bridge",
     "--exclude",
     "curec-web-gpu",
+    "--exclude",
+    "curec-web-writer",
     "--features",
     "curec/ndarray,curec/wgpu",
 ];
@@ -204,6 +206,8 @@ fn wasm_lints(workspace: &Workspace, toolchain: &WasmToolchain) -> Command {
             "curec-web",
             "--package",
             "curec-web-gpu",
+            "--package",
+            "curec-web-writer",
             "--package",
             "curec-web-bridge",
             "--package",

@@ -4,7 +4,7 @@
 use super::tensors::{
     HISTORY_MATCHED, NO_PATTERN, PATTERNS, REASON_COUNT, REASON_KEYS, REASON_VALUES, WEIGHTS,
 };
-use super::{Artefact, ArtefactError, FileRole, StoredType};
+use super::{Artefact, ArtefactError, FileRole, ModelConfigs, StoredType};
 use crate::reward::RewardConfig;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -33,18 +33,38 @@ pub(super) fn check(artefact: &Artefact) -> Result<(), ArtefactError> {
     histories(artefact)?;
     reasons(artefact, &config)?;
     preview(artefact)?;
-    tensors(artefact, &config)
+    tensors(artefact, &config)?;
+    if let Some(comparison) = &artefact.comparison {
+        comparison.check(items, &artefact.users, &artefact.reasons)?;
+    }
+    match &artefact.writer {
+        Some(writer) => writer.check(&config),
+        None => Ok(()),
+    }
 }
 
 impl Artefact {
     /// The reward model's configuration, checked.
+    ///
+    /// # Errors
+    /// As [`ModelConfigs::reward_config`].
     pub fn reward_config(&self) -> Result<RewardConfig, ArtefactError> {
+        self.model.reward_config(self.dataset.items)
+    }
+}
+
+impl ModelConfigs {
+    /// The reward model's configuration, checked, for a data set of so many items.
+    ///
+    /// # Errors
+    /// A configuration that cannot be, of another release, or for another number of items.
+    pub fn reward_config(&self, items: usize) -> Result<RewardConfig, ArtefactError> {
         let bad = |message: String| ArtefactError::BadConfig { message };
         let config: RewardConfig =
-            serde_json::from_value(self.model.reward.clone()).map_err(|e| bad(e.to_string()))?;
+            serde_json::from_value(self.reward.clone()).map_err(|e| bad(e.to_string()))?;
         // A missing field would silently take this program's default, and the model would compute something else.
         let complete = serde_json::to_value(&config).map_err(|e| bad(e.to_string()))?;
-        if let Some(field) = first_difference(&complete, &self.model.reward) {
+        if let Some(field) = first_difference(&complete, &self.reward) {
             return Err(bad(format!(
                 "`{field}` is not given; it was written by another release, export it again with this one"
             )));
@@ -65,10 +85,10 @@ impl Artefact {
                 return Err(bad(format!("`{name}` is {value}, more than {largest}")));
             }
         }
-        if config.items != self.dataset.items {
+        if config.items != items {
             return Err(bad(format!(
                 "it is made for {} items, the dataset has {}",
-                config.items, self.dataset.items
+                config.items, items
             )));
         }
         Ok(config)

@@ -74,9 +74,9 @@ pub struct FileEntry {
     pub role: FileRole,
 }
 
-/// What a file is for. Every role occurs exactly once.
+/// What a file is for. No role occurs twice, and of the [core](Part::Core) every one is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum FileRole {
     /// Titles and metadata.
     Catalogue,
@@ -90,18 +90,57 @@ pub enum FileRole {
     Preview,
     /// Weights and precomputed vectors.
     Model,
+    /// Other models' lists, and the texts before the correction.
+    Comparison,
+    /// How the language model writes.
+    Writer,
+    /// Its tokenizer.
+    Tokenizer,
+    /// Its weights.
+    WriterModel,
+}
+
+/// What is fetched together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// What every list needs.
+    Core,
+    /// [`Comparison`](super::Comparison), where it was exported.
+    Comparison,
+    /// [`WriterPart`](super::WriterPart), where the language model is small enough.
+    Writer,
 }
 
 impl FileRole {
     /// All roles, in the order in which the writer lists them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Catalogue,
         Self::Users,
         Self::Reasons,
         Self::Results,
         Self::Preview,
         Self::Model,
+        Self::Comparison,
+        Self::Writer,
+        Self::Tokenizer,
+        Self::WriterModel,
     ];
+
+    /// What it is fetched with.
+    pub fn part(self) -> Part {
+        match self {
+            Self::Comparison => Part::Comparison,
+            Self::Writer | Self::Tokenizer | Self::WriterModel => Part::Writer,
+            _ => Part::Core,
+        }
+    }
+
+    /// The roles of a part.
+    pub fn of(part: Part) -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(move |role| role.part() == part)
+    }
 
     /// The name of the file with this role.
     pub fn file_name(self) -> &'static str {
@@ -112,6 +151,10 @@ impl FileRole {
             Self::Results => "results.json",
             Self::Preview => "preview.json",
             Self::Model => "model.safetensors",
+            Self::Comparison => "comparison.json",
+            Self::Writer => "writer.json",
+            Self::Tokenizer => "tokenizer.json",
+            Self::WriterModel => "writer.safetensors",
         }
     }
 }
@@ -125,6 +168,10 @@ impl fmt::Display for FileRole {
             Self::Results => "results",
             Self::Preview => "preview",
             Self::Model => "model",
+            Self::Comparison => "comparison",
+            Self::Writer => "writer",
+            Self::Tokenizer => "tokenizer",
+            Self::WriterModel => "writer-model",
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The artefact: the one versioned folder that leaves the trainer and enters the browser (METHOD §4).
 //!
-//! Nothing of the LLM runs at inference, so everything the LLM wrote travels as data: patterns, reason lists, and their
+//! Nothing of the LLM runs when something is recommended, so everything the LLM wrote travels as data: patterns, reason lists, and their
 //! vectors already projected by the reward model. A folder holds
 //!
 //! | file | role | content |
@@ -12,6 +12,8 @@
 //! | `results.json` | results | `{protocol, models: [{name, metrics}], notes}` |
 //! | `preview.json` | preview | [`Preview`]: one viewer's list as it was scored at export |
 //! | `model.safetensors` | model | [`tensors`]: weights and the precomputed item and user side |
+//! | `comparison.json` | comparison | [`Comparison`]: other models' lists, texts before the correction; may be missing |
+//! | `writer.json`, `tokenizer.json`, `writer.safetensors` | writer, tokenizer, writer-model | [`WriterPart`]: the language model; may be missing |
 //!
 //! There is no file system here: [`Artefact::to_files`] gives bytes by name, [`Artefact::from_files`] takes them, and
 //! checks everything that can be checked before a single number is used. What is wrong is one [`ArtefactError`]. The names
@@ -19,12 +21,14 @@
 //! Bump [`VERSION`] when a reader of the present version would misread what a writer now writes.
 
 mod check;
+mod comparison;
 mod content;
 mod error;
 mod manifest;
 mod read;
 pub mod tensors;
 mod write;
+pub mod writer;
 
 #[cfg(test)]
 #[cfg(feature = "tensors")]
@@ -33,20 +37,22 @@ pub(crate) mod sample;
 #[cfg(feature = "tensors")]
 mod tests;
 
+pub use comparison::{Before, Comparison, Variant, VariantList};
 pub use content::{
     Attribute, CatalogueItem, HistoryEvent, ModelMetrics, Preview, PreviewItem, PreviewRow, Reason,
     Results, UserRecord,
 };
 pub use error::ArtefactError;
-pub use manifest::{DatasetSummary, FileEntry, FileRole, Manifest, ModelConfigs, RunSummary};
+pub use manifest::{DatasetSummary, FileEntry, FileRole, Manifest, ModelConfigs, Part, RunSummary};
 pub use tensors::{StoredTensor, StoredType};
+pub use writer::{WriterPart, WriterSettings};
 
 use std::collections::BTreeMap;
 
 /// What `manifest.json` must say in `format`.
 pub const FORMAT: &str = "curec-artefact";
 /// The version this code writes, and the only one it reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The name of the manifest inside the folder.
 pub const MANIFEST: &str = "manifest.json";
 
@@ -73,4 +79,8 @@ pub struct Artefact {
     pub preview: Preview,
     /// Weights and precomputed vectors by name.
     pub tensors: BTreeMap<String, StoredTensor>,
+    /// Other models beside this one; none where it was not exported, or not given.
+    pub comparison: Option<Comparison>,
+    /// What writes; none where the language model is too large for that, or not given.
+    pub writer: Option<WriterPart>,
 }

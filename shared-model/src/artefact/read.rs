@@ -2,8 +2,8 @@
 //! ([`super::check`]); the first thing that is wrong is what is reported.
 
 use super::{
-    Artefact, ArtefactError, FORMAT, FileRole, MANIFEST, Manifest, VERSION, check, tensors,
-    write::sha256,
+    Artefact, ArtefactError, CatalogueItem, Comparison, FORMAT, FileRole, MANIFEST, Manifest, Part,
+    Reason, UserRecord, VERSION, WriterPart, check, tensors, write::sha256,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -50,12 +50,46 @@ impl Manifest {
                 });
             }
         }
-        for role in FileRole::ALL {
-            if !manifest.files.iter().any(|entry| entry.role == role) {
+        for part in [Part::Core, Part::Comparison, Part::Writer] {
+            let lacks = |role: &FileRole| !manifest.has(*role);
+            let begun = FileRole::of(part).any(|role| manifest.has(role));
+            if (begun || part == Part::Core)
+                && let Some(role) = FileRole::of(part).find(lacks)
+            {
                 return Err(ArtefactError::MissingRole { role });
             }
         }
         Ok(manifest)
+    }
+
+    /// Whether a file with this role is listed.
+    pub fn has(&self, role: FileRole) -> bool {
+        self.files.iter().any(|entry| entry.role == role)
+    }
+
+    /// Presence, size and hash of the files with these roles, as far as they are listed.
+    fn verify(
+        &self,
+        files: &BTreeMap<String, Vec<u8>>,
+        wanted: impl Fn(FileRole) -> bool,
+    ) -> Result<(), ArtefactError> {
+        for entry in self.files.iter().filter(|entry| wanted(entry.role)) {
+            let file = || entry.name.clone();
+            let Some(bytes) = files.get(&entry.name) else {
+                return Err(ArtefactError::MissingFile { file: file() });
+            };
+            if bytes.len() as u64 != entry.bytes {
+                return Err(ArtefactError::WrongSize {
+                    file: file(),
+                    expected: entry.bytes,
+                    found: bytes.len() as u64,
+                });
+            }
+            if sha256(bytes) != entry.sha256 {
+                return Err(ArtefactError::WrongHash { file: file() });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -69,31 +103,41 @@ impl Artefact {
         manifest_json: &str,
         files: &BTreeMap<String, Vec<u8>>,
     ) -> Result<Self, ArtefactError> {
+        Self::read(manifest_json, files, |_| true)
+    }
+
+    /// The same of the [core](Part::Core) alone; the other parts' files may be absent and are not looked at.
+    ///
+    /// # Errors
+    /// As [`Artefact::from_files`].
+    pub fn core_from_files(
+        manifest_json: &str,
+        files: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<Self, ArtefactError> {
+        Self::read(manifest_json, files, |part| part == Part::Core)
+    }
+
+    fn read(
+        manifest_json: &str,
+        files: &BTreeMap<String, Vec<u8>>,
+        wanted: impl Fn(Part) -> bool,
+    ) -> Result<Self, ArtefactError> {
         let manifest = Manifest::parse(manifest_json)?;
-        for entry in &manifest.files {
-            let Some(bytes) = files.get(&entry.name) else {
-                return Err(ArtefactError::MissingFile {
-                    file: entry.name.clone(),
-                });
-            };
-            if bytes.len() as u64 != entry.bytes {
-                return Err(ArtefactError::WrongSize {
-                    file: entry.name.clone(),
-                    expected: entry.bytes,
-                    found: bytes.len() as u64,
-                });
-            }
-            if sha256(bytes) != entry.sha256 {
-                return Err(ArtefactError::WrongHash {
-                    file: entry.name.clone(),
-                });
-            }
-        }
+        manifest.verify(files, |role| wanted(role.part()))?;
         for name in files.keys() {
             if name != MANIFEST && !manifest.files.iter().any(|entry| entry.name == *name) {
                 return Err(ArtefactError::UnlistedFile { file: name.clone() });
             }
         }
+        let there = |part: Part| wanted(part) && FileRole::of(part).all(|role| manifest.has(role));
+        let comparison = match there(Part::Comparison) {
+            true => Some(json(files, FileRole::Comparison)?),
+            false => None,
+        };
+        let writer = match there(Part::Writer) {
+            true => Some(writer(files)?),
+            false => None,
+        };
         let artefact = Self {
             catalogue: json(files, FileRole::Catalogue)?,
             users: json(files, FileRole::Users)?,
@@ -104,6 +148,8 @@ impl Artefact {
                 FileRole::Model.file_name(),
                 content(files, FileRole::Model)?,
             )?,
+            comparison,
+            writer,
             created_by: manifest.created_by,
             dataset: manifest.dataset,
             run: manifest.run,
@@ -112,6 +158,76 @@ impl Artefact {
         check::check(&artefact)?;
         Ok(artefact)
     }
+}
+
+impl Comparison {
+    /// Checks and parses the comparison of an artefact; `files` holds it and what it is about: catalogue, users and reasons.
+    ///
+    /// # Errors
+    /// As [`Artefact::from_files`]; [`ArtefactError::MissingRole`] where the artefact has none.
+    pub fn from_files(
+        manifest_json: &str,
+        files: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<Self, ArtefactError> {
+        const NEEDED: [FileRole; 4] = [
+            FileRole::Catalogue,
+            FileRole::Users,
+            FileRole::Reasons,
+            FileRole::Comparison,
+        ];
+        let manifest = Manifest::parse(manifest_json)?;
+        lists(&manifest, FileRole::Comparison)?;
+        manifest.verify(files, |role| NEEDED.contains(&role))?;
+        let catalogue: Vec<CatalogueItem> = json(files, FileRole::Catalogue)?;
+        let users: Vec<UserRecord> = json(files, FileRole::Users)?;
+        let reasons: Vec<Vec<Reason>> = json(files, FileRole::Reasons)?;
+        let comparison: Self = json(files, FileRole::Comparison)?;
+        comparison.check(catalogue.len(), &users, &reasons)?;
+        Ok(comparison)
+    }
+}
+
+impl WriterPart {
+    /// Checks and parses the writer of an artefact, and the items it writes about; `files` holds its files and the catalogue.
+    ///
+    /// # Errors
+    /// As [`Artefact::from_files`]; [`ArtefactError::MissingRole`] where the artefact has none.
+    pub fn from_files(
+        manifest_json: &str,
+        files: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<(Self, Vec<CatalogueItem>), ArtefactError> {
+        let manifest = Manifest::parse(manifest_json)?;
+        lists(&manifest, FileRole::Writer)?;
+        manifest.verify(files, |role| {
+            role.part() == Part::Writer || role == FileRole::Catalogue
+        })?;
+        let part = writer(files)?;
+        part.check(&manifest.model.reward_config(manifest.dataset.items)?)?;
+        Ok((part, json(files, FileRole::Catalogue)?))
+    }
+}
+
+fn lists(manifest: &Manifest, role: FileRole) -> Result<(), ArtefactError> {
+    match manifest.has(role) {
+        true => Ok(()),
+        false => Err(ArtefactError::MissingRole { role }),
+    }
+}
+
+fn writer(files: &BTreeMap<String, Vec<u8>>) -> Result<WriterPart, ArtefactError> {
+    let tokenizer = content(files, FileRole::Tokenizer)?;
+    let bad = |error: std::str::Utf8Error| ArtefactError::BadJson {
+        file: FileRole::Tokenizer.file_name().to_owned(),
+        message: error.to_string(),
+    };
+    Ok(WriterPart {
+        settings: json(files, FileRole::Writer)?,
+        tokenizer: std::str::from_utf8(tokenizer).map_err(bad)?.to_owned(),
+        tensors: tensors::decode(
+            FileRole::WriterModel.file_name(),
+            content(files, FileRole::WriterModel)?,
+        )?,
+    })
 }
 
 fn content(files: &BTreeMap<String, Vec<u8>>, role: FileRole) -> Result<&[u8], ArtefactError> {

@@ -124,6 +124,8 @@ pub(crate) fn with_model(config: &RewardConfig, model: &RewardModel) -> Artefact
         }],
     };
     Artefact {
+        comparison: None,
+        writer: None,
         created_by: "curec test".to_owned(),
         dataset: DatasetSummary {
             name: "sample".to_owned(),

@@ -20,6 +20,20 @@ impl Artefact {
         for role in FileRole::ALL {
             let name = role.file_name();
             let bytes = match role {
+                FileRole::Comparison => match &self.comparison {
+                    Some(comparison) => json(name, comparison)?,
+                    None => continue,
+                },
+                FileRole::Writer | FileRole::Tokenizer | FileRole::WriterModel => {
+                    match &self.writer {
+                        Some(writer) if role == FileRole::Writer => json(name, &writer.settings)?,
+                        Some(writer) if role == FileRole::Tokenizer => {
+                            writer.tokenizer.clone().into_bytes()
+                        }
+                        Some(writer) => tensors::encode(name, &writer.tensors)?,
+                        None => continue,
+                    }
+                }
                 FileRole::Catalogue => json(name, &self.catalogue)?,
                 FileRole::Users => json(name, &self.users)?,
                 FileRole::Reasons => json(name, &self.reasons)?,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 const MOST: usize = 10_000;
 
 /// A question to the scorer. As JSON it is what the page sends, keeps in its address, and hands to `curec explain`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Taste {
     /// The stored viewer whose events [`Taken::position`] counts.
@@ -21,6 +21,9 @@ pub struct Taste {
     pub history: Vec<Taken>,
     /// The stored viewer whose pattern is read; none is the learned "no pattern".
     pub pattern: Option<u32>,
+    /// `e(P)`, `[d]`, of a pattern that was written for this taste: what is read instead of a stored viewer's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<Vec<f32>>,
     /// Reasons that are taken off their items' lists.
     pub muted: Vec<Muted>,
 }
@@ -181,6 +184,7 @@ impl Viewers {
             viewer: Some(user),
             history: (0..).zip(items).map(taken).collect(),
             pattern: Some(user),
+            written: None,
             muted: Vec::new(),
         })
     }
@@ -194,9 +198,13 @@ impl Viewers {
         taste: &Taste,
         match_now: impl FnOnce(&[f32], &[u32], &[Muted]) -> Vec<f32>,
     ) -> Result<Side, ScoreError> {
-        let pattern = match taste.pattern {
-            Some(user) => self.get(user)?.pattern.clone(),
-            None => self.no_pattern.clone(),
+        let pattern = match (&taste.written, taste.pattern) {
+            (Some(_), Some(_)) => {
+                return Err(bad("it reads a written pattern and a stored one".to_owned()));
+            }
+            (Some(written), None) => self.written(written)?,
+            (None, Some(user)) => self.get(user)?.pattern.clone(),
+            (None, None) => self.no_pattern.clone(),
         };
         let viewer = taste.viewer.map(|user| self.get(user)).transpose()?;
         let muted = self.muted(&taste.muted)?;
@@ -251,6 +259,17 @@ impl Viewers {
             pattern,
             muted,
         })
+    }
+
+    fn written(&self, pattern: &[f32]) -> Result<Vec<f32>, ScoreError> {
+        if pattern.len() != self.width || !pattern.iter().all(|value| value.is_finite()) {
+            return Err(bad(format!(
+                "a written pattern is {} finite numbers, this one has {}",
+                self.width,
+                pattern.len()
+            )));
+        }
+        Ok(pattern.to_vec())
     }
 
     pub(super) fn in_range(&self, item: u32) -> Result<(), ScoreError> {

@@ -42,6 +42,28 @@ pub struct Item {
     pub attributes: Vec<Attribute>,
 }
 
+/// Which of a language model's states make a text's vector, each averaged over the text's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextVector {
+    /// The last hidden states (METHOD §2): what the model would say next.
+    Last,
+    /// Before them the token embeddings, which hold what the text *said* (the first-last average of Su et al. 2021,
+    /// arXiv 2103.15316, with both kept apart): twice as wide.
+    #[default]
+    FirstLast,
+}
+
+impl TextVector {
+    /// Width of a vector by a model with states of `hidden`.
+    pub fn width(self, hidden: usize) -> usize {
+        match self {
+            Self::Last => hidden,
+            Self::FirstLast => 2 * hidden,
+        }
+    }
+}
+
 /// Runs of letters and digits, in lower case.
 pub fn words(text: &str) -> Vec<String> {
     text.split(|letter: char| !letter.is_alphanumeric())

@@ -111,6 +111,28 @@ function makePreview(catalogue, users, reasons) {
   };
 }
 
+/** What other models would suggest, as the trainer's export would have scored it: here counting, and popularity. */
+function makeComparison(catalogue, users, reasons) {
+  const listOf = (scores) => (user) => {
+    const seen = new Set(user.history.map((event) => event.item));
+    const order = [...catalogue.keys()].filter((item) => !seen.has(item)).sort((a, b) => scores(user)[b] - scores(user)[a] || a - b);
+    const truth = order.indexOf(user.held_out);
+    return { items: order.slice(0, 20), held_out_rank: truth < 0 ? null : truth + 1 };
+  };
+  const counts = catalogue.map((item) => item.count);
+  const variant = (name, what, scores) => ({ name, what, lists: users.map(listOf(scores)) });
+  return {
+    variants: [
+      variant('before-correction', 'A mock of the model before the correction.', (user) => mockScores(catalogue, { ...user, history: user.history.slice(2) })),
+      variant('popularity', 'What most people took.', () => counts),
+    ],
+    before: {
+      reasons: reasons.map((list) => list.map(({ text }, at) => (at % 2 === 0 ? text.replace(/^\S+/, 'Anybody') : null))),
+      patterns: users.map(({ pattern }, at) => (pattern && at % 2 === 0 ? pattern.replace('slower', 'faster') : null)),
+    },
+  };
+}
+
 /** Ranking metrics of a scoring function over the viewers that have a held-out item, over the whole catalogue. */
 function measure(catalogue, users, scoresOf) {
   const ranks = users
@@ -151,6 +173,10 @@ export async function writeArtefact(folder) {
     'reasons.json': JSON.stringify(reasons),
     'results.json': JSON.stringify(results),
     'preview.json': JSON.stringify(makePreview(catalogue, users, reasons)),
+    'comparison.json': JSON.stringify(makeComparison(catalogue, users, reasons)),
+    'writer.json': JSON.stringify({ mock: true }),
+    'tokenizer.json': JSON.stringify({ mock: true }),
+    'writer.safetensors': Buffer.from(Array.from({ length: 50_000 }, () => pick(256))),
     'model.safetensors': Buffer.from(Array.from({ length: 200_000 }, () => pick(256))),
   };
   await mkdir(folder, { recursive: true });
@@ -158,11 +184,11 @@ export async function writeArtefact(folder) {
   for (const [name, content] of Object.entries(contents)) {
     const bytes = Buffer.from(content);
     await writeFile(join(folder, name), bytes);
-    files.push({ name, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'), role: name.split('.')[0] });
+    files.push({ name, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'), role: name === 'writer.safetensors' ? 'writer-model' : name.split('.')[0] });
   }
   const manifest = {
     format: 'curec-artefact',
-    version: 2,
+    version: 3,
     created_by: 'mock',
     dataset: {
       name: 'mock',

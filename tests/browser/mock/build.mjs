@@ -16,7 +16,8 @@ export async function buildMock(dist) {
   // The GPU's stand-in is the same, under the name that the worker asks for.
   const gpu = "import { Scorer } from './curec-web.js';\nexport { default } from './curec-web.js';\nexport class GpuScorer extends Scorer {}\n";
   await writeFile(join(dist, 'curec-web-gpu.js'), gpu);
-  for (const module of ['curec-web', 'curec-web-gpu']) {
+  await cp(join(here, 'curec-web-writer.js'), join(dist, 'curec-web-writer.js'));
+  for (const module of ['curec-web', 'curec-web-gpu', 'curec-web-writer']) {
     await writeFile(join(dist, `${module}_bg.wasm`), Buffer.from([0, 97, 115, 109, 1, 0, 0, 0]));
   }
   await writeArtefact(join(dist, 'artefact'));

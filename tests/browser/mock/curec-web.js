@@ -123,6 +123,8 @@ export class Scorer {
   }
 }
 
+export const comparison = async (_manifest, files) => JSON.parse(new TextDecoder().decode(files.get('comparison.json')));
+
 export default async function init({ module_or_path }) {
   await WebAssembly.compileStreaming(module_or_path);
 }

@@ -29,6 +29,9 @@ pub struct ExplainArgs {
     /// Read this user's pattern instead; `none` reads none
     #[arg(long, value_name = "ID|none")]
     pattern_of: Option<String>,
+    /// Let the artefact's language model write a pattern for this history with this seed, and read that, as the page does
+    #[arg(long, value_name = "SEED", conflicts_with = "pattern_of")]
+    write_pattern: Option<u64>,
     /// Leave a reason out: its place on the item's list, from 0; may be repeated
     #[arg(long = "mute", value_name = "ITEM@PLACE,…", value_delimiter = ',')]
     muted: Vec<String>,
@@ -83,6 +86,7 @@ pub fn run(args: ExplainArgs) -> Result<()> {
                 .collect()
         }),
         pattern_of: args.pattern_of,
+        written: args.write_pattern,
         muted: args.muted,
     };
     let explained = explain(&folder, &question, args.count, &device).map_err(|error| {

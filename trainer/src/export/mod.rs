@@ -10,27 +10,32 @@
 //! the evaluation's; [`NOTE_MOMENT`] says so beside the results. Held-out interactions are never a source of a reason
 //! ([`Timeline::check_source`](crate::past::Timeline::check_source)), and the artefact's reader checks it again.
 
+mod comparison;
 mod folder;
 mod preview;
 mod results;
 #[cfg(test)]
 mod tests;
+mod writer;
 
+pub use comparison::{Earlier, Others};
 pub use folder::{Written, read_folder, write_folder};
 pub use results::page_results;
+pub use writer::{CannotWrite, writer_part};
 
 use std::path::PathBuf;
 
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 use curec_shared_model::artefact::{
     Artefact, ArtefactError, Attribute, CatalogueItem, DatasetSummary, HistoryEvent, ModelConfigs,
-    Preview, Reason, Results, RunSummary, StoredTensor, UserRecord, tensors,
+    Preview, Reason, Results, RunSummary, StoredTensor, UserRecord, WriterPart, tensors,
 };
 use curec_shared_model::reward::RewardModel;
 use curec_shared_model::scorer::{ScoreError, UnreadableParameter, inference_parameters};
 use thiserror::Error;
 
 use crate::data::Dataset;
+use crate::llm::TokenizerError;
 use crate::past::{LeakError, Timeline};
 use crate::reward::stores::{PatternStore, ReasonStore};
 
@@ -59,6 +64,10 @@ pub struct ExportInput<'a> {
     pub results: Results,
     /// Identity of the run.
     pub run: RunSummary,
+    /// What it is compared with; none leaves the comparison out.
+    pub others: Option<Others<'a>>,
+    /// What writes in the browser, if it can.
+    pub writer: Option<WriterPart>,
     /// Export at most so many users, evenly spaced over all of them; `None` = all.
     pub max_users: Option<usize>,
 }
@@ -84,6 +93,9 @@ pub enum ExportError {
     /// The list shown first could not be scored.
     #[error(transparent)]
     Score(#[from] ScoreError),
+    /// The tokenizer cannot be written.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// The file system said no.
     #[error("{path}: {source}")]
     Io {
@@ -99,19 +111,42 @@ pub enum ExportError {
 /// # Errors
 /// Pieces that do not fit, texts that break the time rule, values that are not finite.
 pub fn build(input: &ExportInput, device: &Device) -> Result<Artefact, ExportError> {
+    let mut artefact = core(input, device)?;
+    artefact.preview = preview::preview(&artefact)?;
+    if let Some(others) = &input.others {
+        artefact.comparison = Some(comparison::comparison(input, others, &artefact, device)?);
+    }
+    artefact.writer = input.writer.clone();
+    Ok(artefact)
+}
+
+/// The users who are exported.
+fn chosen(input: &ExportInput) -> Vec<usize> {
+    spread(input.data.users.len(), input.max_users)
+}
+
+/// Per item the rows of its newest reasons, oldest first.
+fn reason_lists<'a>(input: &ExportInput<'a>) -> Vec<&'a [u32]> {
+    let reasons: &'a ReasonStore = input.reasons;
+    let most = input.model.config().reasons;
+    (0..input.data.items.len() as u32)
+        .map(|item| {
+            let rows = reasons.of_item(item);
+            &rows[rows.len().saturating_sub(most)..]
+        })
+        .collect()
+}
+
+/// What every list needs: without preview, comparison and writer.
+fn core(input: &ExportInput, device: &Device) -> Result<Artefact, ExportError> {
     let data = input.data;
     let config = input.model.config();
-    let chosen = spread(data.users.len(), input.max_users);
+    let chosen = chosen(input);
     let mut index_of = vec![None; data.users.len()];
     for (index, user) in chosen.iter().enumerate() {
         index_of[*user] = Some(index as u32);
     }
-    let lists: Vec<&[u32]> = (0..data.items.len() as u32)
-        .map(|item| {
-            let rows = input.reasons.of_item(item);
-            &rows[rows.len().saturating_sub(config.reasons)..]
-        })
-        .collect();
+    let lists = reason_lists(input);
 
     let side = Projected::new(input, device)?;
     let mut stored = inference_parameters(input.model)?;
@@ -127,7 +162,7 @@ pub fn build(input: &ExportInput, device: &Device) -> Result<Artefact, ExportErr
             data.users.len()
         ));
     }
-    let mut artefact = Artefact {
+    Ok(Artefact {
         created_by: concat!("curec ", env!("CARGO_PKG_VERSION")).to_owned(),
         dataset: DatasetSummary {
             name: data.name.clone(),
@@ -165,9 +200,9 @@ pub fn build(input: &ExportInput, device: &Device) -> Result<Artefact, ExportErr
         results,
         preview: Preview::default(),
         tensors: stored,
-    };
-    artefact.preview = preview::preview(&artefact)?;
-    Ok(artefact)
+        comparison: None,
+        writer: None,
+    })
 }
 
 /// Number of events before the user's first test event: what is known when recommending to them.

@@ -139,6 +139,8 @@ fn run_with(change: impl FnOnce(&mut RewardConfig)) -> Run {
 impl Run {
     fn input(&self) -> ExportInput<'_> {
         ExportInput {
+            others: None,
+            writer: None,
             data: &self.data,
             split: "leave-one-out".into(),
             patterns: &self.patterns,
@@ -499,3 +501,5 @@ fn a_damaged_folder_is_named_without_talk_of_exporting() {
     let error = read_folder(&folder).unwrap_err().to_string();
     assert!(error.starts_with("manifest.json is missing"), "{error}");
 }
+
+mod parts;

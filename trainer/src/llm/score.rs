@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use curec_shared_model::qwen2::{Qwen2, TokenBatch};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// What a model says about one sequence.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,27 +45,7 @@ pub fn score(model: &Qwen2, ids: &[u32]) -> Scored {
     }
 }
 
-/// Which of a language model's states make a text's vector, each averaged over the text's tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TextVector {
-    /// The last hidden states (METHOD §2): what the model would say next.
-    Last,
-    /// Before them the token embeddings, which hold what the text *said* (the first-last average of Su et al. 2021,
-    /// arXiv 2103.15316, with both kept apart): twice as wide.
-    #[default]
-    FirstLast,
-}
-
-impl TextVector {
-    /// Width of a vector by a model with states of `hidden`.
-    pub fn width(self, hidden: usize) -> usize {
-        match self {
-            Self::Last => hidden,
-            Self::FirstLast => 2 * hidden,
-        }
-    }
-}
+pub use curec_shared_model::text::TextVector;
 
 /// Text vectors, `batch` texts at a time. An empty text has the zero vector.
 pub fn text_vectors(

@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::Context;
 use super::data::load_dataset;
-use super::reward::{MODEL, read_model};
+use super::reward::{IDS_ONLY, MODEL, generated_texts, read_model};
 use crate::data::content_hash;
 use crate::evaluation::Results;
-use crate::export::{ExportInput, build, page_results, write_folder};
+use crate::export::{Earlier, ExportInput, Others, build, page_results, write_folder, writer_part};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::run::{Stage, read_json, write_json};
@@ -29,7 +29,35 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     (settings.data.path, settings.llm.model) = (None, None);
     let settings = settings.to_toml()?;
     let digest = Sha256::digest(settings.as_bytes());
+    let rewarded = context.run.stage(Stage::Reward);
+    let ids_only = read_model(&rewarded, IDS_ONLY, context.device)?;
+    let earlier = match context.config.correct.interactions {
+        0 => None,
+        _ => Some((
+            read_model(&rewarded, MODEL, context.device)?,
+            generated_texts(context, &timeline)?,
+        )),
+    };
+    let before = earlier
+        .as_ref()
+        .map(|(model, (patterns, reasons))| Earlier {
+            model,
+            patterns,
+            reasons,
+        });
+    let (language, pointer) = context.language_model(Stage::Correct)?;
+    let written = writer_part(&language, pointer.policy_version, context.config, &model)?;
+    if let Err(why) = &written {
+        context
+            .progress
+            .say(&format!("        no writer in the artefact: {why}"));
+    }
     let input = ExportInput {
+        others: Some(Others {
+            before,
+            ids_only: &ids_only,
+        }),
+        writer: written.ok(),
         data: &dataset,
         split: context.config.data.split.name().to_owned(),
         patterns: &patterns,

@@ -14,31 +14,28 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The caller asked for something that does not exist.
-    pub fn usage(message: &str) -> Self {
+    /// Of a kind that the page knows by name.
+    pub fn new(kind: &str, message: &str) -> Self {
         Self {
-            kind: "bad-call".to_owned(),
+            kind: kind.to_owned(),
             message: message.to_owned(),
             file: None,
         }
     }
 
+    /// The caller asked for something that does not exist.
+    pub fn usage(message: &str) -> Self {
+        Self::new("bad-call", message)
+    }
+
     /// WebGPU did not start.
     pub fn device(message: &str) -> Self {
-        Self {
-            kind: "device".to_owned(),
-            message: format!("WebGPU did not start: {message}"),
-            file: None,
-        }
+        Self::new("device", &format!("WebGPU did not start: {message}"))
     }
 
     /// The program itself failed. The page takes it for the trap that follows, and needs a new instance.
     pub fn panic(message: &str) -> Self {
-        Self {
-            kind: "panic".to_owned(),
-            message: format!("the scorer crashed: {message}"),
-            file: None,
-        }
+        Self::new("panic", &format!("the scorer crashed: {message}"))
     }
 }
 

@@ -18,16 +18,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
 
-/// Checks the files of an artefact: its manifest, and a `Map` from names to bytes.
+/// Checks the files that lists need of an artefact: its manifest, and a `Map` from names to bytes.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn artefact(manifest_json: &str, files: &Map) -> Result<Artefact, Failure> {
-    Ok(Artefact::from_files(manifest_json, &bytes_of(files)?)?)
+    Ok(Artefact::core_from_files(manifest_json, &bytes_of(files)?)?)
 }
 
 /// Copies the page's `Map` of bytes.
-fn bytes_of(files: &Map) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+///
+/// # Errors
+/// Another shape.
+pub fn bytes_of(files: &Map) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let mut bytes = BTreeMap::new();
     let mut bad = false;
     files.for_each(

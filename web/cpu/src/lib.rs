@@ -6,9 +6,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use curec_shared_model::artefact::Comparison;
 use curec_shared_model::scorer::probe::Steps;
 use curec_shared_model::scorer::{ScoreError, Scorer as Model, Taste};
-use curec_web_bridge::{Answers, Failure, artefact, parsed, plain, promise};
+use curec_web_bridge::{Answers, Failure, artefact, bytes_of, parsed, plain, promise};
 use js_sys::{Map, Promise};
 use wasm_bindgen::prelude::*;
 
@@ -16,7 +17,7 @@ use wasm_bindgen::prelude::*;
 const TYPES: &str = r#"
 export interface Taste {
   viewer: number | null; history: { item: number; position: number | null }[];
-  pattern: number | null; muted: { item: number; reason: number }[];
+  pattern: number | null; written?: number[]; muted: { item: number; reason: number }[];
 }
 /** What every promise rejects with. */
 export interface Failure { kind: string; message: string; file?: string }
@@ -53,6 +54,16 @@ impl Inner {
 #[wasm_bindgen(start)]
 pub fn start() {
     promise::install_panic_hook();
+}
+
+/// Checks and parses what other models of the run recommend; `files` holds `comparison.json` and what it is about: catalogue, users
+/// and reasons.
+#[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
+pub fn comparison(
+    #[wasm_bindgen(js_name = manifestJson)] manifest_json: String,
+    #[wasm_bindgen(unchecked_param_type = "Map<string, Uint8Array>")] files: Map,
+) -> Promise {
+    promise::run(async move { plain(&Comparison::from_files(&manifest_json, &bytes_of(&files)?)?) })
 }
 
 #[wasm_bindgen]

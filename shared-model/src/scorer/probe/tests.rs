@@ -239,6 +239,17 @@ fn a_pattern_is_somebody_s_or_nobody_s() {
     let patterns = &mut swapped.tensors.get_mut(PATTERNS).unwrap().values;
     let (own, other) = patterns.split_at_mut(WIDTH);
     own.swap_with_slice(&mut other[..WIDTH]);
+    // Written here and now, as it happens in the words of viewer 1.
+    let words = artefact.tensors[PATTERNS].values[WIDTH..2 * WIDTH].to_vec();
+    for (changed, made) in both(&artefact).iter().zip(both(&swapped)) {
+        let mut taste = changed.taste(0).unwrap();
+        taste.pattern = None;
+        taste.written = Some(words.clone());
+        near(
+            &logits(changed, &taste),
+            &logits(&made, &made.taste(0).unwrap()),
+        );
+    }
     let mut nobody = artefact.clone();
     let none = nobody.tensors[NO_PATTERN].values.clone();
     nobody.tensors.get_mut(PATTERNS).unwrap().values[..WIDTH].copy_from_slice(&none);
@@ -287,6 +298,11 @@ fn a_taste_that_cannot_be_is_an_error_that_says_so() {
         muted: vec![Muted { item, reason }],
         ..own.clone()
     };
+    let written = |pattern| Taste {
+        pattern: None,
+        written: Some(pattern),
+        ..own.clone()
+    };
     let first = own.history[0];
     for (taste, says) in [
         (with(vec![event(60, None)]), "no item 60"),
@@ -295,6 +311,15 @@ fn a_taste_that_cannot_be_is_an_error_that_says_so() {
         (with(vec![first, first]), "twice"),
         (with(vec![event(1, None); 10_001]), "10000 events at most"),
         (muted(60, 0), "no item 60"),
+        (written(vec![0.5]), "this one has 1"),
+        (written(vec![f32::NAN; WIDTH]), "finite numbers"),
+        (
+            Taste {
+                written: Some(vec![0.5; WIDTH]),
+                ..own.clone()
+            },
+            "a written pattern and a stored one",
+        ),
         (muted(2, 2), "no reason 2: its list has 2"),
         (
             Taste {

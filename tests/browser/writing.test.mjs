@@ -1,0 +1,180 @@
+/** What the language model writes in the browser, and what other models of the run say: fetched when asked for, and the same natively. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { artefactFolder, artefactJson, freshPage, host, launch, listShown, mock, PATIENCE, rows } from './helper/harness.mjs';
+
+const browser = await launch();
+const { url } = await host();
+const users = await artefactJson('users.json');
+const catalogue = await artefactJson('catalogue.json');
+const comparison = await artefactJson('comparison.json');
+
+const LATER = /comparison\.json|writer\.json|tokenizer\.json|writer\.safetensors|curec-web-writer/;
+
+/** Three titles that somebody took. */
+const picks = users[1].history.slice(0, 3).map((/** @type {{item: number}} */ { item }) => item);
+/** Keys as an address writes them. @param {string} key */
+const spelled = (key) => encodeURIComponent(key.replaceAll('%', '%25').replaceAll(',', '%2C').replaceAll('@', '%40'));
+const ownTaste = `#history=${picks.map((/** @type {number} */ item) => spelled(catalogue[item].key)).join('%2C')}`;
+
+/** @param {string} hash @param {string} [address] */
+async function open(hash, address = url) {
+  const fresh = await freshPage(browser, { permissions: ['clipboard-read', 'clipboard-write'] });
+  await fresh.page.goto(`${address}?backend=cpu${hash}`);
+  await listShown(fresh.page);
+  return fresh;
+}
+
+/** @param {import('playwright-core').Page} page */
+const listed = (page) => rows(page).evaluateAll((found) => found.map((row) => [Number(row.getAttribute('data-item')), row.querySelector('.facts')?.textContent ?? '']));
+
+/** The pattern that was written, once the list reads it. @param {import('playwright-core').Page} page */
+async function writtenPattern(page) {
+  await page.locator('.pattern[data-written]').waitFor({ timeout: PATIENCE });
+  await listShown(page);
+  return page.locator('.pattern[data-written] .voice').innerText();
+}
+
+test('a visitor’s own pattern is written here, token by token, read by the list, and undone', async () => {
+  const { page, manners } = await open(ownTaste);
+  assert.deepEqual(manners.requests.filter((address) => LATER.test(address)), [], 'nothing of it is fetched before it is asked for');
+  const before = await listed(page);
+  assert.match(await page.locator('.pattern-offer').innerText(), /fetched once, [\d.]+ [kM]?B/);
+  // What stands in the figure while it is being written.
+  await page.evaluate(() => {
+    const seen = (/** @type {any} */ (window).__seen = /** @type {string[]} */ ([]));
+    new MutationObserver(() => {
+      const text = document.querySelector('.pattern[data-writing] .voice')?.textContent;
+      if (text && seen.at(-1) !== text) seen.push(text);
+    }).observe(document.body, { subtree: true, childList: true, characterData: true });
+  });
+  await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
+  const text = await writtenPattern(page);
+  const seen = await page.evaluate(() => /** @type {any} */ (window).__seen);
+  assert.ok(seen.length >= 3, `it was seen growing: ${JSON.stringify(seen)}`);
+  assert.ok(text.length > 0);
+  assert.match(await page.locator('.pattern[data-written] figcaption').innerText(), /Written here and now by the language model in your browser/);
+  await page.waitForFunction(() => /[#&]write=1(&|$)/.test(location.hash));
+  if (!mock) assert.notDeepEqual(await listed(page), before, 'the list reads it');
+  // Reasons of one's own for the first titles.
+  await page.waitForFunction(() => document.querySelectorAll('.own-reason figcaption').length === 5, undefined, { timeout: PATIENCE });
+  await page.waitForFunction(() => [...document.querySelectorAll('.own-reason figcaption')].every((words) => /written for you, here and now/.test(words.textContent ?? '')), undefined, { timeout: PATIENCE });
+  const another = page.getByRole('button', { name: 'Write another' });
+  await another.click();
+  await page.waitForFunction(() => /write=2/.test(location.hash), undefined, { timeout: PATIENCE });
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.waitForFunction(() => /write=1/.test(location.hash), undefined, { timeout: PATIENCE });
+  assert.equal(await writtenPattern(page), text);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.waitForFunction(() => !/write=/.test(location.hash), undefined, { timeout: PATIENCE });
+  await listShown(page);
+  assert.deepEqual(await listed(page), before);
+  assert.deepEqual(manners.consoleErrors, []);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('a link writes the same pattern again when the visitor wants it, and the command prints the same list', async () => {
+  const { page } = await open(ownTaste);
+  await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
+  const text = await writtenPattern(page);
+  const list = await listed(page);
+  const { page: other, manners } = await open(new URL(page.url()).hash);
+  assert.match(await other.locator('.notice-aside').innerText(), /reads a pattern that the language model writes/);
+  assert.deepEqual(manners.requests.filter((address) => LATER.test(address)), [], 'a link alone fetches nothing');
+  await other.getByRole('button', { name: 'Write it' }).click();
+  assert.equal(await writtenPattern(other), text);
+  assert.deepEqual(await listed(other), list);
+
+  await page.getByText('Take it along').click();
+  await page.getByRole('button', { name: 'Copy the curec command' }).click();
+  await page.getByText('is copied.').waitFor();
+  const command = await page.evaluate(() => navigator.clipboard.readText());
+  assert.match(command, /^curec explain --artefact \S+ --history=\S+ --write-pattern=1 --count=10$/);
+  if (mock || !process.env.CUREC_BIN) return;
+  const [, ...parts] = command.replace('--artefact dist/artefact', `--artefact ${artefactFolder}`).split(' ');
+  const { stdout } = await promisify(execFile)(process.env.CUREC_BIN, [...parts, '--json'], { maxBuffer: 1 << 26 });
+  const native = JSON.parse(stdout);
+  assert.equal(native.pattern, text, 'the same words natively');
+  assert.deepEqual(native.recommendations.map((/** @type {any} */ row) => row.key), list.map(([item]) => catalogue[/** @type {number} */ (item)].key));
+});
+
+test('a change of the history has the pattern written anew, and a newer wish overtakes an older one', async () => {
+  const { page, manners } = await open(ownTaste);
+  await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
+  const text = await writtenPattern(page);
+  // Two in a row: the first is not waited for.
+  await page.locator('[data-do="remove"]').first().click();
+  await page.locator('[data-do="remove"]').first().click();
+  await page.waitForFunction(() => document.querySelectorAll('.history-row').length === 1, undefined, { timeout: PATIENCE });
+  await listShown(page);
+  assert.match(new URL(page.url()).hash, /write=1/);
+  const now = await writtenPattern(page);
+  if (mock) assert.match(now, /of 1 titles/);
+  const { page: fresh } = await open(ownTaste.split('%2C')[0] ?? '');
+  await fresh.getByRole('button', { name: 'Let the language model write one for this history' }).click();
+  assert.equal(await writtenPattern(fresh), now, `as for that history alone, and not ${text}`);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('a language model that cannot be fetched leaves the list alone, says so, and can be asked again', async () => {
+  let broken = true;
+  const server = await host({ '/artefact/writer.safetensors': (content) => (broken ? { body: content.subarray(0, 100) } : { body: content }) });
+  const { page, manners } = await open(ownTaste, server.url);
+  const before = await listed(page);
+  await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
+  await page.getByRole('button', { name: 'Ask again' }).waitFor({ timeout: PATIENCE });
+  assert.match(await page.locator('.pattern-live').innerText(), /incomplete|connection/i);
+  assert.deepEqual(await listed(page), before);
+  broken = false;
+  await page.getByRole('button', { name: 'Ask again' }).click();
+  assert.ok(await writtenPattern(page));
+  assert.equal(await page.locator('.pattern-live').innerText(), '');
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('the run’s other models stand beside the full one, with what they share and what was really taken', async () => {
+  const user = users.findIndex((/** @type {{held_out: number|null}} */ { held_out }) => held_out !== null);
+  const { page, manners } = await open(`#user=${encodeURIComponent(users[user].key)}`);
+  assert.deepEqual(manners.requests.filter((address) => LATER.test(address)), []);
+  const full = (await listed(page)).map(([item]) => Number(item));
+  const truth = /rank (\d+)/.exec(await page.locator('.truth-rank').innerText())?.[1];
+  await page.getByRole('button', { name: 'Compare the models' }).click();
+  await page.locator('.compare-column').first().waitFor({ timeout: PATIENCE });
+  const columns = await page.locator('.compare-column').evaluateAll((all) =>
+    all.map((column) => ({
+      titles: [...column.querySelectorAll('li')].map((row) => row.querySelector('span')?.textContent ?? ''),
+      overlap: column.querySelector('.compare-overlap')?.textContent ?? '',
+      rank: column.querySelector('.compare-truth strong')?.textContent ?? '',
+    })),
+  );
+  assert.equal(columns.length, 1 + comparison.variants.length);
+  assert.deepEqual(columns[0]?.titles, full.map((item) => catalogue[item].title));
+  assert.equal(columns[0]?.rank.replaceAll(',', ''), truth);
+  comparison.variants.forEach((/** @type {any} */ { lists }, /** @type {number} */ at) => {
+    const { items, held_out_rank: rank } = lists[user];
+    const shown = items.slice(0, 10);
+    const column = columns[at + 1];
+    assert.deepEqual(column?.titles, shown.map((/** @type {number} */ item) => catalogue[item].title));
+    const shared = shown.filter((/** @type {number} */ item) => full.includes(item)).length;
+    assert.equal(column?.overlap, `shares ${shared} of ${shown.length}`);
+    assert.equal(column?.rank.replaceAll(',', ''), String(rank));
+  });
+  // Struck out and underlined together give both texts.
+  const before = comparison.before.patterns[user];
+  if (before !== null) {
+    const of = (/** @type {string} */ gone) => page.locator('.compare-texts .changes').first().evaluate((line, tag) => {
+      const copy = /** @type {Element} */ (line.cloneNode(true));
+      copy.querySelectorAll(`${tag}, .visually-hidden`).forEach((part) => part.remove());
+      return (copy.textContent ?? '').replace(/\s+/g, ' ').trim();
+    }, gone);
+    assert.equal(await of('ins'), before.replace(/\s+/g, ' ').trim());
+    assert.equal(await of('del'), users[user].pattern.replace(/\s+/g, ' ').trim());
+  }
+  // Another viewer closes it: it is about somebody.
+  await page.goto(`${url}?backend=cpu#user=${encodeURIComponent(users[user + 1].key)}`);
+  await page.locator('#compare-body[hidden]').waitFor({ state: 'attached' });
+  assert.deepEqual(manners.pageErrors, []);
+  assert.deepEqual(manners.consoleErrors, []);
+});

@@ -1,0 +1,147 @@
+/**
+ * Models of the same run beside each other: what each would suggest to this viewer, how much they share, where the title really taken
+ * next stands, and what the correction changed in the words.
+ */
+import { changes } from './changes.js';
+import { button, el } from './dom.js';
+import { asFault, wording } from './errors.js';
+import { count } from './format.js';
+
+/** @typedef {import('./types.js').Loaded} Loaded */
+
+/** Titles of each list. */
+const SHOWN = 10;
+
+/** Names of the variants for people. @type {Record<string, string>} */
+const NAMES = { 'before-correction': 'Before the correction', 'no-reasons': 'No reasons', 'ids-only': 'No texts at all', popularity: 'Popularity' };
+
+/**
+ * @param {HTMLElement} root
+ * @param {Loaded} loaded
+ * @param {object} asked
+ * @param {(user: number) => Promise<import('./types.js').Ranking>} asked.ranking the full model's list of a stored viewer as they are
+ * @param {(user: number, items: number[]) => Promise<import('./types.js').Compared>} asked.compare
+ */
+export function createCompare(root, loaded, asked) {
+  const there = loaded.manifest.files.some(({ role }) => role === 'comparison');
+  const lead = el('p', { class: 'results-lead' });
+  const body = el('div', { class: 'compare-body' });
+  const toggle = button({ class: 'button', 'aria-expanded': 'false', 'aria-controls': 'compare-body' }, () => (toggle.getAttribute('aria-expanded') === 'true' ? close() : open()), 'Compare the models');
+  body.id = 'compare-body';
+  body.hidden = true;
+  root.replaceChildren(el('h2', { id: 'compare-heading' }, 'And without the reasons?'), lead, toggle, body);
+  root.hidden = !there;
+  /** @type {number|null} */
+  let user = null;
+  /** Answers to an older question are not shown. */
+  let newest = 0;
+
+  function close() {
+    newest += 1;
+    body.hidden = true;
+    toggle.setAttribute('aria-expanded', 'false');
+  }
+
+  async function open() {
+    if (user === null) return;
+    const own = (newest += 1);
+    const of = user;
+    toggle.setAttribute('aria-expanded', 'true');
+    body.hidden = false;
+    body.setAttribute('aria-busy', 'true');
+    body.replaceChildren(el('p', { class: 'muted', role: 'status' }, 'Fetching the other models’ lists …'));
+    /** @type {Node[]} */
+    let content;
+    try {
+      const ranking = await asked.ranking(of);
+      const items = ranking.recommendations.map(({ item }) => item);
+      const compared = await asked.compare(of, items);
+      content = [columns(ranking, compared), ...correction(ranking, compared)];
+    } catch (thrown) {
+      const fault = asFault(thrown);
+      content = [el('p', { class: 'muted', role: 'alert' }, `${wording(fault).title}. ${wording(fault).advice}`), button({ class: 'button' }, open, 'Try again')];
+    }
+    if (own !== newest) return;
+    body.removeAttribute('aria-busy');
+    body.replaceChildren(...content);
+  }
+
+  /** @param {import('./types.js').Ranking} ranking @param {import('./types.js').Compared} compared */
+  function columns(ranking, { variants }) {
+    const full = ranking.recommendations.slice(0, SHOWN).map(({ item }) => item);
+    const truth = ranking.held_out?.item ?? null;
+    const all = [
+      { name: 'The full model', what: 'Patterns, reasons and history, as the list above without your changes.', items: full, rank: ranking.held_out?.rank ?? null, own: true },
+      ...variants.map(({ name, what, list }) => ({ name: NAMES[name] ?? name, what, items: list.items.slice(0, SHOWN), rank: list.held_out_rank, own: false })),
+    ];
+    const shared = new Set(full);
+    const column = (/** @type {(typeof all)[number]} */ { name, what, items, rank, own }) => {
+      const overlap = items.filter((item) => shared.has(item)).length;
+      const title = (/** @type {number} */ item) =>
+        el(
+          'li',
+          { 'data-shared': !own && shared.has(item) ? 'true' : null, 'data-truth': item === truth ? 'true' : null },
+          el('span', { dir: 'auto' }, loaded.catalogue[item]?.title ?? ''),
+          !own && shared.has(item) ? el('span', { class: 'visually-hidden' }, ' (also in the full model’s list)') : null,
+          item === truth ? el('span', { class: 'truth-pill' }, 'really taken next') : null,
+        );
+      return el(
+        'section',
+        { class: 'compare-column', 'aria-label': name },
+        el('h3', {}, name),
+        el('p', { class: 'muted' }, what),
+        el('p', { class: 'compare-overlap' }, own ? `${items.length} titles` : `shares ${overlap} of ${items.length}`),
+        el('ol', {}, ...items.map(title)),
+        rank === null ? null : el('p', { class: 'compare-truth', 'data-hit': String(rank <= SHOWN) }, 'Really taken next: rank ', el('strong', {}, count(rank))),
+      );
+    };
+    return el('div', { class: 'compare-columns', role: 'region', 'aria-label': 'Lists of the models', tabindex: '0' }, ...all.map(column));
+  }
+
+  /** @param {import('./types.js').Ranking} ranking @param {import('./types.js').Compared} compared */
+  function correction(ranking, { corrected, patternBefore, reasonsBefore }) {
+    if (!corrected) return [];
+    const of = /** @type {number} */ (user);
+    const rows = ranking.recommendations.flatMap(({ item, reasons }) => {
+      // The reason with most attention among those that were changed.
+      const found = reasons.find(({ index }) => reasonsBefore[item]?.[index] != null);
+      if (!found) return [];
+      const before = reasonsBefore[item]?.[found.index] ?? '';
+      return [el('li', {}, el('h4', { dir: 'auto' }, loaded.catalogue[item]?.title ?? ''), changes(before, found.text))];
+    });
+    const pattern = patternBefore === null ? [] : [el('h4', {}, 'The pattern'), changes(patternBefore, patternNow(of))];
+    const none = 'The correction left the words behind these titles as they were: it looks at a part of all interactions.';
+    return [
+      el(
+        'section',
+        { class: 'compare-texts', 'aria-label': 'What the correction changed' },
+        el('h3', {}, 'What the correction changed in the words'),
+        el('p', { class: 'muted' }, 'The ranking model’s score was the language model’s reward. Struck out is what it said before, underlined what it says now.'),
+        ...pattern,
+        rows.length > 0 ? el('ul', {}, ...rows) : pattern.length === 0 ? el('p', {}, none) : null,
+      ),
+    ];
+  }
+
+  /** @type {Map<number, string>} */
+  const patterns = new Map();
+  const patternNow = (/** @type {number} */ of) => patterns.get(of) ?? '';
+
+  return {
+    /**
+     * Another list stands there.
+     * @param {number|null} of a stored viewer, or nobody's @param {string|null} pattern theirs
+     */
+    renew(of, pattern) {
+      if (of !== null && pattern !== null) patterns.set(of, pattern);
+      if (of === user) return;
+      user = of;
+      close();
+      toggle.disabled = of === null;
+      lead.textContent =
+        of === null
+          ? 'Other models’ lists were made for the stored viewers. Pick one of them to compare.'
+          : 'The same run has models that read less. Their lists for this viewer, as the viewer is, and the titles that they share with the full model.';
+    },
+  };
+}

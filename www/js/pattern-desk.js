@@ -1,0 +1,121 @@
+/**
+ * The pattern that a list reads: a stored viewer's, the nearest one's, or one that the language model writes here and now. Drawn
+ * with the viewer's card; a text that is being written is drawn token by token without the rest of it.
+ */
+import { button, el } from './dom.js';
+import { asFault, wording } from './errors.js';
+import { bytes, plural, viewerName } from './format.js';
+import { voice } from './pieces.js';
+
+/** @typedef {import('./viewer-card.js').Person} Person */
+
+/** Files of the artefact that the language model needs. */
+const ROLES = new Set(['writer', 'tokenizer', 'writer-model']);
+
+/**
+ * @param {import('./types.js').Loaded} loaded
+ * @param {(seed: number, onDraft: (text: string, attempt: number) => void) => Promise<void>} onWrite asked for a pattern of the present history
+ */
+export function createPatternDesk(loaded, onWrite) {
+  const size = loaded.manifest.files.filter(({ role }) => ROLES.has(role)).reduce((sum, file) => sum + file.bytes, 0);
+  /** Whether the language model has been fetched in this visit. */
+  let here = false;
+  /** What is under way, or went wrong; it survives the card being drawn again. @type {{words: string, text: string, busy: boolean, retry: (() => void)|null}|null} */
+  let state = null;
+  const live = el('div', { class: 'pattern-live' });
+
+  function drawLive() {
+    live.replaceChildren(
+      ...(state
+        ? [
+            el(
+              'figure',
+              { class: 'pattern', 'data-writing': state.busy ? 'true' : null },
+              state.text ? voice('blockquote', state.text) : null,
+              el('figcaption', { role: 'status' }, state.words),
+            ),
+            state.retry && button({ class: 'button button-quiet' }, state.retry, 'Ask again'),
+          ].filter((part) => part !== null)
+        : []),
+    );
+  }
+
+  /** @param {number} seed */
+  async function write(seed) {
+    if (state?.busy) return;
+    const own = { words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, text: '', busy: true, retry: null };
+    state = own;
+    drawLive();
+    try {
+      await onWrite(seed, (text, attempt) => {
+        if (state !== own) return;
+        here = true;
+        own.text = text;
+        own.words = attempt === 1 ? 'The language model is writing, here in your browser …' : `Attempt ${attempt}: the one before named what these titles do not hold, or repeated itself.`;
+        drawLive();
+      });
+      here = true;
+      if (state === own) state = null;
+    } catch (thrown) {
+      const fault = asFault(thrown);
+      if (state !== own) return;
+      state = fault.kind === 'superseded' ? null : { words: `${wording(fault).title}. The list reads the pattern it read before.`, text: '', busy: false, retry: () => write(seed) };
+    }
+    drawLive();
+  }
+
+  /** @param {Person} person */
+  function caption({ viewer, pattern, nearest, trail }) {
+    const written = trail.current.written;
+    if (written) {
+      const flaws = written.flaws > 0 ? ' It may name what these titles do not hold: no attempt kept all rules.' : '';
+      return `Written here and now by the language model in your browser, from the newest of these titles.${flaws}`;
+    }
+    if (!pattern || (viewer !== null && trail.current.pattern === trail.base.pattern)) return 'The language model on this viewer';
+    const borrowed = `Borrowed: the language model on ${viewerName(pattern.key)}`;
+    return nearest && nearest.viewer === pattern.viewer ? `${borrowed}, the nearest viewer, who took ${plural(nearest.shared.length, 'title')} of yours` : borrowed;
+  }
+
+  /** @param {Person} person */
+  function standing(person) {
+    const { viewer, pattern, nearest, trail } = person;
+    const text = trail.current.written?.text ?? pattern?.text;
+    if (text) {
+      const kind = trail.current.written ? 'written' : viewer !== null && trail.current.pattern === trail.base.pattern ? null : 'borrowed';
+      return el('figure', { class: 'pattern', 'data-borrowed': kind === 'borrowed' ? 'true' : null, 'data-written': kind === 'written' ? 'true' : null }, voice('blockquote', text), el('figcaption', {}, caption(person)));
+    }
+    const whose = viewer !== null && trail.current.pattern === trail.base.pattern ? 'this viewer' : viewerName(pattern?.key ?? '');
+    const words = pattern
+      ? `The language model has written no pattern for ${whose}.`
+      : viewer || nearest
+        ? 'No pattern is read.'
+        : trail.current.history.length === 0
+          ? 'Pick a title or two: the nearest viewer’s pattern is read then.'
+          : 'No viewer here took any of these titles, so no pattern is read.';
+    return el('p', { class: 'muted' }, words);
+  }
+
+  /** @param {Person} person */
+  function offer({ trail }) {
+    if (size === 0 || trail.current.history.length === 0) return null;
+    const written = trail.current.written;
+    const words = written ? 'Write another' : 'Let the language model write one for this history';
+    return el(
+      'div',
+      { class: 'pattern-offer' },
+      button({ id: 'write-pattern', class: 'button', disabled: Boolean(state?.busy) }, () => write(written ? written.seed + 1 : 1), words),
+      here ? null : el('p', { class: 'muted' }, `It is fetched once, ${bytes(size)}, and runs in your browser.`),
+    );
+  }
+
+  return {
+    write,
+
+    /** @param {Person} person @param {boolean} editing whether something may be changed @returns {(HTMLElement|null)[]} */
+    draw(person, editing) {
+      if (!loaded.uses.patterns) return [el('p', { class: 'muted' }, 'This model was trained without patterns.')];
+      drawLive();
+      return [standing(person), live, editing ? offer(person) : null];
+    },
+  };
+}

@@ -1,0 +1,77 @@
+/**
+ * The artefact's language model at its desk: fetched when somebody first asks for a text, then kept. It writes a token at a time and
+ * looks up between two of them, so that whoever asks for something newer is not kept waiting. Runs in the worker.
+ */
+import { fetchEngine, fetchPart } from './worker-fetch.js';
+
+/** @typedef {import('./types.js').Standing} Standing */
+/** @typedef {import('./types.js').Writer} Writer */
+
+const MODULE = 'curec-web-writer';
+
+/** Lets waiting messages in: a promise alone would not. */
+const pause = () =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve(undefined);
+    };
+    port2.postMessage(null);
+  });
+
+export class Desk {
+  /** @type {Writer|null} */
+  #writer = null;
+  #source;
+
+  /**
+   * @param {object} source
+   * @param {URL} source.base of the page
+   * @param {URL} source.artefact its folder
+   * @param {string} source.manifestText
+   * @param {Map<string, Uint8Array>} source.files what has been fetched already, the catalogue among it
+   * @param {import('./worker-fetch.js').OnBytes} source.onBytes
+   */
+  constructor(source) {
+    this.#source = source;
+  }
+
+  async #sit() {
+    if (this.#writer) return this.#writer;
+    const { base, artefact, manifestText, files, onBytes } = this.#source;
+    const [engine, part] = await Promise.all([
+      /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(base, MODULE, () => {})),
+      fetchPart(artefact, manifestText, 'writer', onBytes),
+    ]);
+    const catalogue = /** @type {Uint8Array} */ (files.get('catalogue.json'));
+    this.#writer = await engine.Writer.load(manifestText, new Map([...part, ['catalogue.json', catalogue]]));
+    return this.#writer;
+  }
+
+  /**
+   * @param {(writer: Writer) => Promise<import('./types.js').Draft>} begin
+   * @param {(standing: Standing) => void} onDraft after each token
+   * @param {() => boolean} stale whether nobody waits for it any more
+   * @returns {Promise<NonNullable<Standing['written']>>}
+   */
+  async write(begin, onDraft, stale) {
+    try {
+      const draft = await begin(await this.#sit());
+      for (;;) {
+        await pause();
+        if (stale()) throw { kind: 'superseded', message: 'Something newer was asked for.' };
+        const standing = await draft.advance();
+        if (standing.written) return standing.written;
+        onDraft(standing);
+      }
+    } catch (error) {
+      const { kind } = /** @type {{kind?: string}} */ (error ?? {});
+      if (typeof kind === 'string' && kind !== 'panic') throw error;
+      // Its module is of no more use, and the scorer's is another one: the next question fetches it anew.
+      console.warn(error);
+      this.#writer = null;
+      throw { kind: 'writer', message: 'The language model stopped in the middle of its work.' };
+    }
+  }
+}
