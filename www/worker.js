@@ -6,9 +6,12 @@
  * computed. To add a request type: name it in js/types.js, add a line to `handlers`.
  */
 import { readArtefact } from './js/worker-artefact.js';
-import { Engines, tookTrap } from './js/worker-engines.js';
-import { toFault } from './js/worker-fault.js';
+import { startClock } from './js/worker-clock.js';
+import { Engines } from './js/worker-engines.js';
+import { isTrap, toFault } from './js/worker-fault.js';
 import { fetchArtefact, fetchEngine, fetchPart } from './js/worker-fetch.js';
+import { measured } from './js/worker-measure.js';
+import { tookTrap } from './js/worker-trap.js';
 import { Desk } from './js/worker-writer.js';
 
 /** @typedef {import('./js/types.js').Request} Request */
@@ -20,6 +23,8 @@ let loaded = null;
 /** Set once the wasm instance has trapped: its memory can no longer be trusted, only a new worker helps. */
 let crashed = false;
 let newestRanking = 0;
+/** Of whatever kind. */
+let newestRequest = 0;
 
 /** @param {import('./js/types.js').FromWorker} message @param {Transferable[]} [transfer] */
 const post = (message, transfer = []) => self.postMessage(message, transfer);
@@ -50,21 +55,42 @@ function ready() {
 const handlers = {
   async load({ artefact: url, backend }) {
     const base = new URL('./', import.meta.url);
-    const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(base, 'curec-web', progress('engine')));
+    const clock = startClock();
+    const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(base, 'curec-web', clock.noting(progress('engine'))));
+    const started = clock.lap();
     const folder = new URL(url, import.meta.url);
     const { manifestText, files } = await fetchArtefact(folder, progress('artefact'));
+    const fetched = clock.lap();
     progress('check')(0, null);
     const scorer = await engine.Scorer.load(manifestText, files);
     // Only now, with sizes and hashes checked by the scorer, are the other files read.
     const artefact = readArtefact(manifestText, files);
-    const engines = new Engines(scorer, (changed) => post({ event: 'backend', backend: changed }));
-    await engines.choose(backend, { base, manifestText, files, onBytes: progress('gpu') });
-    // What the parts that come later are checked against; the big rest is the scorer's now.
+    const checked = clock.lap();
+    const source = { base, manifestText, files, onBytes: progress('gpu') };
+    const engines = new Engines(scorer, (await engine.default()).memory, source, (changed) => post({ event: 'backend', backend: changed }));
+    if (backend !== 'cpu') await engines.choose(backend);
+    const chosen = clock.lap();
+    progress('warm-up')(0, null);
+    await warmUp(engines, artefact.first);
+    const times = {
+      download: started.whole - started.afterBytes + fetched.whole,
+      compile: started.afterBytes,
+      check: checked.whole,
+      gpu: backend === 'cpu' ? null : chosen.whole,
+      warmUp: clock.lap().whole,
+    };
+    // What the parts that come later are checked against; the big rest is the scorers' now.
     const texts = new Map([...files].filter(([name]) => ['catalogue.json', 'users.json', 'reasons.json'].includes(name)));
     const comparison = once(async () => engine.comparison(manifestText, new Map([...texts, ...(await fetchPart(folder, manifestText, 'comparison', () => {}))])));
     const desk = new Desk({ base, artefact: folder, manifestText, files: texts, onBytes: progress('writer') });
     loaded = { engines, artefact, desk, comparison };
-    return { backend: engines.backend, ...artefact.overview() };
+    return { backend: engines.backend, times, memory: engines.memory(), ...artefact.overview() };
+  },
+
+  async backend({ prefer }) {
+    const { engines } = ready();
+    await engines.choose(prefer);
+    return engines.backend;
   },
 
   async viewer({ user }) {
@@ -75,7 +101,12 @@ const handlers = {
   async recommend({ taste, count, before }, id) {
     if (id !== newestRanking) throw { kind: 'superseded', message: 'A newer ranking was asked for.' };
     const { engines, artefact } = ready();
-    return artefact.withWords(await engines.recommend(raw(taste), count, before && raw(before)));
+    const ranking = artefact.withWords(await engines.recommend(raw(taste), count, before && raw(before)));
+    return { ...ranking, memory: engines.memory() };
+  },
+
+  async measure({ taste, times }, id) {
+    return measured(ready().engines, raw(taste), times, () => newestRequest !== id);
   },
 
   async scores({ taste }) {
@@ -120,6 +151,20 @@ const handlers = {
   },
 };
 
+/**
+ * One question before anybody asks: the first scoring pays for what later ones find done. What is wrong with its viewer alone is
+ * told to whoever asks for them.
+ * @param {Engines} engines @param {number} viewer
+ */
+async function warmUp(engines, viewer) {
+  try {
+    await engines.measure(await engines.cpu.taste(viewer));
+  } catch (thrown) {
+    if (isTrap(thrown)) throw thrown;
+    console.warn(thrown);
+  }
+}
+
 /** @param {Request & {id: number}} request */
 async function answer(request) {
   const { id } = request;
@@ -138,6 +183,7 @@ async function answer(request) {
 let queue = Promise.resolve();
 
 self.addEventListener('message', (/** @type {MessageEvent<Request & {id: number}>} */ event) => {
+  newestRequest = event.data.id;
   // A pattern is written for a ranking that follows: whichever came last is what is wanted now.
   if (event.data.type === 'recommend' || event.data.type === 'write-pattern') newestRanking = event.data.id;
   queue = queue.then(() => answer(event.data));

@@ -27,7 +27,7 @@ test('forced WebGPU runs on the software adapter and says so', async () => {
   const { page, used, words, manners } = await badgeOf(SWIFTSHADER_FLAGS, '?backend=webgpu');
   assert.equal(used, 'webgpu');
   assert.match(words, /WebGPU/);
-  assert.match(words, /Adapter: \S+/);
+  assert.match(words, /Adapter\s+\S+/);
   assert.equal(await rows(page).count(), 10);
   assert.deepEqual(manners.consoleErrors, []);
 });
@@ -52,13 +52,81 @@ test('asking for WebGPU where there is none falls back and says why', async () =
   assert.match(reason, /adapter|webgpu/i);
 });
 
-test('the badge links switch the backend and keep the viewer', async () => {
-  const { page } = await badgeOf([], '');
-  const key = new URL(page.url()).hash;
-  await page.getByRole('link', { name: 'Use the CPU' }).click();
+test('the switch turns the running scorer: nothing is loaded again, and the viewer stays', async () => {
+  const { page, manners } = await badgeOf(SWIFTSHADER_FLAGS, '');
+  const hash = new URL(page.url()).hash;
+  const worker = page.workers().at(-1);
+  const opened = await page.evaluate(() => performance.timeOrigin);
+  const titles = await rows(page).locator('h3').allInnerTexts();
+  const artefact = () => manners.requests.filter((address) => address.includes('/artefact/')).length;
+  const before = artefact();
+  const side = (/** @type {string} */ name) => page.locator('.badge').getByRole('button', { name, exact: true });
+  assert.equal(await side('CPU').getAttribute('aria-pressed'), 'true');
+  for (const [name, used] of /** @type {const} */ ([['WebGPU', 'webgpu'], ['CPU', 'cpu'], ['WebGPU', 'webgpu']])) {
+    await side(name).click();
+    await page.locator(`.badge[data-backend="${used}"]`).waitFor();
+    await page.locator('.ranking-summary', { hasText: `on ${name === 'CPU' ? 'the CPU' : name}.` }).waitFor();
+    await listShown(page);
+    assert.equal(await side(name).getAttribute('aria-pressed'), 'true');
+    assert.equal(new URL(page.url()).search, `?backend=${used}`);
+    assert.deepEqual(await rows(page).locator('h3').allInnerTexts(), titles, 'both score alike');
+    assert.ok(await page.locator('.badge').getAttribute('open') !== null, 'the panel stays open');
+  }
+  assert.match(await page.locator('.badge-panel').innerText(), /Largest score difference[^\n]*\s+(none|\d\.\de−\d)/);
+  assert.equal(new URL(page.url()).hash, hash);
+  assert.equal(page.workers().at(-1), worker);
+  assert.equal(await page.evaluate(() => performance.timeOrigin), opened);
+  assert.equal(artefact(), before, 'the artefact is not fetched again');
+  assert.equal(manners.requests.filter((address) => address.includes('curec-web-gpu_bg.wasm')).length, 1);
+  await page.getByRole('button', { name: 'Let the page choose' }).click();
+  await page.locator('.badge[data-backend="cpu"]').waitFor();
+  assert.equal(new URL(page.url()).search, '');
+  assert.deepEqual(manners.pageErrors, []);
+  assert.deepEqual(manners.consoleErrors, []);
+});
+
+test('a step back leads to another viewer and to no other backend', async () => {
+  const { page } = await badgeOf(SWIFTSHADER_FLAGS, '');
+  const first = await page.locator('#viewer-heading').innerText();
+  await page.keyboard.press('Escape');
+  await page.locator('.chip[aria-pressed="false"]').first().click();
+  await page.waitForFunction((name) => document.querySelector('#viewer-heading')?.textContent !== name, first);
   await listShown(page);
+  await page.locator('.badge summary').click();
+  await page.locator('.badge').getByRole('button', { name: 'WebGPU', exact: true }).click();
+  await page.locator('.badge[data-backend="webgpu"]').waitFor();
+  await page.goBack();
+  await page.waitForFunction((name) => document.querySelector('#viewer-heading')?.textContent === name, first);
+  assert.equal(new URL(page.url()).search, '?backend=webgpu');
+});
+
+for (const query of ['', '?backend=cpu']) {
+  test(`without an adapter the switch is there and says why it cannot be used (“${query}”)`, async () => {
+    const { page } = await badgeOf([], query);
+    const side = page.locator('.badge').getByRole('button', { name: 'WebGPU', exact: true });
+    await side.and(page.locator('[aria-disabled="true"]')).waitFor();
+    const described = await side.getAttribute('aria-describedby');
+    assert.match((await page.locator(`#${described}`).textContent()) ?? '', /^WebGPU cannot be used because .*(adapter|WebGPU|GPU)/);
+    await side.focus();
+    await page.keyboard.press('Enter');
+    await page.waitForTimeout(300);
+    assert.equal(await page.locator('.badge').getAttribute('data-backend'), 'cpu');
+    assert.equal(await side.getAttribute('aria-pressed'), 'false');
+  });
+}
+
+test('a GPU whose scorer crashes when it is turned to leaves the CPU, and cannot be turned to again', async () => {
+  const server = await host(troubled('gpu', { panicsAtStart: true }));
+  const { page, manners } = await badgeOf(SWIFTSHADER_FLAGS, '?backend=cpu', server.url);
+  const side = page.locator('.badge').getByRole('button', { name: 'WebGPU', exact: true });
+  await side.click();
+  await page.locator('.switch [role="status"]', { hasText: 'WebGPU crashed' }).waitFor();
+  assert.equal(await side.getAttribute('aria-disabled'), 'true');
   assert.equal(new URL(page.url()).search, '?backend=cpu');
-  assert.equal(new URL(page.url()).hash, key);
+  await page.keyboard.press('Escape');
+  await page.locator('.chip[aria-pressed="false"]').first().click();
+  await listShown(page);
+  assert.deepEqual(manners.pageErrors, []);
 });
 
 test('a panic while WebGPU starts leaves the CPU, which says so', async () => {

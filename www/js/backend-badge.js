@@ -1,40 +1,43 @@
-/** Where scores are computed and why: a small badge that opens into the whole sentence. */
+/** Where scores are computed and why: a small badge that opens into the switch and what it takes. */
+import { createBackendSwitch } from './backend-switch.js';
 import { el } from './dom.js';
 import { milliseconds } from './format.js';
-import { backendAddress, backendChoice } from './permalink.js';
+import { backendChoice } from './permalink.js';
+import { comparison, createTimingPanel, facts } from './timing-panel.js';
 
-/** @param {import('./types.js').Backend} backend */
+/** @typedef {import('./types.js').Backend} Backend */
+
+/** @param {Backend} backend */
 export const backendName = (backend) => (backend.used === 'webgpu' ? 'WebGPU' : 'CPU');
 
-/** @type {[import('./types.js').BackendChoice, string][]} */
-const CHOICES = [
-  ['auto', 'Choose for me'],
-  ['cpu', 'Use the CPU'],
-  ['webgpu', 'Use WebGPU'],
-];
-
-/** @param {HTMLElement} root */
-export function createBackendBadge(root) {
+/**
+ * @param {HTMLElement} root
+ * @param {object} told
+ * @param {(prefer: import('./types.js').BackendChoice) => Promise<void>} told.onTurn turns the scorer to another backend
+ * @param {() => Promise<void>} told.onLook finds out whether there is a GPU
+ * @param {(times: number) => Promise<import('./types.js').Measured>} told.onMeasure
+ */
+export function createBackendBadge(root, { onTurn, onLook, onMeasure }) {
   const label = el('span', { class: 'badge-name' });
   const time = el('span', { class: 'badge-time' });
   const reason = el('p', {});
-  const adapter = el('p', { class: 'badge-adapter' });
-  const links = el('ul', { class: 'badge-links', 'aria-label': 'Where to compute' });
+  const about = el('dl', { class: 'panel-facts' });
+  const turn = createBackendSwitch({ onTurn, choice: backendChoice });
+  const timings = createTimingPanel(onMeasure);
   const badge = el(
     'details',
     { class: 'badge' },
-    el('summary', {}, el('span', { class: 'badge-lamp', 'aria-hidden': 'true' }), label, time),
-    el('div', { class: 'badge-panel' }, reason, adapter, links),
+    el('summary', {}, el('span', { class: 'badge-lamp', 'aria-hidden': 'true' }), el('span', { class: 'visually-hidden' }, 'Computed on: '), label, time),
+    el('div', { class: 'badge-panel' }, reason, turn.element, about, timings.element),
   );
+  /** @type {Backend|null} */
+  let shown = null;
 
-  // The links keep the viewer that is chosen at the moment they are looked at.
+  // Where the CPU was asked for nobody has looked for a GPU: that is done when somebody looks at the switch.
   badge.addEventListener('toggle', () => {
-    const now = backendChoice();
-    links.replaceChildren(
-      ...CHOICES.map(([choice, text]) =>
-        el('li', {}, el('a', { href: backendAddress(choice), 'aria-current': choice === now ? 'true' : null }, text)),
-      ),
-    );
+    if (!badge.open) return;
+    timings.draw();
+    if (shown?.hindrance === undefined) onLook().catch(() => {});
   });
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape' && badge.open) {
@@ -47,19 +50,23 @@ export function createBackendBadge(root) {
   });
 
   return {
-    /** @param {import('./types.js').Backend} backend */
+    /** @param {Backend} backend */
     show(backend) {
+      shown = backend;
       badge.dataset.backend = backend.used;
       label.textContent = backendName(backend);
       reason.textContent = backend.reason;
-      adapter.textContent = backend.adapter ? `Adapter: ${backend.adapter}` : '';
-      adapter.hidden = !backend.adapter;
-      root.replaceChildren(badge);
+      facts(about, comparison(backend));
+      turn.show(backend);
+      if (!badge.isConnected) root.replaceChildren(badge);
     },
-    /** @param {number} value */
-    time(value) {
-      time.textContent = milliseconds(value);
+    started: timings.started,
+    /** @param {Parameters<typeof timings.ranked>[0]} ranking @param {Backend['used']} used */
+    ranked(ranking, used) {
+      time.textContent = milliseconds(ranking.milliseconds);
+      timings.ranked(ranking, used);
     },
+    progress: turn.progress,
     clear() {
       root.replaceChildren();
     },

@@ -39,6 +39,9 @@ export function score(value) {
   return Math.abs(value) < 0.001 && value !== 0 ? value.toExponential(1) : value.toFixed(3);
 }
 
+/** @param {number} value a difference between two scores, which rounding makes tiny */
+export const difference = (value) => (value === 0 ? 'none' : Number.isFinite(value) ? value.toExponential(1).replace('-', '−') : 'not a number');
+
 /** @param {number} value with its sign, a true minus for negatives */
 export function signed(value) {
   const digits = Math.abs(value) >= 10 ? 1 : 2;

@@ -6,7 +6,7 @@ import { asFault, needsNewWorker } from './errors.js';
 import { showFirstView } from './first-view.js';
 import { milliseconds, viewerName } from './format.js';
 import { faultPanel, progressPanel } from './notice.js';
-import { asksForAList, backendChoice, hashOf, ownTasteInAddress, putInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
+import { asksForAList, backendChoice, hashOf, ownTasteInAddress, putBackendInAddress, putInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
 import { createQuestions } from './questions.js';
 import { createRankingList, FIRST_COUNT, movesNote } from './ranking-list.js';
 import { showResults } from './results-table.js';
@@ -28,15 +28,23 @@ const results = byId('results');
 const comparison = byId('compare');
 const firstView = byId('first-view');
 const announcer = byId('announcer');
-const badge = createBackendBadge(byId('backend-badge'));
+const badge = createBackendBadge(byId('backend-badge'), {
+  onTurn: (prefer) => turnTo(prefer),
+  onLook: () => lookForGpu(),
+  onMeasure: (times) => client.ask('measure', { taste: visit?.trail.current ?? blankTaste(), times }),
+});
 
+/** Where scores shall be computed: what the address asks for, until the switch is used. */
+let preferred = backendChoice();
 let progress = progressPanel();
 const client = new ScorerClient({
-  onProgress: (report) => progress.update(report),
+  onProgress: (report) => {
+    progress.update(report);
+    badge.progress(report);
+  },
   onBackend: (backend) => {
     if (!app) return;
-    Object.assign(app.loaded.backend, { difference: undefined }, backend);
-    badge.show(backend);
+    showBackend(backend, app.loaded);
     announcer.textContent = backend.reason;
   },
   onDeath: (fault) => {
@@ -102,12 +110,12 @@ function clearFirstView() {
   firstView.replaceChildren();
 }
 
-/** Loads on the backend that the address asks for. */
+/** Loads on the backend that was asked for. */
 function load() {
   progress = progressPanel();
   notice.replaceChildren(progress.element);
   announcer.textContent = 'Getting ready.';
-  return client.start({ artefact: './artefact/', backend: backendChoice() });
+  return client.start({ artefact: './artefact/', backend: preferred });
 }
 
 /** Titles that get a reason of one's own. */
@@ -135,16 +143,40 @@ async function revive(again) {
   announcer.textContent = 'The scorer stopped. It starts again.';
   const token = pending;
   try {
-    const { backend } = await client.start({ artefact: './artefact/', backend: backendChoice() });
+    const started = await client.start({ artefact: './artefact/', backend: preferred });
     if (!app) return;
-    Object.assign(app.loaded.backend, backend);
-    badge.show(backend);
+    showBackend(started.backend, app.loaded);
+    badge.started(started);
     // Whatever was asked for meanwhile waits for nobody else.
     if (pending === token) again();
   } catch (thrown) {
     const fault = asFault(thrown);
     if (fault.kind !== 'superseded') app?.ranking.fail(fault, start);
   }
+}
+
+/** @param {import('./types.js').Backend} backend @param {Loaded} loaded */
+function showBackend(backend, loaded) {
+  Object.assign(loaded.backend, { difference: undefined, hindrance: undefined }, backend);
+  badge.show(loaded.backend);
+}
+
+/** Turns the running scorer to another backend and has the list that stands there scored by it. @param {import('./types.js').BackendChoice} prefer */
+async function turnTo(prefer) {
+  const backend = await persistently(() => client.ask('backend', { prefer }));
+  if (!app) return;
+  const other = backend.used !== app.loaded.backend.used;
+  if (prefer === 'auto' || prefer === backend.used) putBackendInAddress((preferred = prefer));
+  showBackend(backend, app.loaded);
+  if (!other) return;
+  app.ranking.waiting();
+  await showVisit('keep');
+}
+
+/** Whether WebGPU could be used, for the switch; nothing turns. */
+async function lookForGpu() {
+  const backend = await client.ask('backend', { prefer: 'cpu' });
+  if (app) showBackend(backend, app.loaded);
 }
 
 /**
@@ -166,6 +198,7 @@ async function persistently(question) {
 /** @param {Loaded} loaded @returns {App} */
 function build(loaded) {
   badge.show(loaded.backend);
+  badge.started(loaded);
   showResults(results, loaded);
   byId('colophon').replaceChildren(colophon(loaded));
   stage.hidden = false;
@@ -343,7 +376,7 @@ async function showVisit(how, moves = false) {
       current.ranking.show(ranking, view);
       current.questions.renew(ranking.recommendations[0]?.item ?? null);
       current.compare.renew(now.user, now.viewer?.pattern ?? null);
-      badge.time(ranking.milliseconds);
+      badge.ranked(ranking, current.loaded.backend.used);
       announce(now, ranking, compared ? movesNote(ranking, view) : '', current.loaded);
       writeReasons(now, token);
     },
@@ -485,7 +518,10 @@ async function answered(exchange, retry, token) {
 }
 
 // A skip link or a heading's own address asks for no list.
-window.addEventListener('popstate', () => (location.hash === '' || asksForAList()) && openAddress('keep'));
+window.addEventListener('popstate', () => {
+  putBackendInAddress(preferred);
+  if (location.hash === '' || asksForAList()) openAddress('keep');
+});
 
 const lacking = missingSupport();
 if (lacking) {

@@ -12,6 +12,7 @@ const PHASES = [
   ['artefact', 'Model, catalogue and reasons'],
   ['check', 'Checking every byte and starting'],
   ['gpu', 'The scorer for this GPU'],
+  ['warm-up', 'Warming up: a first score'],
 ];
 
 /**

@@ -35,6 +35,9 @@ export function backendAddress(choice) {
   return url.href;
 }
 
+/** Keeps the address in step with the backend that was chosen; a step back leads to no other backend. @param {import('./types.js').BackendChoice} choice */
+export const putBackendInAddress = (choice) => history.replaceState(history.state, '', backendAddress(choice));
+
 /** Key of the viewer that the address names, or null. */
 export const viewerInAddress = () => asked().get('user');
 

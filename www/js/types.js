@@ -42,7 +42,12 @@
  * @typedef {{user: number, key: string, pattern: string|null, history: PreviewItem[], recommendations: PreviewRow[]}} Preview one viewer's list as it was scored at export
  *
  * @typedef {'auto'|'cpu'|'webgpu'} BackendChoice
- * @typedef {{used: 'cpu'|'webgpu', adapter: string|null, reason: string, difference?: number}} Backend `difference`: largest one between a score of the GPU and of the CPU
+ * @typedef {object} Backend where scores are computed, and why
+ * @property {'cpu'|'webgpu'} used
+ * @property {string|null} adapter
+ * @property {string} reason a sentence
+ * @property {number} [difference] largest one between a score of the GPU and of the CPU, once both have scored the first viewer
+ * @property {string|null} [hindrance] why WebGPU cannot be used here, as the end of a sentence; null where it can; absent where nobody has looked
  *
  * @typedef {{item: number, position: number|null}} Taken `position`: where it stands in the stored viewer's history; null for a title that was added
  * @typedef {{item: number, reason: number}} Muted
@@ -64,7 +69,8 @@
  *
  * @typedef {object} RawRanking what the scorer answers
  * @property {number|null} user
- * @property {number} milliseconds
+ * @property {number} milliseconds that scoring took
+ * @property {boolean} fresh whether it was scored for this question, and not kept from an earlier one
  * @property {number} scored how many items got a score: the whole catalogue
  * @property {Placed|null} held_out its rank is the one among the items this user has not taken before
  * @property {RawRecommendation[]} recommendations
@@ -94,6 +100,7 @@
  * @typedef {object} CatalogueScorer what both scorers can do
  * @property {(taste: RawTaste, count: number, before: RawTaste|null) => Promise<RawRanking>} recommend
  * @property {(taste: RawTaste) => Promise<Float32Array>} scores
+ * @property {(taste: RawTaste) => Promise<number>} measure milliseconds of one scoring, whatever is kept
  *
  * @typedef {object} CpuQuestions what only the CPU's is asked
  * @property {(viewer: number) => Promise<RawTaste>} taste
@@ -103,7 +110,7 @@
  *
  * @typedef {CatalogueScorer & CpuQuestions} Scorer
  *
- * @typedef {{default: (source: {module_or_path: Response | URL | string}) => Promise<unknown>}} Module an ES module that wasm-bindgen generates
+ * @typedef {{default: (source?: {module_or_path: Response | URL | string}) => Promise<{memory: WebAssembly.Memory}>}} Module an ES module that wasm-bindgen generates; once started it answers what it exports
  * @typedef {Module & {Scorer: {load(manifest: string, files: Map<string, Uint8Array>): Promise<Scorer>}, comparison(manifest: string, files: Map<string, Uint8Array>): Promise<Comparison>}} Engine
  * @typedef {{text: string, attempt: number, written: {text: string, flaws: number, attempts: number, tokens: number, vector?: number[]}|null}} Standing where a text stands that is being written
  * @typedef {{advance(): Promise<Standing>}} Draft
@@ -126,10 +133,22 @@
  * @typedef {Placed & {reasons: Reason[], history: HistoryWeight[], before?: number|null}} Recommendation `before`: see RawRanking
  * @typedef {Omit<RawRanking, 'recommendations'|'before'> & {recommendations: Recommendation[]}} Ranking
  *
+ * @typedef {object} LoadTimes milliseconds by the worker's clock
+ * @property {number} download engine and artefact, each until its last byte
+ * @property {number} compile of the engine, after its last byte: most of it is compiled while it arrives
+ * @property {number} check every byte checked, the artefact read
+ * @property {number|null} gpu looking for an adapter and, where there is one worth it, starting its scorer and comparing; null where the CPU was asked for
+ * @property {number} warmUp one question before anybody asks
+ *
+ * @typedef {{cpu: number, gpu: number|null}} Memory bytes that each wasm module has taken
+ * @typedef {{used: Backend['used'], milliseconds: number[], memory: Memory}} Measured one backend's scorings of one taste
+ *
  * @typedef {{key: string, tastes: string[], length: number}} ViewerEntry one line of the viewer directory; tastes are for display
  *
  * @typedef {object} Loaded the answer to `load`
  * @property {Backend} backend
+ * @property {LoadTimes} times
+ * @property {Memory} memory
  * @property {Manifest} manifest
  * @property {CatalogueItem[]} catalogue
  * @property {ViewerEntry[]} viewers
@@ -140,14 +159,16 @@
  * @property {boolean} dated whether times are calendar times (seconds since 1970) or a mere order
  * @property {Results|null} results
  *
- * @typedef {'engine'|'artefact'|'check'|'gpu'|'writer'} Phase
+ * @typedef {'engine'|'artefact'|'check'|'gpu'|'warm-up'|'writer'} Phase
  * @typedef {{event: 'progress', phase: Phase, loaded: number, total: number|null}} Progress
  *
  * @typedef {{kind: string, message: string, file?: string}} Fault
  *
  * @typedef {{type: 'load', artefact: string, backend: BackendChoice}} LoadRequest
+ * @typedef {{type: 'backend', prefer: BackendChoice}} BackendRequest
  * @typedef {{type: 'viewer', user: number}} ViewerRequest
  * @typedef {{type: 'recommend', taste: Taste, count: number, before: Taste|null}} RecommendRequest
+ * @typedef {{type: 'measure', taste: Taste, times: number}} MeasureRequest
  * @typedef {{type: 'scores', taste: Taste}} ScoresRequest
  * @typedef {{type: 'probe', taste: Taste, item: number}} ProbeRequest
  * @typedef {{type: 'counterfactual', taste: Taste, limit: number}} CounterfactualRequest
@@ -155,12 +176,14 @@
  * @typedef {{type: 'compare', user: number, items: number[]}} CompareRequest
  * @typedef {{type: 'write-pattern', taste: Taste, seed: number}} WritePatternRequest
  * @typedef {{type: 'write-reason', pattern: string|null, item: number, seed: number}} WriteReasonRequest
- * @typedef {LoadRequest|ViewerRequest|RecommendRequest|ScoresRequest|ProbeRequest|CounterfactualRequest|NearestRequest|CompareRequest|WritePatternRequest|WriteReasonRequest} Request
+ * @typedef {LoadRequest|BackendRequest|ViewerRequest|RecommendRequest|MeasureRequest|ScoresRequest|ProbeRequest|CounterfactualRequest|NearestRequest|CompareRequest|WritePatternRequest|WriteReasonRequest} Request
  *
  * @typedef {object} Answers what each request type is answered with
  * @property {Loaded} load
+ * @property {Backend} backend
  * @property {ArtefactUser & {taste: Taste}} viewer
- * @property {Ranking} recommend
+ * @property {Ranking & {memory: Memory}} recommend
+ * @property {Measured} measure
  * @property {Float32Array} scores
  * @property {Probe} probe
  * @property {Counterfactual|null} counterfactual

@@ -71,7 +71,7 @@ export class Artefact {
     this.results = results;
   }
 
-  /** What the page holds for the whole visit. @returns {Omit<import('./types.js').Loaded, 'backend'>} */
+  /** What the page holds for the whole visit. @returns {Omit<import('./types.js').Loaded, 'backend'|'times'|'memory'>} */
   overview() {
     const labels = tasteLabels(this.catalogue, this.users);
     const viewers = this.users.map((user, index) => ({

@@ -1,127 +1,153 @@
 /**
  * The scorers of one artefact: one on the CPU, always; one on WebGPU, where an adapter is worth it or was asked for. Whole
  * catalogues go to the GPU where there is one, questions about few items to the CPU. A GPU that fails is given up for the CPU,
- * which says so; the question is answered all the same. Runs in the worker.
+ * which says so; the question is answered all the same. A visitor may turn from one to the other at any time: what has been
+ * started stays. Runs in the worker.
  */
 import { findAdapter } from './worker-adapter.js';
+import { isTrap } from './worker-fault.js';
 import { fetchEngine } from './worker-fetch.js';
+import { GPU, gpuTrap, unlessTrapped } from './worker-trap.js';
 
 /** @typedef {import('./types.js').Backend} Backend */
 /** @typedef {import('./types.js').BackendChoice} BackendChoice */
 /** @typedef {import('./types.js').RawTaste} Taste */
 /** @typedef {import('./types.js').CatalogueScorer} CatalogueScorer */
 /** @typedef {import('./types.js').Scorer} Scorer */
+/** @typedef {import('./types.js').GpuEngine} GpuEngine */
+
+/**
+ * @typedef {object} Source what the scorer for WebGPU is started from
+ * @property {URL} base
+ * @property {string} manifestText
+ * @property {Map<string, Uint8Array>} files
+ * @property {import('./worker-fetch.js').OnBytes} onBytes
+ */
 
 /** Largest difference between a GPU's score and the CPU's before the GPU is not trusted. */
 const TOLERANCE = 1e-3;
 
-const GPU = 'curec-web-gpu';
-
 /** What is wrong with a question, whoever is asked. */
 const USAGE = new Set(['bad-taste', 'bad-call', 'no-such-user']);
 
-/** @param {string} reason @param {string|null} [adapter] @param {number} [difference] @returns {Backend} */
-const onCpu = (reason, adapter = null, difference) => ({ used: 'cpu', adapter, reason, ...(difference === undefined ? {} : { difference }) });
-
-/** Whether a trap that nobody awaited came out of the GPU's module: its glue stands in the stack. @param {unknown} error */
-const fromGpu = (error) => error instanceof WebAssembly.RuntimeError && String(error.stack).includes(`${GPU}.js`);
-
-/**
- * Ends what waits for the GPU's module once that has trapped: a trap that is no panic (no memory is left, say) settles no promise
- * of its own.
- * @type {(trap: unknown) => void}
- */
-let tellTrap = () => {};
-
-/** What the GPU's module trapped with: its memory can no longer be trusted, whether anybody waits for it or not. @type {unknown} */
-let trap = null;
-
-/**
- * To be told of every trap that nobody awaited; true where it was the GPU's, which is dealt with here.
- * @param {unknown} error
- */
-export function tookTrap(error) {
-  if (!fromGpu(error)) return false;
-  trap = error;
-  tellTrap(error);
-  return true;
-}
-
-/** The same promise, unless the GPU's module traps first. @template T @param {Promise<T>} answer @returns {Promise<T>} */
-function unlessTrapped(answer) {
-  const trapped = new Promise((_, reject) => (tellTrap = reject));
-  trapped.catch(() => {});
-  return Promise.race([answer, /** @type {Promise<never>} */ (trapped)]);
-}
+const CRASHED = 'its scorer crashed here, and only loading the page again starts it anew';
 
 export class Engines {
   /** @type {Scorer} */
   cpu;
-  /** @type {CatalogueScorer|null} */
+  /** The one on WebGPU, once it has started and was found right. @type {CatalogueScorer|null} */
   #gpu = null;
+  /** @type {GpuEngine|null} */
+  #engine = null;
+  /** @type {import('./worker-adapter.js').Adapter|null} */
+  #adapter = null;
+  /** Why WebGPU cannot be used here; null where it can; undefined where nobody has looked. @type {string|null|undefined} */
+  #hindrance = undefined;
+  /** Largest one between the two scorers, once both have scored. @type {number|undefined} */
+  #difference = undefined;
+  /** Kept for a later turn to WebGPU; null once that cannot come. @type {Source|null} */
+  #source;
+  /** @type {{cpu: WebAssembly.Memory, gpu: WebAssembly.Memory|null}} */
+  #memory;
   /** @type {Backend} */
-  backend = onCpu('The CPU is used because it was asked for.');
+  backend = { used: 'cpu', adapter: null, reason: 'The CPU is used because it was asked for.' };
   #onChange;
 
-  /** @param {Scorer} cpu @param {(backend: Backend) => void} onChange told when the GPU was given up */
-  constructor(cpu, onChange) {
+  /**
+   * @param {Scorer} cpu
+   * @param {WebAssembly.Memory} memory of its module
+   * @param {Source} source
+   * @param {(backend: Backend) => void} onChange told when the GPU was given up
+   */
+  constructor(cpu, memory, source, onChange) {
     this.cpu = cpu;
+    this.#memory = { cpu: memory, gpu: null };
+    this.#source = source;
     this.#onChange = onChange;
   }
 
   /**
-   * Turns to WebGPU where that is allowed and worth it; the backend says why or why not.
+   * Turns to WebGPU where that is allowed and worth it, or to the CPU; the backend says why.
    * @param {BackendChoice} prefer
-   * @param {{base: URL, manifestText: string, files: Map<string, Uint8Array>, onBytes: import('./worker-fetch.js').OnBytes}} source
    */
-  async choose(prefer, { base, manifestText, files, onBytes }) {
-    if (prefer === 'cpu') return;
-    const adapter = await findAdapter();
-    if (typeof adapter === 'string') {
-      this.backend = onCpu(`The CPU is used because ${adapter}.`);
-      return;
-    }
+  async choose(prefer) {
+    const adapter = await this.#look();
+    if (gpuTrap()) this.#drop(gpuTrap());
+    if (prefer === 'cpu') return this.#use('cpu', 'The CPU is used because it was asked for.');
+    if (!adapter || this.#hindrance) return this.#use('cpu', `The CPU is used because ${this.#hindrance}.`);
     if (adapter.emulated && prefer === 'auto') {
-      this.backend = onCpu('The CPU is used because this browser’s WebGPU adapter is emulated in software, which is slower.', adapter.name);
-      return;
+      return this.#use('cpu', 'The CPU is used because this browser’s WebGPU adapter is emulated in software, which is slower.');
     }
-    let difference;
     try {
-      const engine = /** @type {import('./types.js').GpuEngine} */ (await fetchEngine(base, GPU, onBytes));
-      const gpu = await unlessTrapped(engine.GpuScorer.load(manifestText, files));
-      difference = await this.#difference(gpu);
-      if (!(difference <= TOLERANCE)) {
-        this.backend = onCpu(`The CPU is used because this GPU computes other scores than the CPU (by ${difference}).`, adapter.name, difference);
-        return;
-      }
-      this.#gpu = gpu;
+      this.#gpu ??= await this.#start();
+      this.#difference = await this.#compare(this.#gpu);
     } catch (error) {
-      this.backend = onCpu(`The CPU is used because WebGPU ${whatFailed(error, 'did not start')}.`, adapter.name);
-      return;
+      this.#drop(error);
+      return this.#use('cpu', `The CPU is used because WebGPU ${whatFailed(error, 'did not start')}.`);
+    }
+    if (!(this.#difference <= TOLERANCE)) {
+      this.#drop(null);
+      this.#hindrance = `this GPU computes other scores than the CPU (by ${this.#difference})`;
+      return this.#use('cpu', `The CPU is used because ${this.#hindrance}.`);
     }
     const reason =
       prefer === 'auto'
         ? 'WebGPU is used because this browser has a real adapter, and it scores the first user as the CPU does.'
         : `WebGPU is used because it was asked for${adapter.emulated ? ', although its adapter is emulated in software, which is slow' : ''}.`;
-    this.backend = { used: 'webgpu', adapter: adapter.name, reason, difference };
+    this.#use('webgpu', reason);
+  }
+
+  /** Looks for an adapter, once. */
+  async #look() {
+    if (this.#hindrance === undefined) {
+      const found = await findAdapter();
+      this.#adapter = typeof found === 'string' ? null : found;
+      this.#hindrance = typeof found === 'string' ? found : null;
+      if (!this.#adapter) this.#source = null;
+    }
+    return this.#adapter;
+  }
+
+  /** Fetches and starts the scorer for WebGPU. */
+  async #start() {
+    if (!this.#source) throw { kind: 'engine', message: 'The artefact is not kept.' };
+    const { base, manifestText, files, onBytes } = this.#source;
+    this.#engine ??= /** @type {GpuEngine} */ (await fetchEngine(base, GPU, onBytes));
+    this.#memory.gpu = (await this.#engine.default()).memory;
+    return unlessTrapped(this.#engine.GpuScorer.load(manifestText, files));
   }
 
   /** Largest difference between the two scorers for the first stored viewer. @param {CatalogueScorer} gpu */
-  async #difference(gpu) {
+  async #compare(gpu) {
     const taste = await this.cpu.taste(0);
     const [expected, found] = [await this.cpu.scores(taste), await unlessTrapped(gpu.scores(taste))];
     return expected.reduce((most, score, item) => Math.max(most, Math.abs(score - (found[item] ?? NaN))), 0);
   }
 
+  /** @param {Backend['used']} used @param {string} reason */
+  #use(used, reason) {
+    this.backend = { used, adapter: this.#adapter?.name ?? null, reason };
+    if (this.#difference !== undefined) this.backend.difference = this.#difference;
+    if (this.#hindrance !== undefined) this.backend.hindrance = this.#hindrance;
+  }
+
+  /** Lets the scorer on WebGPU go; where its module is dead, for good. @param {unknown} error */
+  #drop(error) {
+    this.#gpu = null;
+    if (!isTrap(error)) return;
+    this.#hindrance = CRASHED;
+    this.#source = null;
+  }
+
   /**
-   * Asks the GPU, or the CPU where there is none, or where it has just failed.
+   * Asks the scorer in use, or the CPU's where the GPU's has just failed.
    * @template T
    * @param {(scorer: CatalogueScorer) => Promise<T>} question
    * @returns {Promise<T>}
    */
   async #ask(question) {
-    if (this.#gpu && trap) this.#giveUp(trap);
-    if (this.#gpu) {
+    if (this.#gpu && gpuTrap()) this.#giveUp(gpuTrap());
+    if (this.#gpu && this.backend.used === 'webgpu') {
       try {
         return await unlessTrapped(question(this.#gpu));
       } catch (error) {
@@ -134,8 +160,9 @@ export class Engines {
 
   /** @param {unknown} error */
   #giveUp(error) {
-    this.#gpu = null;
-    this.backend = onCpu(`The CPU is used now because WebGPU ${whatFailed(error, 'failed')}.`, this.backend.adapter);
+    this.#drop(error);
+    if (this.backend.used === 'cpu') return;
+    this.#use('cpu', `The CPU is used now because WebGPU ${whatFailed(error, 'failed')}.`);
     this.#onChange(this.backend);
   }
 
@@ -148,13 +175,24 @@ export class Engines {
   scores(taste) {
     return this.#ask((scorer) => scorer.scores(taste));
   }
+
+  /** How many milliseconds scoring this taste takes. @param {Taste} taste */
+  measure(taste) {
+    return this.#ask((scorer) => scorer.measure(taste));
+  }
+
+  /** What the modules have taken of the memory. @returns {import('./types.js').Memory} */
+  memory() {
+    const { cpu, gpu } = this.#memory;
+    return { cpu: cpu.buffer.byteLength, gpu: gpu?.buffer.byteLength ?? null };
+  }
 }
 
 /** @param {unknown} error @param {string} otherwise */
 function whatFailed(error, otherwise) {
   console.warn(error);
   const { kind, message } = /** @type {{kind?: string, message?: string}} */ (error ?? {});
-  if (kind === 'panic' || error instanceof WebAssembly.RuntimeError) return 'crashed';
+  if (isTrap(error)) return 'crashed';
   if (kind === 'missing' || kind === 'network' || kind === 'engine') return `could not be fetched or started here`;
   return typeof kind === 'string' ? `${otherwise} (${message})` : otherwise;
 }

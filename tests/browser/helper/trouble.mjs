@@ -60,3 +60,20 @@ export const nextRanking = (page, trouble) =>
   page.workers().at(-1)?.evaluate((value) => {
     /** @type {any} */ (globalThis).__trouble = value;
   }, trouble);
+
+/**
+ * A server's rules by which each scoring of a measurement takes so long, the one before loading ends excepted; `__measured` counts them.
+ * @param {number} milliseconds
+ * @returns {Record<string, import('./server.mjs').Rule>}
+ */
+export const slowMeasuring = (milliseconds) => {
+  const slow = (/** @type {any} */ Scorer, /** @type {number} */ each) => {
+    const worker = /** @type {any} */ (globalThis);
+    worker.__measured = -1;
+    Scorer.prototype.measure = () => {
+      worker.__measured += 1;
+      return new Promise((resolve) => setTimeout(() => resolve(each), worker.__measured > 0 ? each : 0));
+    };
+  };
+  return { '/curec-web.js': (content) => ({ body: Buffer.concat([content, Buffer.from(`;\n(${slow})(Scorer, ${milliseconds});\n`)]) }) };
+};

@@ -54,6 +54,12 @@ export class Scorer {
     return mockScores(this.#catalogue, taste);
   }
 
+  async measure(taste) {
+    const began = performance.now();
+    mockScores(this.#catalogue, taste);
+    return performance.now() - began;
+  }
+
   async recommend(taste, count, before) {
     const began = performance.now();
     const scores = mockScores(this.#catalogue, taste);
@@ -67,6 +73,7 @@ export class Scorer {
       held_out: truth < 0 ? null : { item: heldOut, rank: truth + 1, score: scores[heldOut] },
       recommendations: order.slice(0, count).map((item, at) => this.#explained(taste, item, at + 1, scores[item])),
       milliseconds: performance.now() - began,
+      fresh: true,
       ...(before ? { before: order.slice(0, count).map((item) => (before.history.some((event) => event.item === item) ? null : this.#rank(before, item))) } : {}),
     };
   }
@@ -125,6 +132,10 @@ export class Scorer {
 
 export const comparison = async (_manifest, files) => JSON.parse(new TextDecoder().decode(files.get('comparison.json')));
 
-export default async function init({ module_or_path }) {
-  await WebAssembly.compileStreaming(module_or_path);
+/** As wasm-bindgen's: started once, it answers what the module exports. */
+let exported = null;
+
+export default async function init({ module_or_path } = {}) {
+  if (!exported) await WebAssembly.compileStreaming(module_or_path);
+  return (exported ??= { memory: new WebAssembly.Memory({ initial: 17 }) });
 }

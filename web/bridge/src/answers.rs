@@ -35,6 +35,8 @@ struct List {
     #[serde(flatten)]
     shown: Recommendations,
     milliseconds: f64,
+    /// Whether it was scored for this question, and not kept from an earlier one.
+    fresh: bool,
     /// Per recommendation its rank for the taste before; none where it had been taken. Absent without such a taste.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<Vec<Option<u32>>>,
@@ -54,24 +56,29 @@ impl Answers {
         &self.model
     }
 
-    async fn scored(&self, taste: &Taste) -> Result<Rc<Scored>, ScoreError> {
+    /// The scores, and whether they were computed now.
+    async fn scored(&self, taste: &Taste) -> Result<(Rc<Scored>, bool), ScoreError> {
         let known = |kept: &VecDeque<(Taste, Rc<Scored>)>| {
             let found = kept.iter().find(|(known, _)| known == taste);
             found.map(|(_, scored)| scored.clone())
         };
         if let Some(scores) = known(&self.kept.borrow()) {
-            return Ok(scores);
+            return Ok((scores, false));
         }
-        let start = now();
-        let scores = self.model.score_taste(taste).await?;
-        let scores = Rc::new(Scored {
-            scores,
-            milliseconds: now() - start,
-        });
+        let scores = Rc::new(self.timed(taste).await?);
         let mut kept = self.kept.borrow_mut();
         kept.truncate(KEPT - 1);
         kept.push_front((taste.clone(), scores.clone()));
-        Ok(scores)
+        Ok((scores, true))
+    }
+
+    async fn timed(&self, taste: &Taste) -> Result<Scored, ScoreError> {
+        let start = now();
+        let scores = self.model.score_taste(taste).await?;
+        Ok(Scored {
+            scores,
+            milliseconds: now() - start,
+        })
     }
 
     /// The `count` best items that were not taken, explained; `before`: the taste they are compared with, or null.
@@ -86,11 +93,11 @@ impl Answers {
     ) -> Result<JsValue, Failure> {
         let taste: Taste = parsed(taste, "taste")?;
         let before: Option<Taste> = parsed(before, "taste")?;
-        let scored = self.scored(&taste).await?;
+        let (scored, fresh) = self.scored(&taste).await?;
         let shown = self.model.shown(&taste, &scored.scores, count as usize)?;
         let before = match before {
             Some(before) => {
-                let scored = self.scored(&before).await?;
+                let (scored, _) = self.scored(&before).await?;
                 let logits = &scored.scores.logits;
                 let hidden = self.model.hidden(&before);
                 // As a list orders them: of equal ones the lower index first.
@@ -111,6 +118,7 @@ impl Answers {
         plain(&List {
             shown,
             milliseconds: scored.milliseconds,
+            fresh,
             before,
         })
     }
@@ -121,7 +129,16 @@ impl Answers {
     /// A taste that cannot be, a device that fails.
     pub async fn scores(&self, taste: JsValue) -> Result<JsValue, Failure> {
         let taste = parsed(taste, "taste")?;
-        let scored = self.scored(&taste).await?;
+        let (scored, _) = self.scored(&taste).await?;
         Ok(Float32Array::from(scored.scores.scores.as_slice()).into())
+    }
+
+    /// How many milliseconds scoring the whole catalogue takes now: nothing kept answers it, and nothing of it is kept.
+    ///
+    /// # Errors
+    /// A taste that cannot be, a device that fails.
+    pub async fn measure(&self, taste: JsValue) -> Result<JsValue, Failure> {
+        let taste = parsed(taste, "taste")?;
+        Ok(self.timed(&taste).await?.milliseconds.into())
     }
 }

@@ -113,6 +113,16 @@ impl Scorer {
         promise::run(async move { inner.answers.scores(taste).await })
     }
 
+    /// How many milliseconds scoring the whole catalogue takes now, whatever is kept.
+    #[wasm_bindgen(unchecked_return_type = "Promise<number>")]
+    pub fn measure(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Taste")] taste: JsValue,
+    ) -> Promise {
+        let inner = self.inner.clone();
+        promise::run(async move { inner.answers.measure(taste).await })
+    }
+
     /// One item's score taken apart.
     #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
     pub fn probe(

@@ -79,4 +79,11 @@ impl GpuScorer {
         let answers = self.answers.clone();
         promise::run(async move { answers.scores(taste).await })
     }
+
+    /// How many milliseconds scoring the whole catalogue takes now, whatever is kept.
+    #[wasm_bindgen(unchecked_return_type = "Promise<number>")]
+    pub fn measure(&self, taste: JsValue) -> Promise {
+        let answers = self.answers.clone();
+        promise::run(async move { answers.measure(taste).await })
+    }
 }

@@ -1,0 +1,149 @@
+/** The main thread is never held up: no task over 50 ms while loading, scoring, drawing, typing. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { artefactJson, freshPage, host, launch, listShown, rows } from './helper/harness.mjs';
+import { LONG, longestTasks } from './helper/long-tasks.mjs';
+
+const users = await artefactJson('users.json');
+const catalogue = await artefactJson('catalogue.json');
+const browser = await launch();
+const { url } = await host();
+
+/** What the browser itself calls a long task, by the clock on the wall. @param {import('playwright-core').Page} page */
+async function observed(page) {
+  await page.addInitScript(() => {
+    const durations = (/** @type {any} */ (window).__long = /** @type {number[]} */ ([]));
+    new PerformanceObserver((list) => durations.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask', buffered: true });
+  });
+  return () => page.evaluate(() => /** @type {number[]} */ (/** @type {any} */ (window).__long));
+}
+
+/** A visit as a list of steps, each under a name. @param {import('playwright-core').Page} page @returns {[string, () => Promise<unknown>][]} */
+function visit(page) {
+  const chip = (/** @type {number} */ at) => async () => {
+    await page.locator('.chip').nth(at).click();
+    await page.locator('.chip').nth(at).and(page.locator('[aria-pressed="true"]')).waitFor();
+    await listShown(page);
+  };
+  /** Letter by letter, as a visitor does. @param {string} name @param {string} text */
+  const typed = (name, text) => async () => {
+    await page.getByRole('combobox', { name }).click();
+    await page.keyboard.type(text, { delay: 20 });
+    await page.locator('.search-option:visible').first().waitFor();
+    for (const _ of text) await page.keyboard.press('Backspace');
+    await page.keyboard.press('Escape');
+  };
+  return [
+    ['loading, first list', async () => {
+      await page.goto(`${url}?backend=cpu`);
+      await listShown(page);
+    }],
+    ['another viewer', chip(1)],
+    ['the viewer with the longest history', async () => {
+      const longest = users.reduce((/** @type {number} */ best, /** @type {any} */ user, /** @type {number} */ at) => (user.history.length > users[best].history.length ? at : best), 0);
+      await page.evaluate((key) => (location.hash = `#${new URLSearchParams({ user: key })}`), users[longest].key);
+      await page.waitForFunction(() => document.querySelector('#ranking')?.getAttribute('aria-busy') === 'false');
+      await listShown(page);
+    }],
+    ['show more', async () => {
+      await page.getByRole('button', { name: /^Show \d+ more$/ }).click();
+      await rows(page).nth(10).waitFor();
+    }],
+    ['a drawer', async () => {
+      await rows(page).first().getByRole('button', { name: /What carried it/ }).click();
+      await rows(page).first().locator('.probe-table').first().waitFor();
+    }],
+    ['find a viewer', typed('Find a viewer', '1')],
+    ['what if', () => page.getByRole('button', { name: 'What if …?' }).click()],
+    ['all of the history', async () => {
+      const all = page.getByRole('button', { name: /^Show all/ });
+      if ((await all.count()) > 0) await all.click();
+    }],
+    ['a title taken out', async () => {
+      await page.locator('[data-do="remove"]').first().click();
+      await page.locator('.moves-note:not([hidden])').waitFor();
+      await listShown(page);
+    }],
+    ['why not', typed('Why not this one?', 'the')],
+    ['counterfactual', async () => {
+      await page.getByRole('button', { name: 'What would change the first place?' }).click();
+      await page.locator('.answer:not([aria-busy]) p').first().waitFor();
+    }],
+    ['own taste', async () => {
+      await page.locator('.chip-own').click();
+      await page.locator('#viewer-heading', { hasText: 'Your own taste' }).waitFor();
+      await listShown(page);
+    }],
+    ['own taste, typing', typed('Add a title', 'the')],
+    ['own taste, a title', async () => {
+      await page.getByRole('combobox', { name: 'Add a title' }).fill(catalogue[0].title);
+      await page.keyboard.press('Enter');
+      await page.locator('.history-row').first().waitFor();
+      await listShown(page);
+    }],
+    ['timing panel, measuring', async () => {
+      await page.locator('.badge summary').click();
+      await page.getByRole('button', { name: 'Measure again' }).click();
+      await page.getByText('Scored this list').waitFor();
+    }],
+  ];
+}
+/** Times a visit is repeated before a task in it counts as long: by chance one meets a large garbage collection. */
+const VISITS = 3;
+
+test('no task of the main thread takes over 50 ms', async (t) => {
+  /** @type {Map<string, number>} */
+  const least = new Map();
+  const long = () => [...least].filter(([, most]) => most > LONG).map(([name, most]) => `${name}: ${most.toFixed(1)} ms`);
+  for (let times = 0; times < VISITS && (times === 0 || long().length > 0); times += 1) {
+    const { page, context, manners } = await freshPage(browser);
+    const observer = await observed(page);
+    for (const [name, most] of await longestTasks(browser, page, visit(page))) least.set(name, Math.min(most, least.get(name) ?? Infinity));
+    assert.deepEqual(manners.pageErrors, []);
+    t.diagnostic(`by the clock, waits for the processor and the test’s own work included, the browser saw ${(await observer()).length} long tasks`);
+    await context.close();
+  }
+  for (const [name, most] of least) t.diagnostic(`${name}: ${most.toFixed(1)} ms`);
+  assert.deepEqual(long(), []);
+});
+
+test('a task of 60 ms is caught, and one of 25 ms is not', async (t) => {
+  const { page } = await freshPage(browser);
+  const observer = await observed(page);
+  /** Work of so many milliseconds of an undisturbed processor. @param {number} milliseconds */
+  const busy = (milliseconds) => () =>
+    page.evaluate((wanted) => {
+      const work = (/** @type {number} */ rounds) => {
+        let state = 1;
+        for (let round = 0; round < rounds; round += 1) state = (Math.imul(state, 1664525) + 1013904223) | 0;
+        return state;
+      };
+      const took = (/** @type {number} */ rounds) => {
+        const began = performance.now();
+        work(rounds);
+        return performance.now() - began;
+      };
+      // Short stretches, of which the fastest was not interrupted, tell how many rounds a millisecond has.
+      const stretch = 1 << 20;
+      /** @type {Promise<number>} */
+      const fastest = new Promise((resolve) => {
+        let best = Infinity;
+        const again = (/** @type {number} */ left) => {
+          best = Math.min(best, took(stretch));
+          if (left > 0) setTimeout(again, 0, left - 1);
+          else resolve(best);
+        };
+        again(60);
+      });
+      return fastest.then((best) => new Promise((resolve) => setTimeout(() => resolve(work(Math.round((stretch * wanted) / best))), 0)));
+    }, milliseconds);
+  const longest = await longestTasks(browser, page, [
+    ['opening', () => page.goto(url).then(() => listShown(page))],
+    ['short', busy(25)],
+    ['long', busy(60)],
+  ]);
+  for (const [name, most] of longest) t.diagnostic(`${name}: ${most.toFixed(1)} ms`);
+  assert.ok((await observer()).some((duration) => duration >= 60), 'the browser saw it too');
+  assert.ok((longest.get('long') ?? 0) > LONG, `${longest.get('long')} ms`);
+  assert.ok((longest.get('short') ?? Infinity) < LONG, `${longest.get('short')} ms`);
+});
