@@ -30,13 +30,22 @@ export const SWIFTSHADER_FLAGS = ['--enable-unsafe-webgpu'];
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 
-async function builtFolder() {
-  if (mock) {
+/** @type {Promise<string>|null} */
+let mocked = null;
+
+/** The page over the mock scorer, laid out once. */
+const mockFolder = () =>
+  (mocked ??= (async () => {
     const folder = await mkdtemp(join(tmpdir(), 'curec-mock-'));
-    after(() => rm(folder, { recursive: true, force: true }));
     await buildMock(folder);
     return folder;
-  }
+  })());
+
+// Here, because what a test asks to be done after it is done after that test.
+after(async () => mocked && rm(await mocked, { recursive: true, force: true }));
+
+async function builtFolder() {
+  if (mock) return mockFolder();
   const folder = resolve(process.env.CUREC_DIST ?? join(here, '../../../dist'));
   await access(join(folder, 'index.html')).catch(() => {
     throw new Error(`${folder} holds no built page: run "cargo xtask dist" first, or set CUREC_DIST, or CUREC_MOCK=1`);
@@ -63,6 +72,16 @@ export async function launch(flags = []) {
 /** @param {Record<string, import('./server.mjs').Rule>} [rules] */
 export async function host(rules = {}) {
   const server = await serve(dist, { rules, artefact: process.env.CUREC_ARTEFACT });
+  after(() => server.close());
+  return server;
+}
+
+/**
+ * The page over the mock scorer, whatever else is tested: for what depends on no real score, and must be the same everywhere.
+ * @param {Record<string, import('./server.mjs').Rule>} [rules]
+ */
+export async function hostMock(rules = {}) {
+  const server = await serve(await mockFolder(), { rules });
   after(() => server.close());
   return server;
 }
