@@ -24,7 +24,7 @@ for (const [way, all, options] of WAYS) {
     for (const journey of journeys().filter(({ alike }) => all || !alike)) {
       await travel(journey.gpu ? withGpu : plain, journey, options, async (state, page) => {
         states += 1;
-        for (const violation of await violations(page)) found.push(`${state}: ${violation}`);
+        for (const violation of await violations(page, { contrast: options.forcedColors !== 'active' })) found.push(`${state}: ${violation}`);
       });
     }
     t.diagnostic(`${states} states`);
