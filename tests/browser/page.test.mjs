@@ -1,8 +1,8 @@
 /** The page as a visitor meets it, in CPU mode: list, explanations, held-out choice, permalinks, keyboard, phone, manners. */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { viewerName } from '../../www/js/format.js';
+import { changedArtefact } from './helper/changed.mjs';
 import { artefactJson, freshPage, host, launch, listShown, overflow, rows } from './helper/harness.mjs';
 import { HOSTILE } from './mock/artefact.mjs';
 
@@ -27,26 +27,8 @@ async function openedRows(page) {
   return rows(page).all();
 }
 
-/**
- * A server with the manifest changed, and with other contents for some of the files it lists (their hashes follow).
- * @param {(manifest: any) => void} change
- * @param {Record<string, unknown>} [contents] by name, as JSON
- */
-function hostChanged(change, contents = {}) {
-  const bodies = Object.entries(contents).map(([name, content]) => ({ name, body: Buffer.from(JSON.stringify(content)) }));
-  return host({
-    ...Object.fromEntries(bodies.map(({ name, body }) => [`/artefact/${name}`, () => ({ body })])),
-    '/artefact/manifest.json': (original) => {
-      const manifest = JSON.parse(String(original));
-      change(manifest);
-      for (const { name, body } of bodies) {
-        const file = manifest.files.find((/** @type {{name: string}} */ entry) => entry.name === name);
-        Object.assign(file, { bytes: body.length, sha256: createHash('sha256').update(body).digest('hex') });
-      }
-      return { body: Buffer.from(JSON.stringify(manifest)) };
-    },
-  });
-}
+/** A server with the artefact changed. @param {Parameters<typeof changedArtefact>} how */
+const hostChanged = (...how) => host(changedArtefact(...how));
 
 const hashOf = (/** @type {number} */ user) => `#${new URLSearchParams({ user: users[user].key })}`;
 

@@ -72,6 +72,7 @@ export function createBackendBadge(root, { onTurn, onLook, onMeasure }) {
     },
     progress: turn.progress,
     clear() {
+      badge.open = false;
       root.replaceChildren();
     },
   };

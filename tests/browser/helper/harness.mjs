@@ -56,6 +56,9 @@ async function builtFolder() {
 export const dist = await builtFolder();
 export const artefactFolder = process.env.CUREC_ARTEFACT ?? join(dist, 'artefact');
 
+/** @param {string} name a JSON file of the mock's artefact */
+export const mockJson = async (name) => JSON.parse(await readFile(join(await mockFolder(), 'artefact', name), 'utf8'));
+
 /** @param {string} name a JSON file of the artefact */
 export const artefactJson = async (name) => JSON.parse(await readFile(join(artefactFolder, name), 'utf8'));
 
