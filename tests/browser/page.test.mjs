@@ -1,10 +1,8 @@
 /** The page as a visitor meets it, in CPU mode: list, explanations, held-out choice, permalinks, keyboard, phone, manners. */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
 import { viewerName } from '../../www/js/format.js';
+import { changedArtefact } from './helper/changed.mjs';
 import { artefactJson, freshPage, host, launch, listShown, overflow, rows } from './helper/harness.mjs';
 import { HOSTILE } from './mock/artefact.mjs';
 
@@ -29,26 +27,8 @@ async function openedRows(page) {
   return rows(page).all();
 }
 
-/**
- * A server with the manifest changed, and with other contents for some of the files it lists (their hashes follow).
- * @param {(manifest: any) => void} change
- * @param {Record<string, unknown>} [contents] by name, as JSON
- */
-function hostChanged(change, contents = {}) {
-  const bodies = Object.entries(contents).map(([name, content]) => ({ name, body: Buffer.from(JSON.stringify(content)) }));
-  return host({
-    ...Object.fromEntries(bodies.map(({ name, body }) => [`/artefact/${name}`, () => ({ body })])),
-    '/artefact/manifest.json': (original) => {
-      const manifest = JSON.parse(String(original));
-      change(manifest);
-      for (const { name, body } of bodies) {
-        const file = manifest.files.find((/** @type {{name: string}} */ entry) => entry.name === name);
-        Object.assign(file, { bytes: body.length, sha256: createHash('sha256').update(body).digest('hex') });
-      }
-      return { body: Buffer.from(JSON.stringify(manifest)) };
-    },
-  });
-}
+/** A server with the artefact changed. @param {Parameters<typeof changedArtefact>} how */
+const hostChanged = (...how) => host(changedArtefact(...how));
 
 const hashOf = (/** @type {number} */ user) => `#${new URLSearchParams({ user: users[user].key })}`;
 
@@ -275,47 +255,3 @@ describe('no horizontal overflow', () => {
     });
   }
 });
-
-describe('axe finds nothing', async () => {
-  const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-    test(`in ${colorScheme}, with a drawer, the badge and the search open`, async () => {
-      const { page } = await open(hashOf(0), { colorScheme });
-      await rows(page).first().getByRole('button', { name: /What carried it/ }).click();
-      await page.evaluate(axe);
-      assert.deepEqual(await violations(page), []);
-      await page.locator('.badge summary').click();
-      assert.deepEqual(await violations(page), []);
-      await page.getByRole('combobox', { name: 'Find a viewer' }).click();
-      await page.keyboard.press('ArrowDown');
-      assert.deepEqual(await violations(page), []);
-    });
-
-    test(`in ${colorScheme}, with changes, answers and a taste of one’s own`, async () => {
-      const { page } = await open(hashOf(0), { colorScheme });
-      await page.evaluate(axe);
-      await page.getByRole('button', { name: 'What if …?' }).click();
-      await page.locator('[data-do="remove"]').first().click();
-      await page.locator('.moves-note:not([hidden])').waitFor();
-      await listShown(page);
-      assert.deepEqual(await violations(page), []);
-      await page.getByRole('button', { name: 'What would change the first place?' }).click();
-      await page.locator('.answer:not([aria-busy]) p').first().waitFor();
-      await rows(page).first().getByRole('button', { name: /What carried it/ }).click();
-      await page.locator('.probe-table').first().waitFor();
-      await page.getByText('Take it along').click();
-      assert.deepEqual(await violations(page), []);
-      await page.locator('.chip-own').click();
-      await page.locator('#viewer-heading', { hasText: 'Your own taste' }).waitFor();
-      await listShown(page);
-      assert.deepEqual(await violations(page), []);
-    });
-  }
-});
-
-/** What axe, already on the page, finds. @param {import('playwright-core').Page} page @returns {Promise<string[]>} */
-const violations = (page) =>
-  page.evaluate(async () => {
-    const found = await /** @type {any} */ (window).axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] });
-    return found.violations.map((/** @type {any} */ v) => `${v.id}: ${v.nodes.map((/** @type {any} */ n) => n.target + ' ' + n.failureSummary).join(' | ')}`);
-  });

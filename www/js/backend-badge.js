@@ -39,6 +39,10 @@ export function createBackendBadge(root, { onTurn, onLook, onMeasure }) {
     timings.draw();
     if (shown?.hindrance === undefined) onLook().catch(() => {});
   });
+  // Open, it would lie over whatever has the focus next.
+  badge.addEventListener('focusout', ({ relatedTarget }) => {
+    if (relatedTarget instanceof Node && !badge.contains(relatedTarget)) badge.open = false;
+  });
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape' && badge.open) {
       badge.open = false;
@@ -68,6 +72,7 @@ export function createBackendBadge(root, { onTurn, onLook, onMeasure }) {
     },
     progress: turn.progress,
     clear() {
+      badge.open = false;
       root.replaceChildren();
     },
   };

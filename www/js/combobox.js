@@ -124,7 +124,8 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
     } else if (key === 'Enter') {
       const index = matches[active < 0 ? 0 : active];
       if (!list.hidden && index !== undefined && (active >= 0 || input.value.trim() !== '')) choose(index);
-    } else if (key === 'Escape') {
+    } else if (key === 'Escape' || key === 'Tab') {
+      // With Tab before the focus moves: an open list, which can be scrolled, would take it and lose it by closing.
       close();
     }
   });

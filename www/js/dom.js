@@ -108,3 +108,6 @@ export function keepingFocus(root, redraw) {
   if (target instanceof HTMLInputElement) target.dataset.quiet = 'true'; // a search does not open its list by itself
   target.focus({ preventScroll: true });
 }
+
+/** Goes on in a task of its own, after what else is waiting. @returns {Promise<void>} */
+export const nextTask = () => new Promise((resolve) => setTimeout(resolve));

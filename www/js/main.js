@@ -1,7 +1,7 @@
 /** The page: wires the components to the worker. Every score it shows was computed by the scorer, none by the page. */
 import { createBackendBadge } from './backend-badge.js';
 import { createCompare } from './compare.js';
-import { button, byId, el } from './dom.js';
+import { button, byId, el, nextTask } from './dom.js';
 import { asFault, needsNewWorker } from './errors.js';
 import { showFirstView } from './first-view.js';
 import { milliseconds, viewerName } from './format.js';
@@ -91,6 +91,7 @@ async function start() {
   for (const part of [picker, stage, comparison, results]) part.hidden = true;
   try {
     const loaded = await load();
+    await nextTask(); // to unpack a large catalogue and to draw from it are two tasks, and a press may come between
     clearFirstView();
     notice.replaceChildren();
     app = build(loaded);

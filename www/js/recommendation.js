@@ -30,20 +30,19 @@ export function recommendationRow(row, context) {
   const truth = row.item === context.heldOut;
   const drawerId = `why-${row.item}`;
   const drawer = el('div', { id: drawerId, class: 'drawer', hidden: true });
+  const turn = (/** @type {boolean} */ open) => {
+    // Drawn when first asked for: ten closed drawers cost nothing.
+    if (open && drawer.childElementCount === 0) drawer.append(evidence(row, context));
+    drawer.hidden = !open;
+    toggle.setAttribute('aria-expanded', String(open));
+  };
   const toggle = button(
     { class: 'button button-why', 'aria-expanded': 'false', 'aria-controls': drawerId },
-    () => {
-      const open = drawer.hidden;
-      // Drawn when first asked for: ten closed drawers cost nothing.
-      if (open && drawer.childElementCount === 0) drawer.append(evidence(row, context));
-      drawer.hidden = !open;
-      toggle.setAttribute('aria-expanded', String(open));
-    },
+    () => turn(Boolean(drawer.hidden)),
     el('span', {}, 'What carried it'),
     el('span', { class: 'visually-hidden' }, `: ${item.title}`),
   );
-
-  return el(
+  const element = el(
     'li',
     { class: 'recommendation', 'data-item': row.item, 'data-truth': truth ? 'true' : null },
     el('span', { class: 'rank' }, el('span', { class: 'visually-hidden' }, 'Rank '), row.rank, move(row)),
@@ -70,6 +69,13 @@ export function recommendationRow(row, context) {
       drawer,
     ),
   );
+  element.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || drawer.hidden) return;
+    event.stopPropagation();
+    turn(false);
+    toggle.focus();
+  });
+  return element;
 }
 
 /**

@@ -35,6 +35,26 @@ export function facetsOf(catalogue) {
     .map(([kind, { values }]) => ({ kind, values: [...values].sort((a, b) => a.localeCompare(b, 'en', { numeric: true })) }));
 }
 
+/** What the searches over a catalogue have in common. @type {WeakMap<import('./types.js').CatalogueItem[], (item: number) => string>} */
+const known = new WeakMap();
+
+/**
+ * All that a title can be found by, put together when it is first looked through: while the page loads a large catalogue would hold it up.
+ * @param {import('./types.js').CatalogueItem[]} catalogue
+ */
+function haystacksOf(catalogue) {
+  const standing = known.get(catalogue);
+  if (standing) return standing;
+  /** @type {string[]} */
+  const texts = [];
+  const haystack = (/** @type {number} */ item) => (texts[item] ??= wordsOf(catalogue[item]));
+  known.set(catalogue, haystack);
+  return haystack;
+}
+
+/** @param {import('./types.js').CatalogueItem|undefined} entry */
+const wordsOf = (entry) => (entry ? `${entry.title} ${entry.key} ${entry.attributes.map(({ value }) => value).join(' ')}`.toLowerCase() : '');
+
 /**
  * @param {object} options
  * @param {string} options.id unique on the page
@@ -45,7 +65,7 @@ export function facetsOf(catalogue) {
  * @param {(item: number) => void} options.onChoose
  */
 export function titleSearch({ id, label, catalogue, allowed = () => true, faceted = false, onChoose }) {
-  const haystacks = catalogue.map(({ key, title, attributes }) => `${title} ${key} ${attributes.map(({ value }) => value).join(' ')}`.toLowerCase());
+  const haystacks = haystacksOf(catalogue);
   const selects = (faceted ? facetsOf(catalogue) : []).map(({ kind, values }) => {
     const select = el(
       'select',
@@ -66,7 +86,7 @@ export function titleSearch({ id, label, catalogue, allowed = () => true, facete
     nothing: 'No title like that.',
     choices: {
       size: catalogue.length,
-      words: (item) => haystacks[item] ?? '',
+      words: haystacks,
       name: (item) => catalogue[item]?.title.toLowerCase() ?? '',
       draw: (item) => {
         const entry = /** @type {import('./types.js').CatalogueItem} */ (catalogue[item]);

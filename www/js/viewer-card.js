@@ -1,6 +1,6 @@
 /** Whose list it is: the pattern that is read, the history, and, when asked for, what can be changed about both. */
 import { cover } from './cover.js';
-import { button, el, keepingFocus } from './dom.js';
+import { button, el, keepingFocus, nextTask } from './dom.js';
 import { capitalised, date, plural, viewerName } from './format.js';
 import { createPatternDesk } from './pattern-desk.js';
 import { attributeLine } from './pieces.js';
@@ -11,6 +11,8 @@ import { createWhatIf } from './what-if.js';
 /** @typedef {import('./types.js').ArtefactUser} ArtefactUser */
 
 const FIRST_SHOWN = 6;
+/** Rows drawn at once; those of a longer history follow in tasks of their own, so that no press waits for all of them. */
+const AT_ONCE = 100;
 
 /**
  * @typedef {object} Person what the card is drawn from
@@ -81,9 +83,17 @@ export function createViewerCard(root, loaded, told) {
     const { history } = trail.current;
     const places = history.map((_, place) => place).reverse();
     const list = el('ol', { class: 'history', id: 'history-list' });
-    const fill = () => {
-      list.replaceChildren(...(all ? places : places.slice(0, FIRST_SHOWN)).map((place) => row(place)));
+    const fill = async () => {
+      const shown = all ? places : places.slice(0, FIRST_SHOWN);
+      // Whoever is further down stays where they are.
+      const step = isFurtherDown() ? shown.length : AT_ONCE;
+      list.replaceChildren(...shown.slice(0, step).map(row));
       list.classList.toggle('is-open', all);
+      for (let from = step; from < shown.length; from += step) {
+        await nextTask();
+        if (!list.isConnected || list.childElementCount !== from) return; // drawn anew meanwhile
+        list.append(...shown.slice(from, from + step).map(row));
+      }
     };
 
     /** @param {number} place */
@@ -123,6 +133,12 @@ export function createViewerCard(root, loaded, told) {
       history.length > 0 ? list : el('p', { class: 'muted' }, 'Nothing yet.'),
       more,
     );
+  }
+
+  /** Whether somebody looks at rows beyond those that are drawn at once. */
+  function isFurtherDown() {
+    const row = root.querySelectorAll('.history-row')[AT_ONCE - 1];
+    return row !== undefined && row.getBoundingClientRect().top < window.innerHeight;
   }
 
   /** @param {import('./tastes.js').Trail} trail @param {import('./types.js').Taken} event @param {number} place @param {string} title */

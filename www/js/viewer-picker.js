@@ -65,7 +65,9 @@ export function createViewerPicker(root, { viewers, featured }, { onChoose, onOw
  * @param {(user: number) => void} onChoose
  */
 export function viewerSearch(id, label, viewers, onChoose) {
-  const haystacks = viewers.map(({ key, tastes }) => `${viewerName(key)} ${key} ${tastes.join(' ')}`.toLowerCase());
+  /** Put together when they are first looked through. @type {string[]} */
+  const haystacks = [];
+  const wordsOf = ({ key = '', tastes = /** @type {string[]} */ ([]) } = {}) => `${viewerName(key)} ${key} ${tastes.join(' ')}`.toLowerCase();
   return combobox({
     id,
     label,
@@ -75,7 +77,7 @@ export function viewerSearch(id, label, viewers, onChoose) {
     nothing: 'Nobody by that name or taste.',
     choices: {
       size: viewers.length,
-      words: (user) => haystacks[user] ?? '',
+      words: (user) => (haystacks[user] ??= wordsOf(viewers[user])),
       name: (user) => viewers[user]?.key.toLowerCase() ?? '',
       draw: (user) => {
         const viewer = /** @type {import('./types.js').ViewerEntry} */ (viewers[user]);

@@ -30,13 +30,22 @@ export const SWIFTSHADER_FLAGS = ['--enable-unsafe-webgpu'];
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 
-async function builtFolder() {
-  if (mock) {
+/** @type {Promise<string>|null} */
+let mocked = null;
+
+/** The page over the mock scorer, laid out once. */
+const mockFolder = () =>
+  (mocked ??= (async () => {
     const folder = await mkdtemp(join(tmpdir(), 'curec-mock-'));
-    after(() => rm(folder, { recursive: true, force: true }));
     await buildMock(folder);
     return folder;
-  }
+  })());
+
+// Here, because what a test asks to be done after it is done after that test.
+after(async () => mocked && rm(await mocked, { recursive: true, force: true }));
+
+async function builtFolder() {
+  if (mock) return mockFolder();
   const folder = resolve(process.env.CUREC_DIST ?? join(here, '../../../dist'));
   await access(join(folder, 'index.html')).catch(() => {
     throw new Error(`${folder} holds no built page: run "cargo xtask dist" first, or set CUREC_DIST, or CUREC_MOCK=1`);
@@ -46,6 +55,9 @@ async function builtFolder() {
 
 export const dist = await builtFolder();
 export const artefactFolder = process.env.CUREC_ARTEFACT ?? join(dist, 'artefact');
+
+/** @param {string} name a JSON file of the mock's artefact */
+export const mockJson = async (name) => JSON.parse(await readFile(join(await mockFolder(), 'artefact', name), 'utf8'));
 
 /** @param {string} name a JSON file of the artefact */
 export const artefactJson = async (name) => JSON.parse(await readFile(join(artefactFolder, name), 'utf8'));
@@ -63,6 +75,16 @@ export async function launch(flags = []) {
 /** @param {Record<string, import('./server.mjs').Rule>} [rules] */
 export async function host(rules = {}) {
   const server = await serve(dist, { rules, artefact: process.env.CUREC_ARTEFACT });
+  after(() => server.close());
+  return server;
+}
+
+/**
+ * The page over the mock scorer, whatever else is tested: for what depends on no real score, and must be the same everywhere.
+ * @param {Record<string, import('./server.mjs').Rule>} [rules]
+ */
+export async function hostMock(rules = {}) {
+  const server = await serve(await mockFolder(), { rules });
   after(() => server.close());
   return server;
 }

@@ -18,6 +18,7 @@ const TYPES = {
  * @property {number} [status]
  * @property {Buffer} [body]
  * @property {number} [delay] milliseconds before the answer
+ * @property {Promise<unknown>} [until] what the answer waits for
  * @property {number} [breakAfter] promise the whole file, send this many bytes, then drop the connection
  *
  * @typedef {(content: Buffer) => Spoiled} Rule
@@ -57,7 +58,8 @@ export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
         createReadStream(file).pipe(response);
         return;
       }
-      const { status = 200, body, breakAfter, delay = 0 } = rule(await readFile(file));
+      const { status = 200, body, breakAfter, delay = 0, until } = rule(await readFile(file));
+      await until;
       if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
       if (breakAfter !== undefined) {
         response.writeHead(200, { ...headers, 'Content-Length': size });

@@ -34,6 +34,7 @@ function makeTrouble(Scorer, panicsAtStart) {
     },
     panic: () => panic(false),
     'panic, then trap': () => panic(true),
+    never: () => new Promise(() => {}),
   };
   Scorer.load = (/** @type {unknown[]} */ ...request) => (panicsAtStart ? panic(false) : load.apply(Scorer, request));
   Scorer.prototype.recommend = function (/** @type {unknown[]} */ ...request) {
@@ -55,7 +56,7 @@ export const troubled = (engine = 'cpu', { panicsAtStart = false } = {}) => {
   return { [file]: (content) => ({ body: Buffer.concat([content, Buffer.from(`;\n(${makeTrouble})(${name}, ${panicsAtStart});\n`)]) }) };
 };
 
-/** What the next ranking shall do. @param {import('playwright-core').Page} page @param {'fail'|'trap'|'late trap'|'panic'|'panic, then trap'} trouble */
+/** What the next ranking shall do. @param {import('playwright-core').Page} page @param {'fail'|'trap'|'late trap'|'panic'|'panic, then trap'|'never'} trouble */
 export const nextRanking = (page, trouble) =>
   page.workers().at(-1)?.evaluate((value) => {
     /** @type {any} */ (globalThis).__trouble = value;

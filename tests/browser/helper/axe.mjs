@@ -1,0 +1,18 @@
+/** What axe finds on a page as it stands: the rules of WCAG 2.2 A and AA, and axe's own best practice. */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/**
+ * @param {import('playwright-core').Page} page
+ * @param {{contrast?: boolean}} [options] `contrast: false` where the system chooses the colours: axe reads those that the page would have
+ * @returns {Promise<string[]>} each with the elements and what is wrong with them
+ */
+export async function violations(page, { contrast = true } = {}) {
+  await page.evaluate(`window.axe || (() => { ${axe} })()`);
+  return page.evaluate(async (enabled) => {
+    const found = await /** @type {any} */ (window).axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], rules: { 'color-contrast': { enabled } } });
+    return found.violations.map((/** @type {any} */ v) => `${v.id}: ${v.nodes.map((/** @type {any} */ n) => n.target + ' ' + n.failureSummary).join(' | ')}`);
+  }, contrast);
+}

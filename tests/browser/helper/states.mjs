@@ -1,0 +1,220 @@
+/**
+ * Every state that the page can stand in, as journeys: each step leads from one state to the next. All over the mock scorer, whose
+ * answers are the same everywhere; what the states are held against is the caller's.
+ */
+import { freshPage, hostMock, listShown, rows } from './harness.mjs';
+import { nextRanking, troubled } from './trouble.mjs';
+
+/** @typedef {import('playwright-core').Page} Page */
+/** @typedef {import('./server.mjs').Rule} Rule */
+
+/**
+ * @typedef {object} Journey
+ * @property {string} name
+ * @property {string} [query] and hash, after the address of the page
+ * @property {() => Record<string, Rule>} [rules]
+ * @property {boolean} [gpu] needs a browser with a GPU, be it an emulated one
+ * @property {boolean} [alike] differs from another one in words only
+ * @property {string} [script] runs before any of the page's
+ * @property {import('playwright-core').BrowserContextOptions} [options]
+ * @property {[string, (page: Page) => Promise<unknown>][]} steps a state's name, and how it comes about
+ */
+
+const text = (/** @type {string|RegExp} */ words) => (/** @type {Page} */ page) => page.getByText(words).first().waitFor();
+const press = (/** @type {string|RegExp} */ name) => (/** @type {Page} */ page) => page.getByRole('button', { name }).first().click();
+const faultShown = (/** @type {Page} */ page) => page.locator('.notice-fault').first().waitFor();
+
+/** @param {string} name */
+const search = (name) => async (/** @type {Page} */ page) => {
+  await page.getByRole('combobox', { name }).click();
+  await page.keyboard.press('ArrowDown');
+  await page.locator('.search-option.is-active:visible').waitFor();
+};
+
+/** @param {Page} page */
+async function drawer(page) {
+  await rows(page).first().getByRole('button', { name: /What carried it/ }).click();
+  await rows(page).first().locator('.probe-table').first().waitFor();
+}
+
+/** @param {Page} page */
+async function panel(page) {
+  await page.locator('.badge summary').click();
+  await page.locator('.badge-panel').waitFor();
+}
+
+/** @param {Page} page */
+async function measured(page) {
+  await page.getByRole('button', { name: 'Measure again' }).click();
+  await page.getByText('Scored this list').waitFor();
+}
+
+/** @param {Page} page */
+async function takenOut(page) {
+  await page.locator('[data-do="remove"]').first().click();
+  await page.locator('.moves-note:not([hidden])').waitFor();
+  await listShown(page);
+}
+
+/** @param {Page} page */
+async function answered(page) {
+  await page.locator('.answer:not([aria-busy]) p').first().waitFor();
+}
+
+/** What a visitor does, from the list to a taste of their own. @type {Journey['steps']} */
+const VISIT = [
+  ['ready', listShown],
+  ['search open', search('Find a viewer')],
+  ['drawer with all three layers', async (page) => {
+    await page.keyboard.press('Escape');
+    await drawer(page);
+  }],
+  ['reason reported, ways to take the list along', async (page) => {
+    await press(/^Report as bad/)(page);
+    await page.getByText('Take it along').click();
+    await page.getByText('reported as bad, kept').waitFor();
+  }],
+  ['reason muted', async (page) => {
+    await press(/^Mute/)(page);
+    await page.waitForFunction(() => location.hash.includes('mute='));
+    await listShown(page);
+  }],
+  ['what if', async (page) => {
+    await press('What if …?')(page);
+    await page.locator('#what-if').waitFor();
+  }],
+  ['what if, with changes', takenOut],
+  ['borrowing a pattern', search('Borrow a pattern')],
+  ['counterfactual', async (page) => {
+    await page.keyboard.press('Escape');
+    await press('What would change the first place?')(page);
+    await answered(page);
+  }],
+  ['why not, search', search('Why not this one?')],
+  ['why not, answer', async (page) => {
+    await page.keyboard.press('Enter');
+    await answered(page);
+  }],
+  ['more of the list', async (page) => {
+    await press(/^Show \d+ more$/)(page);
+    await rows(page).nth(10).waitFor();
+  }],
+  ['own taste, empty', async (page) => {
+    await page.locator('.chip-own').click();
+    await page.locator('#viewer-heading', { hasText: 'Your own taste' }).waitFor();
+    await listShown(page);
+  }],
+  ['own taste, search', search('Add a title')],
+  ['own taste, filled', async (page) => {
+    await page.keyboard.press('Enter');
+    await page.locator('.history-row').first().waitFor();
+    await listShown(page);
+  }],
+  ['timing panel', panel],
+  ['timing panel, measured', measured],
+];
+
+/** A file that is not as the manifest promises. @param {string} path @param {Rule} rule @returns {Journey['rules']} */
+const spoiled = (path, rule) => () => ({ [path]: rule });
+const MODEL = '/artefact/model.safetensors';
+
+/** @type {[string, Partial<Journey>][]} */
+const FAULTS = [
+  ['a spoiled file', { rules: spoiled(MODEL, (content) => ({ body: Buffer.alloc(content.length) })) }],
+  ['a short file', { rules: spoiled(MODEL, (content) => ({ body: content.subarray(1) })) }],
+  ['a broken connection', { rules: spoiled('/artefact/users.json', () => ({ status: 503 })) }],
+  ['no manifest', { rules: spoiled('/artefact/manifest.json', () => ({ status: 404 })) }],
+  ['a manifest of another version', { rules: spoiled('/artefact/manifest.json', () => ({ body: Buffer.from('{}') })) }],
+  ['an unreadable manifest', { rules: spoiled('/artefact/manifest.json', () => ({ body: Buffer.from('{') })) }],
+  ['a scorer that does not start', { rules: spoiled('/curec-web_bg.wasm', () => ({ body: Buffer.from('no wasm') })) }],
+  ['no worker', { rules: spoiled('/worker.js', () => ({ status: 404 })) }],
+  ['a browser without WebAssembly', { script: 'delete globalThis.WebAssembly' }],
+];
+
+/** Nothing arrives of this file until `release` is called. @param {string} path */
+function held(path) {
+  /** @type {(value?: unknown) => void} */
+  let release = () => {};
+  const until = new Promise((resolve) => (release = resolve));
+  return { rules: () => ({ [path]: (/** @type {Buffer} */ body) => ({ body, until }) }), release };
+}
+
+/** @returns {Journey[]} made anew for each run: a file that is held back is let go once */
+export function journeys() {
+  const engine = held('/curec-web_bg.wasm');
+  return [
+    { name: 'a visit', query: '?backend=cpu', steps: VISIT },
+    {
+      name: 'loading',
+      rules: engine.rules,
+      steps: [
+        ['first view', (page) => page.locator('#first-view .recommendation').first().waitFor()],
+        ['ready after it', (page) => (engine.release(), listShown(page))],
+      ],
+    },
+    { name: 'loading for somebody', query: '#user=viewer-03', rules: held('/curec-web_bg.wasm').rules, steps: [['progress', (page) => page.locator('.notice-progress').waitFor()]] },
+    {
+      name: 'waiting for a list',
+      rules: troubled,
+      steps: [
+        ['ready', listShown],
+        ['a list is scored', async (page) => {
+          await nextRanking(page, 'never');
+          await page.locator('.chip').nth(1).click();
+          await page.locator('.recommendation-ghost').first().waitFor();
+        }],
+      ],
+    },
+    {
+      name: 'failing later',
+      rules: troubled,
+      steps: [
+        ['ready', listShown],
+        ['a list that fails', async (page) => {
+          await nextRanking(page, 'fail');
+          await page.locator('.chip').nth(1).click();
+          await faultShown(page);
+        }],
+        ['the list again', async (page) => {
+          await page.locator('.notice-fault').getByRole('button').click();
+          await listShown(page);
+        }],
+        ['a dead worker', async (page) => {
+          for (const last of [false, true]) {
+            await page.workers().at(-1)?.evaluate(() => self.close()).catch(() => {});
+            if (last) await page.locator('.notice-sticky').waitFor();
+            else {
+              await page.waitForFunction(() => document.querySelector('#ranking')?.getAttribute('aria-busy') === 'true');
+              await listShown(page);
+            }
+          }
+        }],
+      ],
+    },
+    { name: 'an address that names nobody here', query: '#user=nobody', steps: [['an aside', async (page) => (await listShown(page), text(/names a viewer who is not in this demo/)(page))]] },
+    { name: 'without a GPU', steps: [['timing panel, the switch barred', async (page) => (await listShown(page), panel(page))]] },
+    { name: 'with a GPU', query: '?backend=webgpu', gpu: true, steps: [['timing panel on WebGPU', async (page) => (await listShown(page), await panel(page), measured(page))]] },
+    ...FAULTS.map(([name, rest], at) => /** @type {Journey} */ ({ name, alike: at > 0, query: '?backend=cpu#user=viewer-01', ...rest, steps: [['told', faultShown]] })),
+  ];
+}
+
+/**
+ * Goes a journey and stops at each state.
+ * @param {import('playwright-core').Browser} browser
+ * @param {Journey} journey
+ * @param {import('playwright-core').BrowserContextOptions} options
+ * @param {(state: string, page: Page) => Promise<void>} at
+ */
+export async function travel(browser, { name, query = '', rules = () => ({}), script, options: own, steps }, options, at) {
+  const { url, close } = await hostMock(rules());
+  const { page, context } = await freshPage(browser, { ...own, ...options });
+  context.setDefaultTimeout(20_000);
+  if (script) await page.addInitScript(script);
+  await page.goto(url + query, { waitUntil: 'commit' });
+  for (const [state, lead] of steps) {
+    await lead(page);
+    await at(`${name}: ${state}`, page);
+  }
+  await context.close();
+  close();
+}
