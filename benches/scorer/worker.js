@@ -1,0 +1,22 @@
+/** A worker with one engine: loads it, and answers how long each question took it. `message.engine` says which. */
+
+/** @type {{ask: (question: string, viewer: number) => Promise<Float32Array|null>}|null} */
+let engine = null;
+
+self.addEventListener('message', async ({ data: { id, load, question, viewer } }) => {
+  try {
+    if (load) {
+      const { open } = await import(load.module);
+      const { times, ...opened } = await open(load);
+      engine = opened;
+      self.postMessage({ id, value: times });
+      return;
+    }
+    const start = performance.now();
+    const value = await /** @type {NonNullable<typeof engine>} */ (engine).ask(question, viewer);
+    const ms = performance.now() - start;
+    self.postMessage({ id, ms, value }, value ? [value.buffer] : []);
+  } catch (error) {
+    self.postMessage({ id, error: error?.message ?? String(error) });
+  }
+});
