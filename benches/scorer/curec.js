@@ -7,6 +7,13 @@ async function bytes(name, url) {
   return new Uint8Array(await response.arrayBuffer());
 }
 
+/** What stands behind WebGPU here: a GPU, or an emulation. */
+async function adapterName() {
+  const { gpu } = /** @type {any} */ (navigator);
+  const { vendor, architecture, description } = (await gpu.requestAdapter())?.info ?? {};
+  return [vendor, architecture, description].filter(Boolean).join(' ');
+}
+
 /** @param {{artefact: string, gpu?: boolean, count: number}} options */
 export async function open({ artefact, gpu = false, count }) {
   const start = performance.now();
@@ -20,6 +27,7 @@ export async function open({ artefact, gpu = false, count }) {
   const started = performance.now();
   const scorer = await module[gpu ? 'GpuScorer' : 'Scorer'].load(manifest, files);
   const loaded = performance.now();
+  const adapter = gpu ? await adapterName() : undefined;
   const users = JSON.parse(new TextDecoder().decode(files.get('users.json')));
   const taste = (/** @type {number} */ viewer) => ({
     viewer,
@@ -28,7 +36,7 @@ export async function open({ artefact, gpu = false, count }) {
     muted: [],
   });
   return {
-    times: { compile_ms: started - fetched, load_ms: loaded - started, ready_ms: loaded - start },
+    times: { compile_ms: started - fetched, load_ms: loaded - started, ready_ms: loaded - start, adapter },
     /** @param {string} question @param {number} viewer */
     async ask(question, viewer) {
       if (question === 'scores') return scorer.scores(taste(viewer));

@@ -3,7 +3,8 @@
 /** @type {{ask: (question: string, viewer: number) => Promise<Float32Array|null>}|null} */
 let engine = null;
 
-self.addEventListener('message', async ({ data: { id, load, question, viewer } }) => {
+self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
+  const { id, load, question, viewer } = event.data;
   try {
     if (load) {
       const { open } = await import(load.module);
@@ -17,6 +18,6 @@ self.addEventListener('message', async ({ data: { id, load, question, viewer } }
     const ms = performance.now() - start;
     self.postMessage({ id, ms, value }, value ? [value.buffer] : []);
   } catch (error) {
-    self.postMessage({ id, error: error?.message ?? String(error) });
+    self.postMessage({ id, error: /** @type {{message?: string}|null} */ (error)?.message ?? String(error) });
   }
 });

@@ -12,6 +12,8 @@ part, and the interest vector is never formed: `W z = (W H) a` and `z Â· x = a Â
 """
 
 import argparse
+import importlib.metadata
+import importlib.util
 import json
 from pathlib import Path
 
@@ -178,4 +180,6 @@ inputs = [
     for user, matched, pattern in zip(users, stored["history.matched"].reshape(len(users), events, width), stored["patterns"])
 ]
 (args.out / "viewers.json").write_text(json.dumps({"events": events, "width": width, "viewers": inputs}))
-print(json.dumps({"onnx": onnx.__version__, "numpy": np.__version__, "nodes": len(nodes), "bytes": (args.out / "scorer.onnx").stat().st_size}))
+runtime = importlib.util.find_spec("onnxruntime")
+versions = {"onnx": onnx.__version__, "onnxruntime": importlib.metadata.version("onnxruntime") if runtime else None}
+print(json.dumps({**versions, "numpy": np.__version__, "nodes": len(nodes), "bytes": (args.out / "scorer.onnx").stat().st_size}))

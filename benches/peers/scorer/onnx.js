@@ -1,9 +1,11 @@
 /** The same model in onnxruntime-web: its WebAssembly backend with SIMD, one session, inputs that lie ready. Runs in the worker. */
 
+const RUNTIME = '/ort/ort.wasm.min.mjs';
+
 /** @param {{threads: number}} options */
 export async function open({ threads }) {
   const start = performance.now();
-  const ort = await import('/ort/ort.wasm.min.mjs');
+  const ort = await import(RUNTIME);
   Object.assign(ort.env.wasm, { wasmPaths: '/ort/', numThreads: threads, proxy: false });
   const [model, { events, width, viewers }] = await Promise.all([
     fetch('/onnx/scorer.onnx').then((response) => response.arrayBuffer()),

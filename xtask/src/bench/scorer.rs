@@ -20,7 +20,7 @@ const VIEWERS: &str = "64";
 /// Scorings a round.
 const CALLS: &str = "64";
 /// The same where WebGPU is emulated in software: each takes seconds.
-const EMULATED_CALLS: &str = "5";
+const EMULATED_CALLS: &str = "3";
 /// Recommendations of a list.
 const COUNT: &str = "10";
 /// Viewers whose scores are held against the native ones.
@@ -212,7 +212,9 @@ fn programs(
         in_chromium("wasm_two_workers", split),
     ];
     if webgpu {
-        programs.push(in_chromium("webgpu", own("curec-gpu", EMULATED_CALLS)));
+        let mut words = own("curec-gpu", EMULATED_CALLS);
+        words.extend(flags(&["--warm-up", "1"]));
+        programs.push(in_chromium("webgpu", words));
     }
     if let Some(python) = python {
         for (name, threads) in [
@@ -282,6 +284,7 @@ fn summary(programs: &[Program]) -> Value {
     json!({
         "machine": machine(),
         "browser": first("browser"),
+        "webgpu_adapter": (programs.iter()).find_map(|program| program.found.first()?.pointer("/times/0/adapter").cloned()),
         "model": first("model"),
         "items": first("items"),
         "arguments": first("arguments"),

@@ -2,25 +2,29 @@
 
 use serde_json::Value;
 
-/// Programs in the order of the table: their key in the file, and their name; `{}` takes the version of the peer that `/peers` has.
+/// Programs in the order of the table: their key in the file, and their name; `{}` takes what stands at that place of the file.
 const ROWS: [(&str, &str, &str); 6] = [
     ("wasm", "curec, WebAssembly in Chromium, one worker", ""),
     (
         "onnxruntime_web",
         "onnxruntime-web {} there, WebAssembly with SIMD, one thread",
-        "onnxruntime_web",
+        "/peers/onnxruntime_web",
     ),
     (
         "onnxruntime_web_two_threads",
         "the same with two threads",
         "",
     ),
-    ("webgpu", "curec, WebGPU in Chromium", ""),
+    (
+        "webgpu",
+        "curec, WebGPU in Chromium ({})",
+        "/webgpu_adapter",
+    ),
     ("native", "curec, native, one thread", ""),
     (
         "onnxruntime_native",
         "onnxruntime {}, native, one thread",
-        "onnxruntime",
+        "/peers/onnxruntime",
     ),
 ];
 
@@ -31,13 +35,13 @@ pub fn section(bench: &Value) -> String {
         None => "–".to_owned(),
     };
     let text = |path: &str| bench.pointer(path).and_then(Value::as_str);
-    let row = |(key, name, version): (&str, &str, &str)| {
+    let row = |(key, name, place): (&str, &str, &str)| {
         bench.pointer(&format!("/medians/{key}"))?;
         let of = |field: &str, digits| number(&format!("/medians/{key}/{field}"), digits);
-        let version = text(&format!("/peers/{version}")).unwrap_or_default();
+        let known = text(place).unwrap_or_default();
         Some(format!(
             "| {} | {} | {} | {} | {} | {} |\n",
-            name.replace("{}", version).replace("  ", " "),
+            name.replace("{}", known),
             of("p50", 1),
             of("p95", 1),
             of("recommend_p50", 1),
