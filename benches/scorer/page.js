@@ -28,33 +28,35 @@ const percentiles = (values) => {
   return { p50: at(50), p95: at(95) };
 };
 
+/** @type {((message: object) => Promise<any>)[]} */
+let asks = [];
+
 /**
- * @param {object} wanted
- * @param {object[]} wanted.engines what each worker loads: `{module, …}` of an engine
- * @param {string[]} wanted.questions
- * @param {number} wanted.viewers @param {number} wanted.warmUp @param {number} wanted.calls
- * @param {number[]} wanted.checked viewers whose scores are handed over
+ * Loads one engine into a worker each: `{module, …}`.
+ * @param {object[]} engines
  */
-async function measure({ engines, questions, viewers, warmUp, calls, checked }) {
-  const asks = engines.map(() => client(new Worker('worker.js', { type: 'module' })));
+async function open(engines) {
+  asks = engines.map(() => client(new Worker('worker.js', { type: 'module' })));
   const loaded = await Promise.all(asks.map((ask, at) => ask({ load: engines[at] })));
-  /** @type {Record<string, unknown>} */
-  const found = { isolated: crossOriginIsolated, times: loaded.map(({ value }) => value) };
-  for (const question of questions) {
-    const [inside, outside] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])];
-    for (let call = 0; call < warmUp + calls; call += 1) {
-      const start = performance.now();
-      const answers = await Promise.all(asks.map((ask) => ask({ question, viewer: call % viewers })));
-      const end = performance.now();
-      if (call < warmUp) continue;
-      outside.push(end - start);
-      inside.push(Math.max(...answers.map(({ ms }) => ms)));
-    }
-    found[question] = { in_worker: percentiles(inside), for_page: percentiles(outside) };
-  }
-  const scores = [];
-  for (const viewer of checked) scores.push({ viewer, scores: [...(await asks[0]?.({ question: 'scores', viewer })).value] });
-  return { found, scores };
+  return { isolated: crossOriginIsolated, times: loaded.map(({ value }) => value) };
 }
 
-Object.assign(globalThis, { measure });
+/**
+ * Asks all workers the same, `calls` times, for one viewer after another.
+ * @param {{question: string, first: number, calls: number, viewers: number}} wanted
+ */
+async function time({ question, first, calls, viewers }) {
+  const [inside, outside] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])];
+  for (let call = first; call < first + calls; call += 1) {
+    const start = performance.now();
+    const answers = await Promise.all(asks.map((ask) => ask({ question, viewer: call % viewers })));
+    outside.push(performance.now() - start);
+    inside.push(Math.max(...answers.map(({ ms }) => ms)));
+  }
+  return { in_worker: percentiles(inside), for_page: percentiles(outside) };
+}
+
+/** The first worker's scores for a viewer. @param {number} viewer @returns {Promise<number[]>} */
+const scores = async (viewer) => [...(await asks[0]?.({ question: 'scores', viewer })).value];
+
+Object.assign(globalThis, { bench: { open, time, scores } });

@@ -40,10 +40,11 @@ pub fn section(bench: &Value) -> String {
         let of = |field: &str, digits| number(&format!("/medians/{key}/{field}"), digits);
         let known = text(place).unwrap_or_default();
         Some(format!(
-            "| {} | {} | {} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {} | {} |\n",
             name.replace("{}", known),
             of("p50", 1),
             of("p95", 1),
+            of("cpu_ms", 1),
             of("recommend_p50", 1),
             of("recommend_p95", 1),
             of("ready_ms", 0),
@@ -54,9 +55,9 @@ pub fn section(bench: &Value) -> String {
     format!(
         "\n### Speed of scoring a catalogue\n\n`cargo xtask bench scorer --peer PYTHON --record` on {} with {} threads, Chromium {}, commit {}; load \
          average {}: {} items with {} reasons each, histories of {} events, width {}, random weights; milliseconds for one viewer, {} of them \
-         a round. Medians over {} rounds of programs run in turns.\n\n\
-         | | every score, median | 95 % within | and the best {}, explained: median | 95 % within | ready after |\n\
-         |---|---:|---:|---:|---:|---:|\n{rows}{}{}",
+         a round. Medians over {} rounds of programs run in turns; *of the processor* is what a busy machine changes least.\n\n\
+         | | every score, median | 95 % within | of the processor | and the best {}, explained: median | 95 % within | ready after |\n\
+         |---|---:|---:|---:|---:|---:|---:|\n{rows}{}{}",
         text("/machine/processor")
             .unwrap_or("this processor")
             .trim(),
@@ -88,11 +89,12 @@ fn beside_peer(bench: &Value, number: &dyn Fn(&str, usize) -> String) -> String 
         .filter_map(|(_, difference)| difference.as_f64())
         .fold(0.0, f64::max);
     format!(
-        "\nonnxruntime-web takes {} times as long as curec's WebAssembly (95 %: {}), for the scores alone; curec's keep what carried each of them. \
+        "\nonnxruntime-web takes {} times as long as curec's WebAssembly (95 %: {}, of the processor: {}), for the scores alone; curec's keep what carried each of them. \
          It gets the same model as a graph written for it (`benches/peers/scorer/export.py`). No score of any program differs from the native \
          ones by more than {most:.0e}.\n",
         number("/ratios/onnxruntime_web_over_wasm", 2),
         number("/ratios/onnxruntime_web_over_wasm_p95", 2),
+        number("/ratios/onnxruntime_web_over_wasm_cpu", 2),
     )
 }
 
@@ -120,7 +122,7 @@ mod tests {
             "machine": {"processor": " Z80 ", "threads": 1}, "browser": "9.1", "commit": "abc", "load_average": "0.1 0.2 0.3",
             "items": 12, "model": {"reasons": 3, "max_history": 5, "width": 4}, "arguments": {"calls": 60, "count": 10},
             "peers": null, "ratios": {}, "differences": {"wasm": 4e-7},
-            "medians": {"wasm": {"p50": 41.26, "p95": 44.0, "recommend_p50": 43.0, "recommend_p95": 46.0, "ready_ms": 321.4},
+            "medians": {"wasm": {"p50": 41.26, "p95": 44.0, "cpu_ms": 40.0, "recommend_p50": 43.0, "recommend_p95": 46.0, "ready_ms": 321.4},
                         "native": {"p50": 12.0, "p95": 13.0}},
             "rounds": [{"program": "native", "found": [{}, {}]}],
         })
@@ -134,8 +136,8 @@ mod tests {
             "12 items with 3 reasons each, histories of 5 events, width 4",
             "60 of them",
             "Medians over 2 rounds",
-            "| curec, WebAssembly in Chromium, one worker | 41.3 | 44.0 | 43.0 | 46.0 | 321 |",
-            "| curec, native, one thread | 12.0 | 13.0 | – | – | – |",
+            "| curec, WebAssembly in Chromium, one worker | 41.3 | 44.0 | 40.0 | 43.0 | 46.0 | 321 |",
+            "| curec, native, one thread | 12.0 | 13.0 | – | – | – | – |",
             "onnxruntime-web was not measured",
         ] {
             assert!(text.contains(words), "{words}: {text}");
@@ -153,12 +155,11 @@ mod tests {
         bench["medians"]["onnxruntime_web"] = json!({"p50": 82.5, "p95": 99.0, "ready_ms": 900});
         bench["medians"]["wasm"]["page_p50"] = 42.0.into();
         bench["medians"]["wasm_two_workers"] = json!({"page_p50": 30.04, "page_p95": 50.0});
-        bench["ratios"] =
-            json!({"onnxruntime_web_over_wasm": 2.0, "onnxruntime_web_over_wasm_p95": 2.25});
+        bench["ratios"] = json!({"onnxruntime_web_over_wasm": 2.0, "onnxruntime_web_over_wasm_p95": 2.25, "onnxruntime_web_over_wasm_cpu": 2.5});
         let text = section(&bench);
         for words in [
-            "| onnxruntime-web 1.2.3 there, WebAssembly with SIMD, one thread | 82.5 | 99.0 | – | – | 900 |",
-            "2.00 times as long as curec's WebAssembly (95 %: 2.25)",
+            "| onnxruntime-web 1.2.3 there, WebAssembly with SIMD, one thread | 82.5 | 99.0 | – | – | – | 900 |",
+            "2.00 times as long as curec's WebAssembly (95 %: 2.25, of the processor: 2.50)",
             "by more than 4e-7",
             "after 30.0 ms (95 %: 50.0), one with the whole after 42.0 ms (–)",
         ] {

@@ -74,6 +74,8 @@ struct Measured {
 struct Percentiles {
     p50: f64,
     p95: f64,
+    /// Of the processor, on average: what a busy machine changes least.
+    cpu_ms: Option<f64>,
 }
 
 impl Percentiles {
@@ -87,6 +89,7 @@ impl Percentiles {
         Self {
             p50: at(50),
             p95: at(95),
+            cpu_ms: None,
         }
     }
 }
@@ -100,7 +103,7 @@ pub(super) fn run(args: ScorerArgs) -> Result<()> {
         writeln!(out)?;
         return Ok(());
     }
-    let Percentiles { p50, p95 } = measured.scores;
+    let Percentiles { p50, p95, .. } = measured.scores;
     writeln!(
         out,
         "{} items for one of {} viewers on one thread: {p50:.1} ms, 95 % within {p95:.1} ms; with the list of the best {:.1} and \
@@ -124,14 +127,22 @@ fn measure(args: ScorerArgs) -> Result<Measured> {
     let viewers = artefact.users.len();
     let time = |question: &dyn Fn(u32) -> Result<()>| -> Result<Percentiles> {
         let mut found = Vec::with_capacity(args.calls);
+        let mut before = None;
         for call in 0..args.warm_up + args.calls {
+            if call == args.warm_up {
+                before = cpu_ms();
+            }
             let start = Instant::now();
             question((call % viewers) as u32)?;
             if call >= args.warm_up {
                 found.push(milliseconds(start));
             }
         }
-        Ok(Percentiles::of(found))
+        let spent = before.zip(cpu_ms()).map(|(before, after)| after - before);
+        Ok(Percentiles {
+            cpu_ms: spent.map(|spent| spent / args.calls as f64),
+            ..Percentiles::of(found)
+        })
     };
     let scores = time(&|viewer| {
         std::hint::black_box(pollster::block_on(scorer.score(viewer))?);
@@ -151,6 +162,13 @@ fn measure(args: ScorerArgs) -> Result<Measured> {
         recommend,
         arguments: args,
     })
+}
+
+/// What this thread has had of a processor so far, where the kernel (Linux) says it; scoring has no other thread.
+fn cpu_ms() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds: f64 = text.split_whitespace().next()?.parse().ok()?;
+    Some(nanoseconds / 1e6)
 }
 
 fn milliseconds(start: Instant) -> f64 {
