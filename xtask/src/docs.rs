@@ -13,6 +13,7 @@ mod render;
 #[cfg(test)]
 mod sample;
 mod scale;
+mod scorer;
 mod worth;
 
 use std::path::{Path, PathBuf};
@@ -107,6 +108,9 @@ fn readme(root: &Path) -> Result<Document> {
     block += &baselines::section(&folder.join("baselines"), &root.join("benches/published"))?;
     if let Some(bench) = read_bench(&folder, "sasrec")? {
         block += &render::sasrec_speed(&bench);
+    }
+    if let Some(bench) = read_bench(&folder, "scorer")? {
+        block += &scorer::section(&bench);
     }
     let new = replace_block(&old, [BEGIN, END], &block)
         .with_context(|| format!("in {}", path.display()))?;

@@ -99,7 +99,7 @@ enum Task {
         #[arg(long, value_name = "TEXT", requires = "collect")]
         command: Option<String>,
     },
-    /// Measure the speed of training on this machine
+    /// Measure the speed of training and scoring on this machine
     Bench {
         #[command(subcommand)]
         what: Bench,
@@ -143,6 +143,21 @@ enum Bench {
         #[arg(long, value_name = "DIR")]
         log: Vec<PathBuf>,
         /// Write benches/results/bench/scale.json
+        #[arg(long)]
+        record: bool,
+    },
+    /// A whole catalogue scored for one viewer, natively and in Chromium, beside onnxruntime-web where a Python with its tools is given
+    Scorer {
+        /// A Python that has benches/peers/scorer/requirements.txt; `npm ci` in that folder comes first
+        #[arg(long, value_name = "PYTHON")]
+        peer: Option<PathBuf>,
+        /// WebGPU too, in whatever adapter Chromium has here: seconds a scoring where it is emulated in software
+        #[arg(long)]
+        webgpu: bool,
+        /// How often each program runs, in turns
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Write benches/results/bench/scorer.json
         #[arg(long)]
         record: bool,
     },
@@ -268,6 +283,23 @@ fn run(task: Task) -> Result<()> {
             let logs = log.iter().map(|path| workspace.absolute(path));
             bench::scale::scale(&workspace, &logs.collect::<Result<Vec<_>>>()?, record)
         }
+        Task::Bench {
+            what:
+                Bench::Scorer {
+                    peer,
+                    webgpu,
+                    rounds,
+                    record,
+                },
+        } => bench::scorer::scorer(
+            &workspace,
+            &bench::scorer::Options {
+                peer,
+                webgpu,
+                rounds,
+                record,
+            },
+        ),
         Task::Setup => setup::all(&workspace),
     }
 }

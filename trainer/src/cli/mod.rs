@@ -69,7 +69,7 @@ enum Command {
     Watch(watch::WatchArgs),
     /// Show what this machine and this build can do
     Doctor(doctor::DoctorArgs),
-    /// Measure what training costs on this machine
+    /// Measure what training and scoring cost on this machine
     Bench(bench::BenchArgs),
 }
 

@@ -6,6 +6,7 @@
 pub mod grpo;
 pub mod sasrec;
 pub mod scale;
+pub mod scorer;
 
 use std::process::Command;
 
