@@ -31,16 +31,16 @@ function ready() {
 
 /** @type {{[T in Request['type']]: (request: Extract<Request, {type: T}>, id: number) => Promise<unknown>}} */
 const handlers = {
-  async load({ artefact: url, backend }) {
+  async load({ artefact: url, backend, again }) {
     const base = new URL('./', import.meta.url);
-    const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(base, 'curec-web', progress('engine')));
-    const { manifestText, files } = await fetchArtefact(new URL(url, import.meta.url), progress('artefact'));
+    const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(base, 'curec-web', progress('engine'), again));
+    const { manifestText, files } = await fetchArtefact(new URL(url, import.meta.url), progress('artefact'), again);
     progress('check')(0, null);
     const scorer = await engine.Scorer.load(manifestText, files);
     // Only now, with sizes and hashes checked by the scorer, are the other files read.
     const artefact = readArtefact(manifestText, files);
     const engines = new Engines(scorer, (changed) => post({ event: 'backend', backend: changed }));
-    await engines.choose(backend, { base, manifestText, files, onBytes: progress('gpu') });
+    await engines.choose(backend, { base, manifestText, files, onBytes: progress('gpu'), again });
     loaded = { engines, artefact };
     return { backend: engines.backend, ...artefact.overview() };
   },

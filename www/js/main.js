@@ -1,10 +1,12 @@
 /** The page: wires the components to the worker. Every score it shows was computed by the scorer, none by the page. */
 import { createBackendBadge } from './backend-badge.js';
+import { ARTEFACT } from './build.js';
 import { byId, el } from './dom.js';
 import { asFault, needsNewWorker } from './errors.js';
 import { showFirstView } from './first-view.js';
 import { milliseconds, viewerName } from './format.js';
-import { faultPanel, progressPanel } from './notice.js';
+import { createKept } from './kept.js';
+import { faultPanel, progressPanel, stoppedPanel } from './notice.js';
 import { asksForAList, backendChoice, hashOf, ownTasteInAddress, putInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
 import { createQuestions } from './questions.js';
 import { createRankingList, FIRST_COUNT, movesNote } from './ranking-list.js';
@@ -18,7 +20,7 @@ import { createViewerPicker } from './viewer-picker.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
 /** @typedef {import('./types.js').Taste} Taste */
-/** @typedef {'starting'|'loading'|'ready'|'failed'} PageState */
+/** @typedef {'starting'|'loading'|'ready'|'stopped'|'failed'} PageState */
 
 const notice = byId('notice');
 const picker = byId('picker');
@@ -27,8 +29,9 @@ const results = byId('results');
 const firstView = byId('first-view');
 const announcer = byId('announcer');
 const badge = createBackendBadge(byId('backend-badge'));
+const kept = createKept(byId('kept'), byId('update'));
 
-let progress = progressPanel();
+let progress = progressPanel(cancel);
 const client = new ScorerClient({
   onProgress: (report) => progress.update(report),
   onBackend: (backend) => {
@@ -40,7 +43,7 @@ const client = new ScorerClient({
   onDeath: (fault) => {
     if (!app) return;
     if (mayRevive()) revive(() => showVisit('keep'));
-    else app.ranking.warn(fault, start);
+    else app.ranking.warn(fault, restart);
   },
 });
 
@@ -72,26 +75,42 @@ let visit = null;
 /** @param {PageState} state */
 const setState = (state) => (document.documentElement.dataset.state = state);
 
-/** Loads everything, first or again; the taste chosen before stays chosen, because the address has it. */
-async function start() {
+/**
+ * Loads everything, first or again; the taste chosen before stays chosen, because the address has it.
+ * @param {boolean} [again] after a fault: past the browser's own cache
+ */
+async function start(again = false) {
   setState('loading');
   app = null;
   badge.clear();
   for (const part of [picker, stage, results]) part.hidden = true;
   try {
-    const loaded = await load();
+    const loaded = await load(again);
     clearFirstView();
     notice.replaceChildren();
     app = build(loaded);
     setState('ready');
     await openAddress('replace');
+    kept.begin(loaded);
   } catch (thrown) {
     const fault = asFault(thrown);
     if (fault.kind === 'superseded') return;
     setState('failed');
     clearFirstView();
-    notice.replaceChildren(faultPanel(fault, start));
+    notice.replaceChildren(faultPanel(fault, restart));
   }
+}
+
+const restart = () => start(true);
+
+/** The visitor stops the download. */
+function cancel() {
+  client.stop();
+  setState('stopped');
+  const panel = stoppedPanel(() => start());
+  notice.replaceChildren(panel);
+  panel.querySelector('button')?.focus();
+  announcer.textContent = 'Stopped.';
 }
 
 function clearFirstView() {
@@ -99,12 +118,12 @@ function clearFirstView() {
   firstView.replaceChildren();
 }
 
-/** Loads on the backend that the address asks for. */
-function load() {
-  progress = progressPanel();
+/** Loads on the backend that the address asks for. @param {boolean} again */
+function load(again) {
+  progress = progressPanel(cancel);
   notice.replaceChildren(progress.element);
   announcer.textContent = 'Getting ready.';
-  return client.start({ artefact: './artefact/', backend: backendChoice() });
+  return client.start({ artefact: ARTEFACT.href, backend: backendChoice(), again });
 }
 
 /** When the scorer was last started anew by itself. */
@@ -129,15 +148,17 @@ async function revive(again) {
   announcer.textContent = 'The scorer stopped. It starts again.';
   const token = pending;
   try {
-    const { backend } = await client.start({ artefact: './artefact/', backend: backendChoice() });
+    const { backend, manifest } = await client.start({ artefact: ARTEFACT.href, backend: backendChoice(), again: false });
     if (!app) return;
+    // Another artefact has taken the place of the one that stands here: nothing of it is mixed in, all is shown anew.
+    if (JSON.stringify(manifest) !== JSON.stringify(app.loaded.manifest)) return await start();
     Object.assign(app.loaded.backend, backend);
     badge.show(backend);
     // Whatever was asked for meanwhile waits for nobody else.
     if (pending === token) again();
   } catch (thrown) {
     const fault = asFault(thrown);
-    if (fault.kind !== 'superseded') app?.ranking.fail(fault, start);
+    if (fault.kind !== 'superseded') app?.ranking.fail(fault, restart);
   }
 }
 
@@ -402,7 +423,7 @@ async function answered(exchange, retry, token) {
     const fault = asFault(thrown);
     if (fault.kind === 'superseded' || pending !== token) return;
     if (needsNewWorker(fault) && mayRevive()) await revive(retry);
-    else app.ranking.fail(fault, needsNewWorker(fault) ? start : retry);
+    else app.ranking.fail(fault, needsNewWorker(fault) ? restart : retry);
   }
 }
 
@@ -412,7 +433,7 @@ window.addEventListener('popstate', () => (location.hash === '' || asksForAList(
 const lacking = missingSupport();
 if (lacking) {
   setState('failed');
-  notice.replaceChildren(faultPanel(lacking, start));
+  notice.replaceChildren(faultPanel(lacking, restart));
 } else {
   // Whoever asks for somebody gets their list, not another one first.
   if (location.hash === '') showFirstView(firstView, () => document.documentElement.dataset.state === 'loading');

@@ -72,9 +72,9 @@ export class Engines {
   /**
    * Turns to WebGPU where that is allowed and worth it; the backend says why or why not.
    * @param {BackendChoice} prefer
-   * @param {{base: URL, manifestText: string, files: Map<string, Uint8Array>, onBytes: import('./worker-fetch.js').OnBytes}} source
+   * @param {{base: URL, manifestText: string, files: Map<string, Uint8Array>, onBytes: import('./worker-fetch.js').OnBytes, again: boolean}} source
    */
-  async choose(prefer, { base, manifestText, files, onBytes }) {
+  async choose(prefer, { base, manifestText, files, onBytes, again }) {
     if (prefer === 'cpu') return;
     const adapter = await findAdapter();
     if (typeof adapter === 'string') {
@@ -87,7 +87,7 @@ export class Engines {
     }
     let difference;
     try {
-      const engine = /** @type {import('./types.js').GpuEngine} */ (await fetchEngine(base, GPU, onBytes));
+      const engine = /** @type {import('./types.js').GpuEngine} */ (await fetchEngine(base, GPU, onBytes, again));
       const gpu = await unlessTrapped(engine.GpuScorer.load(manifestText, files));
       difference = await this.#difference(gpu);
       if (!(difference <= TOLERANCE)) {

@@ -1,4 +1,8 @@
-/** Fetching with byte-true progress: the engine (wasm) and the artefact's files. Runs in the worker. */
+/**
+ * Fetching with byte-true progress: the engine (wasm) and the artefact's files. What is counted is what has arrived after decoding,
+ * against sizes that were written down beforehand, so a host may compress as it likes. Runs in the worker.
+ */
+import { BUILD, codeSizes, fitting, PLAIN_NAME } from './build.js';
 
 /** @typedef {(loaded: number, total: number|null) => void} OnBytes */
 /** @typedef {import('./types.js').ArtefactFile} ArtefactFile */
@@ -7,8 +11,6 @@ const FORMAT = 'curec-artefact';
 const VERSION = 2;
 /** More than any sensible artefact, less than what would bring a browser tab down. */
 const MOST_BYTES = 1 << 29;
-/** File names come from the manifest, so they are checked before they become addresses. */
-const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 /** @param {string} kind @param {string} message @param {string} [file] @returns {import('./types.js').Fault} */
 const fault = (kind, message, file) => ({ kind, message, ...(file ? { file } : {}) });
@@ -34,10 +36,14 @@ async function get(url, file, options) {
 /**
  * A wasm-bindgen module, started. Its wasm is streamed through a byte counter into compilation.
  * @param {URL} base @param {string} module `NAME.js` and `NAME_bg.wasm` without their ends @param {OnBytes} onBytes
+ * @param {boolean} [again] past what the browser has cached, because that may be what was wrong
  * @returns {Promise<import('./types.js').Module>}
  */
-export async function fetchEngine(base, module, onBytes) {
+export async function fetchEngine(base, module, onBytes, again = false) {
   const script = `${module}.js`;
+  const sizes = codeSizes();
+  // An import takes what is cached; this puts the server's answer there.
+  if (again) await fetch(new URL(script, base), { cache: 'reload' }).catch(() => {});
   /** @type {import('./types.js').Module} */
   let engine;
   try {
@@ -46,10 +52,11 @@ export async function fetchEngine(base, module, onBytes) {
     throw fault('missing', `${script} could not be loaded.`, script);
   }
   const name = `${module}_bg.wasm`;
-  const response = await get(new URL(name, base), name, { cache: 'no-cache' });
+  // In the folder of a build an address always means the same bytes.
+  const response = await get(new URL(name, base), name, { cache: again ? 'reload' : BUILD === null ? 'no-cache' : 'default' });
   // With a content encoding the declared length counts compressed bytes, while the stream yields plain ones.
   const declared = Number(response.headers.get('content-length'));
-  const total = declared > 0 && !response.headers.has('content-encoding') ? declared : null;
+  const total = (await sizes).get(name) ?? (declared > 0 && !response.headers.has('content-encoding') ? declared : null);
   let loaded = 0;
   const counted = response.body?.pipeThrough(
     new TransformStream({
@@ -97,17 +104,20 @@ function filesOf(text) {
 /**
  * All files of the artefact at once, with one progress over all of them.
  * @param {URL} base folder, ending in a slash @param {OnBytes} onBytes
+ * @param {boolean} [again] past what the browser has cached, because that may be what was wrong
  * @returns {Promise<{manifestText: string, files: Map<string, Uint8Array>}>}
  */
-export async function fetchArtefact(base, onBytes) {
-  const manifestText = await (await get(new URL('manifest.json', base), 'manifest.json', { cache: 'no-cache' })).text();
+export async function fetchArtefact(base, onBytes, again = false) {
+  const manifestText = await (await get(fitting('manifest.json', base), 'manifest.json', { cache: again ? 'reload' : 'no-cache' })).text().catch(() => {
+    throw fault('truncated', 'manifest.json broke off.', 'manifest.json');
+  });
   const list = filesOf(manifestText);
   const total = list.reduce((sum, file) => sum + file.bytes, 0);
   let loaded = 0;
   const stop = new AbortController();
   const count = (/** @type {number} */ bytes) => onBytes((loaded += bytes), total);
   try {
-    const contents = await Promise.all(list.map((file) => fetchFile(base, file, stop.signal, count)));
+    const contents = await Promise.all(list.map((file) => fetchFile(base, file, { signal: stop.signal, cache: again ? 'reload' : 'default' }, count)));
     return { manifestText, files: new Map(list.map((file, i) => [file.name, contents[i] ?? new Uint8Array()])) };
   } finally {
     stop.abort(); // after a failure, spare the visitor the rest; after success this does nothing
@@ -115,14 +125,14 @@ export async function fetchArtefact(base, onBytes) {
 }
 
 /**
- * @param {URL} base @param {ArtefactFile} file @param {AbortSignal} signal @param {(bytes: number) => void} count
+ * @param {URL} base @param {ArtefactFile} file @param {RequestInit} options @param {(bytes: number) => void} count
  * @returns {Promise<Uint8Array>}
  */
-async function fetchFile(base, file, signal, count) {
+async function fetchFile(base, file, options, count) {
   const url = new URL(file.name, base);
   // The hash in the address keeps a cached file of an older artefact from meeting a newer manifest.
-  url.searchParams.set('v', String(file.sha256).slice(0, 16));
-  const response = await get(url, file.name, { signal });
+  url.searchParams.set('v', String(file.sha256));
+  const response = await get(url, file.name, options);
   const content = new Uint8Array(file.bytes);
   const reader = response.body?.getReader();
   let filled = 0;

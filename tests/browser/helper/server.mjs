@@ -1,4 +1,4 @@
-/** A static file server as plain as any host would be, with rules by which a test can spoil a single file. */
+/** A static file server as plain as any host would be, with rules by which a test can spoil a single file, and a record of what was asked for. */
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -36,14 +36,18 @@ async function policyOf(root) {
 
 /**
  * @param {string} root the built folder
- * @param {{port?: number, artefact?: string, rules?: Record<string, Rule>}} [options] `artefact` replaces root/artefact; rules by path, e.g. `/artefact/manifest.json`
+ * @param {{port?: number, artefact?: string, rules?: Record<string, Rule>}} [options] `artefact` replaces root/artefact; rules by path, e.g. `/artefact/manifest.json`, of code without its build's folder, e.g. `/worker.js`
  */
 export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
   const policy = await policyOf(root);
+  /** Every path that was asked for, in order. @type {string[]} */
+  const asked = [];
+  let folder = root;
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname));
     const name = path.endsWith('/') ? `${path}index.html` : path;
-    const file = artefact && name.startsWith('/artefact/') ? join(artefact, name.slice('/artefact/'.length)) : join(root, name);
+    const file = artefact && name.startsWith('/artefact/') ? join(artefact, name.slice('/artefact/'.length)) : join(folder, name);
+    asked.push(name);
     try {
       const { size } = await stat(file);
       const headers = {
@@ -51,7 +55,13 @@ export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
         'Content-Security-Policy': policy,
         'Cache-Control': 'no-cache',
       };
-      const rule = rules[name];
+      const rule = rules[name.replace(/^\/code\/[0-9a-f]+(?=\/)/, '')];
+      const encoded = !rule && /\bbr\b/.test(String(request.headers['accept-encoding'])) && (await stat(`${file}.br`).catch(() => null));
+      if (encoded) {
+        response.writeHead(200, { ...headers, 'Content-Length': encoded.size, 'Content-Encoding': 'br', Vary: 'Accept-Encoding' });
+        createReadStream(`${file}.br`).pipe(response);
+        return;
+      }
       if (!rule) {
         response.writeHead(200, { ...headers, 'Content-Length': size });
         createReadStream(file).pipe(response);
@@ -76,6 +86,11 @@ export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
   return {
     url: `http://127.0.0.1:${address.port}/`,
     rules,
+    asked,
+    /** From now on another folder is served. @param {string} other */
+    deploy: (other) => {
+      folder = other;
+    },
     close: () => {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(resolve));

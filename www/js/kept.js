@@ -1,0 +1,115 @@
+/**
+ * What of the page is kept on this device: has the service worker keep it once the first list stands, says so in one quiet place, and
+ * shows when a newer version is ready. Where nothing can be kept, the page works as before and says that instead.
+ */
+import { BUILD, KEPT, ROOT } from './build.js';
+import { button, el } from './dom.js';
+import { bytes } from './format.js';
+
+/** @typedef {{kept?: {bytes: number, newest: {code: string, data: string[]}|null}, newer?: boolean, hitch?: import('./keeper-bring.js').Hitch, forgotten?: boolean}} FromKeeper */
+
+/** Why nothing is kept. @type {Record<string, (file: string) => string>} */
+const WHY = {
+  unsupported: () => 'this browser keeps nothing here (it does for pages over https, outside of private windows)',
+  full: () => 'there is no room for it on this device',
+  network: (file) => `${file || 'a file'} could not be fetched`,
+  changed: (file) => `${file} on the server is not the one that its list names`,
+};
+
+/** How long the service worker may take to forget before the page does it. */
+const PATIENCE = 3000;
+
+/** @param {HTMLElement} root the quiet place @param {HTMLElement} slot where a newer version is told of */
+export function createKept(root, slot) {
+  /** @type {import('./types.js').Loaded|null} */
+  let loaded = null;
+  let begun = false;
+  let stands = false;
+  const container = navigator.serviceWorker;
+
+  /** @param {...(Node|string)} words */
+  const say = (...words) => root.replaceChildren(el('p', {}, ...words));
+  /** @param {string} why @param {string} [file] */
+  const notKept = (why, file = '') => say(`Not kept for visits without a connection: ${(WHY[why] ?? WHY.unsupported)?.(file)}.`);
+  const isOlder = (/** @type {{code: string, data: string[]}} */ newest) => {
+    const data = loaded?.manifest.files.map(({ sha256 }) => sha256) ?? [];
+    return newest.code !== BUILD || newest.data.join() !== data.join();
+  };
+
+  function offerNewer() {
+    if (slot.childElementCount > 0) return;
+    slot.replaceChildren(el('p', { class: 'notice notice-aside update' }, 'A newer version is ready.', button({ class: 'button' }, () => location.reload(), 'Reload')));
+  }
+
+  /** @param {FromKeeper} message */
+  function hear({ kept, newer, hitch, forgotten }) {
+    if (forgotten) return gone();
+    if (newer) offerNewer();
+    if (kept) {
+      stands = kept.newest !== null;
+      if (kept.newest === null) return;
+      say(`Kept on this device for visits without a connection: ${bytes(kept.bytes)}.`, button({ class: 'button-link' }, forget, 'Forget what is stored on this device'));
+      if (isOlder(kept.newest)) offerNewer();
+    } else if (hitch && !stands) notKept(hitch.why, hitch.file);
+    else if (hitch?.why === 'full') {
+      say('A newer version is on the server, but this device has no room to keep both.', button({ class: 'button-link' }, forgetAndReload, 'Forget the stored one and reload'));
+    }
+  }
+
+  /** @type {() => void} */
+  let onGone = () => {};
+  function gone() {
+    stands = false;
+    say('Nothing of this page is stored on this device any more. The next visit stores it again.');
+    slot.replaceChildren();
+    onGone();
+  }
+
+  async function forget() {
+    const told = new Promise((resolve) => (onGone = () => resolve(true)));
+    const registration = await container?.getRegistration(ROOT.href);
+    registration?.active?.postMessage({ ask: 'forget' });
+    const done = registration?.active && (await Promise.race([told, new Promise((resolve) => setTimeout(resolve, PATIENCE, false))]));
+    if (done) return;
+    await registration?.unregister();
+    await Promise.all((await caches.keys()).filter((name) => name.startsWith(KEPT)).map((name) => caches.delete(name)));
+    gone();
+  }
+
+  async function forgetAndReload() {
+    await forget();
+    location.reload();
+  }
+
+  async function register() {
+    if (!container) return notKept('unsupported');
+    container.addEventListener('message', ({ data }) => hear(data));
+    container.startMessages();
+    let registration;
+    try {
+      registration = await container.register(new URL('sw.js', ROOT), { type: 'module', updateViaCache: 'none' });
+    } catch (error) {
+      console.info('curec: no service worker', error);
+      return notKept('unsupported');
+    }
+    const arriving = registration.installing;
+    if (registration.active) ask(registration.active);
+    arriving?.addEventListener('statechange', () => arriving.state === 'activated' && ask(arriving));
+  }
+
+  /** @param {ServiceWorker} keeper */
+  function ask(keeper) {
+    const groups = loaded?.backend.used === 'webgpu' ? ['gpu'] : [];
+    keeper.postMessage({ ask: 'standing', code: BUILD, groups });
+  }
+
+  return {
+    /** To be called once a list stands: nothing here is worth waiting for. @param {import('./types.js').Loaded} now */
+    begin(now) {
+      loaded = now;
+      if (begun || BUILD === null) return;
+      begun = true;
+      register();
+    },
+  };
+}
