@@ -84,17 +84,17 @@ export function createKept(root, slot) {
   async function register() {
     if (!container) return notKept('unsupported');
     container.addEventListener('message', ({ data }) => hear(data));
+    // A service worker that has just arrived takes over every page at once.
+    container.addEventListener('controllerchange', () => container.controller && ask(container.controller));
     container.startMessages();
     let registration;
     try {
-      registration = await container.register(new URL('sw.js', ROOT), { type: 'module', updateViaCache: 'none' });
+      registration = await container.register(new URL('sw.js', ROOT), { type: 'module', updateViaCache: 'imports' });
     } catch (error) {
       console.info('curec: no service worker', error);
       return notKept('unsupported');
     }
-    const arriving = registration.installing;
     if (registration.active) ask(registration.active);
-    arriving?.addEventListener('statechange', () => arriving.state === 'activated' && ask(arriving));
   }
 
   /** @param {ServiceWorker} keeper */

@@ -18,6 +18,7 @@ const TYPES = {
  * @property {number} [status]
  * @property {Buffer} [body]
  * @property {number} [delay] milliseconds before the answer
+ * @property {string} [caching] in place of what the server says about caching
  * @property {number} [breakAfter] promise the whole file, send this many bytes, then drop the connection
  *
  * @typedef {(content: Buffer) => Spoiled} Rule
@@ -42,12 +43,15 @@ export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
   const policy = await policyOf(root);
   /** Every path that was asked for, in order. @type {string[]} */
   const asked = [];
+  /** Paths whose answer the browser did not wait for. @type {string[]} */
+  const dropped = [];
   let folder = root;
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname));
     const name = path.endsWith('/') ? `${path}index.html` : path;
     const file = artefact && name.startsWith('/artefact/') ? join(artefact, name.slice('/artefact/'.length)) : join(folder, name);
     asked.push(name);
+    response.on('close', () => response.writableFinished || dropped.push(name));
     try {
       const { size } = await stat(file);
       const headers = {
@@ -67,7 +71,8 @@ export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
         createReadStream(file).pipe(response);
         return;
       }
-      const { status = 200, body, breakAfter, delay = 0 } = rule(await readFile(file));
+      const { status = 200, body, breakAfter, delay = 0, caching } = rule(await readFile(file));
+      if (caching) headers['Cache-Control'] = caching;
       if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
       if (breakAfter !== undefined) {
         response.writeHead(200, { ...headers, 'Content-Length': size });
@@ -87,6 +92,7 @@ export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
     url: `http://127.0.0.1:${address.port}/`,
     rules,
     asked,
+    dropped,
     /** From now on another folder is served. @param {string} other */
     deploy: (other) => {
       folder = other;
