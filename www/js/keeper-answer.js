@@ -8,7 +8,7 @@ import { isFile, lasting, missing, put, read } from './keeper-store.js';
 
 /**
  * Takes the requests that are this page's own files; leaves all others to the browser.
- * @param {FetchEvent} event @param {(newer: boolean) => void} onBrought
+ * @param {FetchEvent} event @param {() => Promise<void>} onBrought told once the server was asked for a newer release, whatever came of it
  */
 export function answer(event, onBrought) {
   const { request } = event;
@@ -21,7 +21,7 @@ export function answer(event, onBrought) {
 
 /**
  * The page itself. While it loads from here, the server is asked whether there is a newer release.
- * @param {FetchEvent} event @param {boolean} fresh forget everything first @param {(newer: boolean) => void} onBrought
+ * @param {FetchEvent} event @param {boolean} fresh forget everything first @param {() => Promise<void>} onBrought
  */
 async function page(event, fresh, onBrought) {
   if (fresh) {
@@ -29,7 +29,11 @@ async function page(event, fresh, onBrought) {
     await /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self)).registration.unregister();
     return fetch(event.request);
   }
-  event.waitUntil(bring().then(onBrought, (hitch) => console.info('curec: no newer release was kept', hitch)));
+  event.waitUntil(
+    bring()
+      .catch((hitch) => console.info('curec: no newer release was kept', hitch))
+      .then(onBrought),
+  );
   const release = await promoted().catch(() => null);
   const index = release && filesOf(release).find(({ name }) => name === 'index.html');
   const kept = async () => (index && (await read(index).catch(() => null))) || null;

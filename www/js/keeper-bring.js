@@ -1,6 +1,6 @@
 /** Brings what is on the server into the store: file by file, each held to its hash, and noted as a release only once it is whole. */
 import { KEPT, ROOT } from './build.js';
-import { filesOf, forgetOthers, known, neededOf, note } from './keeper-releases.js';
+import { expect, filesOf, forgetOthers, known, neededOf, note } from './keeper-releases.js';
 import { bytesKept, hashOf, isFile, keepOnly, missing, put } from './keeper-store.js';
 
 /**
@@ -68,6 +68,7 @@ async function keep(files) {
     for (let file = queue.shift(); file; file = queue.shift()) {
       if (forgotten) throw hitch('forgotten', file.name);
       const { bytes, headers } = await fetched(file);
+      if (forgotten) throw hitch('forgotten', file.name);
       await put(file, bytes, headers);
     }
   };
@@ -94,10 +95,10 @@ async function published() {
   }
 }
 
-/**
- * Keeps the release that is on the server, or what is missing of it. Throws a hitch; then nothing has changed for any page.
- * @returns {Promise<boolean>} whether a newer one waits for the next page load
- */
+/** Why the newest attempt has failed. @type {Hitch|null} */
+let lastHitch = null;
+
+/** Keeps the release that is on the server, or what is missing of it. Throws a hitch; then nothing has changed for any page. */
 export const bring = () =>
   alone(async () => {
     try {
@@ -106,13 +107,18 @@ export const bring = () =>
       const { current } = await known(true);
       const same = current?.id === id ? current : null;
       const { data, manifestAs } = same ? { data: same.data, manifestAs: null } : await listOf(manifest);
+      const release = { id, build, data, at: same?.at ?? Date.now() };
+      if (forgotten) throw hitch('forgotten', '');
+      if (!same) await expect(release);
       if (manifestAs) await put(manifest, manifestAs.bytes, manifestAs.headers);
-      await keep(neededOf({ build, data }));
-      await note({ id, build, data, at: same?.at ?? Date.now() });
-      return (await known()).next !== null;
+      await keep(neededOf(release));
+      await note(release);
+      lastHitch = null;
     } catch (thrown) {
-      await forgetUnlisted().catch(() => {});
-      throw asHitch(thrown);
+      lastHitch = asHitch(thrown);
+      // What has arrived shortens the next attempt, unless there is no room for it or nobody will come for it.
+      if (lastHitch.why !== 'network' || (await known(true)).current === null) await forgetUnlisted().catch(() => {});
+      throw lastHitch;
     }
   });
 
@@ -130,19 +136,22 @@ export const bringGroups = (code, groups) =>
     if (release) await keep(neededOf(release, groups));
   });
 
-/** Forgets files that belong to no release: what a failed download has left. @param {Release[]} [stay] the releases that stay; all unless said */
-async function forgetUnlisted(stay) {
+/** Forgets files that belong to no whole release: what a failed download has left. */
+async function forgetUnlisted() {
   const { all } = await known(true);
   if (all.length === 0) return wipe();
-  if (stay) await forgetOthers(stay);
-  await keepOnly((stay ?? all).flatMap(filesOf));
+  await forgetOthers(all);
+  await keepOnly(all.flatMap(filesOf));
 }
 
 /** Forgets the releases that no page can be of, where one page alone is open. @param {string} code that page's build */
 export const tidy = (code) =>
   alone(async () => {
-    const { current, next, all } = await known(true);
-    await forgetUnlisted(all.filter((release) => release.id === current?.id || release.id === next?.id || release.build.code === code));
+    const { current, next, arriving, all } = await known(true);
+    if (all.length === 0) return;
+    const stay = all.filter((release) => release.id === current?.id || release.id === next?.id || release.build.code === code);
+    if (arriving === null) await forgetOthers(stay);
+    await keepOnly([...stay, ...(arriving ? [arriving] : [])].flatMap(filesOf));
   });
 
 async function wipe() {
@@ -150,15 +159,16 @@ async function wipe() {
   await known(true);
 }
 
-/** Forgets everything; what is under way stops first. */
+/** Forgets everything; what is under way brings nothing more. */
 export function forget() {
   forgotten = true;
-  return alone(wipe);
+  return wipe();
 }
 
-/** What a page needs to know: how much is kept, and which release is the newest. */
+/** What a page needs to know: how much is kept, of which releases (the newest first), and why no newer one could be kept. */
 export async function standing() {
-  const { current, next } = await known(true);
-  const newest = next ?? current;
-  return { bytes: await bytesKept(), newest: newest && { code: newest.build.code, data: newest.data.map(({ sha256 }) => sha256) } };
+  const { current, next, all } = await known(true);
+  const first = next ?? current;
+  const ordered = first === null ? [] : [first, ...all.filter(({ id }) => id !== first.id)];
+  return { bytes: await bytesKept(), releases: ordered.map(({ build, data }) => ({ code: build.code, data: data.map(({ sha256 }) => sha256) })), hitch: lastHitch };
 }

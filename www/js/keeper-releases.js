@@ -9,7 +9,7 @@ import { KEPT, PLAIN_NAME, ROOT } from './build.js';
  * @typedef {import('./build.js').BuildList} BuildList
  * @typedef {import('./keeper-store.js').KeptFile} KeptFile
  * @typedef {{id: string, build: BuildList, data: import('./build.js').Listed[], at: number}} Release `data`: the files that the artefact's manifest lists; `at`: when it was whole
- * @typedef {{current: Release|null, next: Release|null, all: Release[]}} Releases newest first
+ * @typedef {{current: Release|null, next: Release|null, arriving: Release|null, all: Release[]}} Releases `arriving`: not whole yet; `all`: the whole ones, newest first
  */
 
 const STATE = `${KEPT}releases`;
@@ -30,7 +30,7 @@ export function known(anew = false) {
 
 /** @returns {Promise<Releases>} */
 async function load() {
-  if (!(await caches.has(STATE))) return { current: null, next: null, all: [] };
+  if (!(await caches.has(STATE))) return { current: null, next: null, arriving: null, all: [] };
   const cache = await caches.open(STATE);
   const text = async (/** @type {string} */ name) => (await cache.match(keyOf(name)))?.text();
   const ids = (await cache.keys()).map(({ url }) => /\/kept\/release-([0-9a-f]+)$/.exec(url)?.[1]).filter((id) => id !== undefined);
@@ -41,7 +41,8 @@ async function load() {
     const id = await text(name);
     return all.find((release) => release.id === id) ?? null;
   };
-  return { current: await named('current'), next: await named('next'), all };
+  const arriving = await text('arriving');
+  return { current: await named('current'), next: await named('next'), arriving: arriving === undefined ? null : JSON.parse(arriving), all };
 }
 
 /** @param {'current'|'next'} name @param {string|null} id */
@@ -52,9 +53,17 @@ async function point(name, id) {
   remembered = null;
 }
 
+/** Notes what is being brought, so that its files are known for what they are if that is interrupted. @param {Release} release */
+export async function expect(release) {
+  const cache = await caches.open(STATE);
+  await cache.put(keyOf('arriving'), Response.json(release));
+  remembered = null;
+}
+
 /** Notes a release that is whole: as the current one where there is none, else as the next. @param {Release} release */
 export async function note(release) {
   const cache = await caches.open(STATE);
+  await cache.delete(keyOf('arriving'));
   await cache.put(keyOf(`release-${release.id}`), Response.json(release));
   const { current } = await known(true);
   const isCurrent = current === null || current.id === release.id;
@@ -76,9 +85,10 @@ export async function distrust() {
   if (await caches.has(STATE)) await point('current', null);
 }
 
-/** Forgets all releases but these. @param {Release[]} wanted */
+/** Forgets all releases but these, and what is arriving. @param {Release[]} wanted */
 export async function forgetOthers(wanted) {
   const cache = await caches.open(STATE);
+  await cache.delete(keyOf('arriving'));
   const { all } = await known(true);
   await Promise.all(all.filter((release) => !wanted.some(({ id }) => id === release.id)).map(({ id }) => cache.delete(keyOf(`release-${id}`))));
   remembered = null;

@@ -4,7 +4,7 @@
  * keeper-bring.js, and how in keeper-releases.js and keeper-store.js.
  *
  * Messages from a page: {ask: 'standing', code, groups} once its list stands, {ask: 'forget'}. Messages to pages: {kept} with what
- * `standing` says, {newer: true}, {hitch} where something could not be kept, {forgotten: true}.
+ * `standing` says, {hitch} where nothing could be kept, {forgotten: true}.
  */
 import { ROOT } from './build.js';
 import { answer } from './keeper-answer.js';
@@ -24,17 +24,16 @@ worker.addEventListener('install', (event) => {
       await bring();
     } catch (thrown) {
       await tellAll({ hitch: asHitch(thrown) });
-      throw thrown; // without its files this service worker is of no use: the browser drops it
+      throw thrown; // without files a service worker is of no use: the browser drops this one
     }
-    // Addresses name their content, so pages of any release are in good hands with this version at once.
-    await worker.skipWaiting();
   };
-  event.waitUntil(arrive());
+  // A newer service worker brings nothing and takes over nothing: the one at work serves any release, until its pages are closed.
+  if (worker.registration.active === null) event.waitUntil(arrive());
 });
 
 worker.addEventListener('activate', (event) => event.waitUntil(worker.clients.claim()));
 
-worker.addEventListener('fetch', (event) => answer(event, (newer) => newer && tellAll({ newer })));
+worker.addEventListener('fetch', (event) => answer(event, async () => tellAll({ kept: await standing() })));
 
 worker.addEventListener('message', (event) => {
   const { ask, code, groups } = event.data ?? {};
@@ -57,7 +56,7 @@ async function stand(page, code, groups) {
     if ((await pages()).length === 1) await tidy(code);
     await bringGroups(code, Array.isArray(groups) ? groups : []);
   } catch (thrown) {
-    page?.postMessage({ hitch: asHitch(thrown) });
+    console.info('curec: not all of it was kept', asHitch(thrown));
   }
   page?.postMessage({ kept: await standing() });
 }

@@ -6,11 +6,15 @@ import { BUILD, KEPT, ROOT } from './build.js';
 import { button, el } from './dom.js';
 import { bytes } from './format.js';
 
-/** @typedef {{kept?: {bytes: number, newest: {code: string, data: string[]}|null}, newer?: boolean, hitch?: import('./keeper-bring.js').Hitch, forgotten?: boolean}} FromKeeper */
+/**
+ * @typedef {import('./keeper-bring.js').Hitch} Hitch
+ * @typedef {{bytes: number, releases: {code: string, data: string[]}[], hitch: Hitch|null}} Standing `releases`: the newest first
+ * @typedef {{kept?: Standing, hitch?: Hitch, forgotten?: boolean}} FromKeeper
+ */
 
 /** Why nothing is kept. @type {Record<string, (file: string) => string>} */
 const WHY = {
-  unsupported: () => 'this browser keeps nothing here (it does for pages over https, outside of private windows)',
+  unsupported: () => 'this browser keeps no pages here, as many do in private windows or over http',
   full: () => 'there is no room for it on this device',
   network: (file) => `${file || 'a file'} could not be fetched`,
   changed: (file) => `${file} on the server is not the one that its list names`,
@@ -31,10 +35,11 @@ export function createKept(root, slot) {
   const say = (...words) => root.replaceChildren(el('p', {}, ...words));
   /** @param {string} why @param {string} [file] */
   const notKept = (why, file = '') => say(`Not kept for visits without a connection: ${(WHY[why] ?? WHY.unsupported)?.(file)}.`);
-  const isOlder = (/** @type {{code: string, data: string[]}} */ newest) => {
-    const data = loaded?.manifest.files.map(({ sha256 }) => sha256) ?? [];
-    return newest.code !== BUILD || newest.data.join() !== data.join();
-  };
+  /** Whether this page is of a release that is kept, and not of the newest one. @param {Standing} standing */
+  function isOlder({ releases }) {
+    const data = loaded?.manifest.files.map(({ sha256 }) => sha256).join();
+    return releases.findIndex((release) => release.code === BUILD && release.data.join() === data) > 0;
+  }
 
   function offerNewer() {
     if (slot.childElementCount > 0) return;
@@ -42,17 +47,17 @@ export function createKept(root, slot) {
   }
 
   /** @param {FromKeeper} message */
-  function hear({ kept, newer, hitch, forgotten }) {
-    if (forgotten) return gone();
-    if (newer) offerNewer();
-    if (kept) {
-      stands = kept.newest !== null;
-      if (kept.newest === null) return;
-      say(`Kept on this device for visits without a connection: ${bytes(kept.bytes)}.`, button({ class: 'button-link' }, forget, 'Forget what is stored on this device'));
-      if (isOlder(kept.newest)) offerNewer();
-    } else if (hitch && !stands) notKept(hitch.why, hitch.file);
-    else if (hitch?.why === 'full') {
-      say('A newer version is on the server, but this device has no room to keep both.', button({ class: 'button-link' }, forgetAndReload, 'Forget the stored one and reload'));
+  function hear({ kept, hitch, forgotten }) {
+    if (forgotten) gone();
+    else if (hitch && !stands) notKept(hitch.why, hitch.file);
+    else if (kept && kept.releases.length > 0) {
+      stands = true;
+      if (isOlder(kept)) offerNewer();
+      if (kept.hitch?.why === 'full') {
+        say('A newer version is on the server, but this device has no room to keep both.', button({ class: 'button-link' }, forgetAndReload, 'Forget the stored one and reload'));
+      } else {
+        say(`Kept on this device for visits without a connection: ${bytes(kept.bytes)}.`, button({ class: 'button-link' }, forget, 'Forget what is stored on this device'));
+      }
     }
   }
 
@@ -84,7 +89,7 @@ export function createKept(root, slot) {
   async function register() {
     if (!container) return notKept('unsupported');
     container.addEventListener('message', ({ data }) => hear(data));
-    // A service worker that has just arrived takes over every page at once.
+    // The first service worker takes over the pages that are open.
     container.addEventListener('controllerchange', () => container.controller && ask(container.controller));
     container.startMessages();
     let registration;
