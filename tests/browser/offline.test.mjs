@@ -1,11 +1,12 @@
 /** What is kept on the device: the second visit, no connection, newer versions, damaged entries, no room, a stopped download, forgetting. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { dist, freshPage, host, launch, listShown, PATIENCE, rows } from './helper/harness.mjs';
-import { codeOf, otherArtefact, otherCode } from './helper/release.mjs';
+import { dist, freshPage, host, launch, listShown, overflow, PATIENCE, rows, SWIFTSHADER_FLAGS } from './helper/harness.mjs';
+import { codeOf, otherArtefact, otherCode, sha256 } from './helper/release.mjs';
 
 const browser = await launch();
 const folders = await mkdtemp(join(tmpdir(), 'curec-releases-'));
@@ -195,6 +196,46 @@ for (const end of ['.wasm', '.safetensors', '.js', '.html']) {
     server.asked.length = 0;
     await reload(page);
     assert.deepEqual(forPage(server.asked), ['/build.json']);
+  });
+}
+
+test('the scorer on WebGPU is kept once it was fetched, and not fetched for it again', async () => {
+  const server = await host();
+  const { page, context } = await freshPage(await launch(SWIFTSHADER_FLAGS));
+  await page.goto(`${server.url}?backend=webgpu`);
+  await listShown(page);
+  const module = ['curec-web-gpu.js', 'curec-web-gpu_bg.wasm'].map(async (name) => `${sha256(await readFile(join(dist, 'code', await codeOf(dist), name)))}${extname(name)}`);
+  const wanted = await Promise.all(module);
+  const there = () => page.evaluate(async (names) => (await Promise.all(names.map((name) => caches.match(new URL(`kept/${name}`, location.href).href)))).every((stored) => stored !== undefined), wanted);
+  for (const start = Date.now(); !(await there()); await page.waitForTimeout(100)) assert.ok(Date.now() - start < PATIENCE, 'both files of the module are kept');
+  assert.equal(server.asked.filter((path) => path.endsWith('curec-web-gpu_bg.wasm')).length, 1);
+  await context.setOffline(true);
+  await server.close();
+  await reload(page);
+  assert.equal(await page.locator('.badge').getAttribute('data-backend'), 'webgpu');
+});
+
+for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+  test(`what is said of keeping fits a phone and everybody (${colorScheme})`, async () => {
+    const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    const server = await host();
+    const { page } = await freshPage(browser, { colorScheme, viewport: { width: 360, height: 780 } });
+    await page.goto(`${server.url}?backend=cpu`);
+    await listShown(page);
+    await kept(page);
+    server.deploy(newCode);
+    await reload(page);
+    await newer(page).waitFor();
+    await kept(page);
+    assert.ok((await overflow(page)) <= 0, `${await overflow(page)} px too wide`);
+    for (const name of ['Reload', 'Forget what is stored on this device']) {
+      const box = await page.getByRole('button', { name }).boundingBox();
+      assert.ok(box && box.height >= 24 && box.width >= 24, `${name}: ${JSON.stringify(box)}`);
+    }
+    await page.evaluate(axe);
+    const found = await page.evaluate(async () => (await /** @type {any} */ (window).axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] })).violations.map((/** @type {any} */ one) => `${one.id}: ${one.nodes.map((/** @type {any} */ node) => node.target).join(', ')}`));
+    assert.deepEqual(found, []);
+    if (process.env.CUREC_SCREENSHOTS) await page.screenshot({ path: join(process.env.CUREC_SCREENSHOTS, `kept-${colorScheme}.png`), fullPage: true });
   });
 }
 
