@@ -53,20 +53,20 @@ function ready() {
 
 /** @type {{[T in Request['type']]: (request: Extract<Request, {type: T}>, id: number) => Promise<unknown>}} */
 const handlers = {
-  async load({ artefact: url, backend }) {
+  async load({ artefact: url, backend, again }) {
     const base = new URL('./', import.meta.url);
     const clock = startClock();
-    const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(base, 'curec-web', clock.noting(progress('engine'))));
+    const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(base, 'curec-web', clock.noting(progress('engine')), again));
     const started = clock.lap();
     const folder = new URL(url, import.meta.url);
-    const { manifestText, files } = await fetchArtefact(folder, progress('artefact'));
+    const { manifestText, files } = await fetchArtefact(folder, progress('artefact'), again);
     const fetched = clock.lap();
     progress('check')(0, null);
     const scorer = await engine.Scorer.load(manifestText, files);
     // Only now, with sizes and hashes checked by the scorer, are the other files read.
     const artefact = readArtefact(manifestText, files);
     const checked = clock.lap();
-    const source = { base, manifestText, files, onBytes: progress('gpu') };
+    const source = { base, manifestText, files, onBytes: progress('gpu'), again };
     const engines = new Engines(scorer, (await engine.default()).memory, source, (changed) => post({ event: 'backend', backend: changed }));
     if (backend !== 'cpu') await engines.choose(backend);
     const chosen = clock.lap();

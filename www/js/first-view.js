@@ -2,12 +2,11 @@
  * The first view: a real list with its leading reasons, from a small file that the trainer scored at export, drawn while the
  * scorer is still on its way. Read-only, and it says what it is. It makes way for the live list, which is the same one.
  */
+import { ARTEFACT, fitting } from './build.js';
 import { cover } from './cover.js';
 import { el } from './dom.js';
 import { score, viewerName } from './format.js';
 import { attributeLine, voice } from './pieces.js';
-
-const FILE = './artefact/preview.json';
 
 /**
  * Draws the preview, if it can be had; where it cannot, the progress panel stands alone, and loading tells what is wrong.
@@ -17,7 +16,7 @@ const FILE = './artefact/preview.json';
 export async function showFirstView(root, wanted) {
   let preview;
   try {
-    const response = await fetch(FILE, { cache: 'no-cache' });
+    const response = await fetch(fitting('preview.json', ARTEFACT), { cache: 'no-cache' });
     if (!response.ok) return;
     preview = read(await response.json());
   } catch {

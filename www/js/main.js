@@ -1,11 +1,13 @@
 /** The page: wires the components to the worker. Every score it shows was computed by the scorer, none by the page. */
 import { createBackendBadge } from './backend-badge.js';
+import { ARTEFACT } from './build.js';
 import { createCompare } from './compare.js';
 import { button, byId, el, nextTask } from './dom.js';
 import { asFault, needsNewWorker } from './errors.js';
 import { showFirstView } from './first-view.js';
 import { milliseconds, viewerName } from './format.js';
-import { faultPanel, progressPanel } from './notice.js';
+import { createKept } from './kept.js';
+import { faultPanel, progressPanel, stoppedPanel } from './notice.js';
 import { asksForAList, backendChoice, hashOf, ownTasteInAddress, putBackendInAddress, putInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
 import { createQuestions } from './questions.js';
 import { createRankingList, FIRST_COUNT, movesNote } from './ranking-list.js';
@@ -19,7 +21,7 @@ import { createViewerPicker } from './viewer-picker.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
 /** @typedef {import('./types.js').Taste} Taste */
-/** @typedef {'starting'|'loading'|'ready'|'failed'} PageState */
+/** @typedef {'starting'|'loading'|'ready'|'stopped'|'failed'} PageState */
 
 const notice = byId('notice');
 const picker = byId('picker');
@@ -33,10 +35,11 @@ const badge = createBackendBadge(byId('backend-badge'), {
   onLook: () => lookForGpu(),
   onMeasure: (times) => client.ask('measure', { taste: visit?.trail.current ?? blankTaste(), times }),
 });
+const kept = createKept(byId('kept'), byId('update'));
 
 /** Where scores shall be computed: what the address asks for, until the switch is used. */
 let preferred = backendChoice();
-let progress = progressPanel();
+let progress = progressPanel(cancel);
 const client = new ScorerClient({
   onProgress: (report) => {
     progress.update(report);
@@ -50,7 +53,7 @@ const client = new ScorerClient({
   onDeath: (fault) => {
     if (!app) return;
     if (mayRevive()) revive(() => showVisit('keep'));
-    else app.ranking.warn(fault, start);
+    else app.ranking.warn(fault, restart);
   },
 });
 
@@ -83,27 +86,43 @@ let visit = null;
 /** @param {PageState} state */
 const setState = (state) => (document.documentElement.dataset.state = state);
 
-/** Loads everything, first or again; the taste chosen before stays chosen, because the address has it. */
-async function start() {
+/**
+ * Loads everything, first or again; the taste chosen before stays chosen, because the address has it.
+ * @param {boolean} [again] after a fault: past the browser's own cache
+ */
+async function start(again = false) {
   setState('loading');
   app = null;
   badge.clear();
   for (const part of [picker, stage, comparison, results]) part.hidden = true;
   try {
-    const loaded = await load();
+    const loaded = await load(again);
     await nextTask(); // to unpack a large catalogue and to draw from it are two tasks, and a press may come between
     clearFirstView();
     notice.replaceChildren();
     app = build(loaded);
     setState('ready');
     await openAddress('replace');
+    kept.begin(loaded);
   } catch (thrown) {
     const fault = asFault(thrown);
     if (fault.kind === 'superseded') return;
     setState('failed');
     clearFirstView();
-    notice.replaceChildren(faultPanel(fault, start));
+    notice.replaceChildren(faultPanel(fault, restart));
   }
+}
+
+const restart = () => start(true);
+
+/** The visitor stops the download. */
+function cancel() {
+  client.stop();
+  setState('stopped');
+  const panel = stoppedPanel(() => start());
+  notice.replaceChildren(panel);
+  panel.querySelector('button')?.focus();
+  announcer.textContent = 'Stopped.';
 }
 
 function clearFirstView() {
@@ -111,12 +130,12 @@ function clearFirstView() {
   firstView.replaceChildren();
 }
 
-/** Loads on the backend that was asked for. */
-function load() {
-  progress = progressPanel();
+/** Loads on the backend that was asked for. @param {boolean} again */
+function load(again) {
+  progress = progressPanel(cancel);
   notice.replaceChildren(progress.element);
   announcer.textContent = 'Getting ready.';
-  return client.start({ artefact: './artefact/', backend: preferred });
+  return client.start({ artefact: ARTEFACT.href, backend: preferred, again });
 }
 
 /** Titles that get a reason of one's own. */
@@ -144,15 +163,17 @@ async function revive(again) {
   announcer.textContent = 'The scorer stopped. It starts again.';
   const token = pending;
   try {
-    const started = await client.start({ artefact: './artefact/', backend: preferred });
+    const started = await client.start({ artefact: ARTEFACT.href, backend: preferred, again: false });
     if (!app) return;
+    // Another artefact has taken the place of the one that stands here: nothing of it is mixed in, all is shown anew.
+    if (JSON.stringify(started.manifest) !== JSON.stringify(app.loaded.manifest)) return await start();
     showBackend(started.backend, app.loaded);
     badge.started(started);
     // Whatever was asked for meanwhile waits for nobody else.
     if (pending === token) again();
   } catch (thrown) {
     const fault = asFault(thrown);
-    if (fault.kind !== 'superseded') app?.ranking.fail(fault, start);
+    if (fault.kind !== 'superseded') app?.ranking.fail(fault, restart);
   }
 }
 
@@ -514,7 +535,7 @@ async function answered(exchange, retry, token) {
     const fault = asFault(thrown);
     if (fault.kind === 'superseded' || pending !== token) return;
     if (needsNewWorker(fault) && mayRevive()) await revive(retry);
-    else app.ranking.fail(fault, needsNewWorker(fault) ? start : retry);
+    else app.ranking.fail(fault, needsNewWorker(fault) ? restart : retry);
   }
 }
 
@@ -527,7 +548,7 @@ window.addEventListener('popstate', () => {
 const lacking = missingSupport();
 if (lacking) {
   setState('failed');
-  notice.replaceChildren(faultPanel(lacking, start));
+  notice.replaceChildren(faultPanel(lacking, restart));
 } else {
   // Whoever asks for somebody gets their list, not another one first.
   if (location.hash === '') showFirstView(firstView, () => document.documentElement.dataset.state === 'loading');

@@ -1,4 +1,4 @@
-/** The two things that can stand in place of content: progress while it is prepared, and a fault with its way out. */
+/** What can stand in place of content: progress while it is prepared, that it was stopped, and a fault with its way out. */
 import { button, el } from './dom.js';
 import { mayBeGraphics, wording } from './errors.js';
 import { bytes } from './format.js';
@@ -17,9 +17,10 @@ const PHASES = [
 
 /**
  * A panel that shows how far loading is.
+ * @param {() => void} onCancel
  * @returns {{element: HTMLElement, update: (progress: import('./types.js').Progress) => void}}
  */
-export function progressPanel() {
+export function progressPanel(onCancel) {
   const rows = PHASES.map(([phase, label]) => {
     const amount = el('span', { class: 'progress-amount' });
     const bar = el('progress', { 'aria-label': label, max: 1, value: 0 });
@@ -28,7 +29,7 @@ export function progressPanel() {
   });
   const list = el('ol', { class: 'progress-list' }, ...rows.map(({ row }) => row));
   for (const { phase, row } of rows) row.hidden = phase === 'gpu'; // few visitors need it
-  const element = el('div', { class: 'notice notice-progress' }, el('h2', {}, 'Getting ready'), list);
+  const element = el('div', { class: 'notice notice-progress' }, el('h2', {}, 'Getting ready'), list, button({ class: 'button' }, onCancel, 'Cancel'));
 
   return {
     element,
@@ -46,6 +47,14 @@ export function progressPanel() {
       if (loaded > 0) current.amount.textContent = total ? `${bytes(loaded)} of ${bytes(total)}` : bytes(loaded);
     },
   };
+}
+
+/**
+ * What stands there after the visitor has stopped the download.
+ * @param {() => void} onStart
+ */
+export function stoppedPanel(onStart) {
+  return el('div', { class: 'notice notice-stopped' }, el('h2', {}, 'Stopped'), el('p', {}, 'Nothing is fetched any more.'), button({ class: 'button button-strong' }, onStart, 'Start again'));
 }
 
 /**

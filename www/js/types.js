@@ -164,7 +164,7 @@
  *
  * @typedef {{kind: string, message: string, file?: string}} Fault
  *
- * @typedef {{type: 'load', artefact: string, backend: BackendChoice}} LoadRequest
+ * @typedef {{type: 'load', artefact: string, backend: BackendChoice, again: boolean}} LoadRequest `artefact`: its folder; `again`: past the browser's own cache, whose copy may be what was wrong
  * @typedef {{type: 'backend', prefer: BackendChoice}} BackendRequest
  * @typedef {{type: 'viewer', user: number}} ViewerRequest
  * @typedef {{type: 'recommend', taste: Taste, count: number, before: Taste|null}} RecommendRequest

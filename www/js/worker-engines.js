@@ -22,6 +22,7 @@ import { GPU, gpuTrap, unlessTrapped } from './worker-trap.js';
  * @property {string} manifestText
  * @property {Map<string, Uint8Array>} files
  * @property {import('./worker-fetch.js').OnBytes} onBytes
+ * @property {boolean} again past what the browser has cached
  */
 
 /** Largest difference between a GPU's score and the CPU's before the GPU is not trusted. */
@@ -111,8 +112,8 @@ export class Engines {
   /** Fetches and starts the scorer for WebGPU. */
   async #start() {
     if (!this.#source) throw { kind: 'engine', message: 'The artefact is not kept.' };
-    const { base, manifestText, files, onBytes } = this.#source;
-    this.#engine ??= /** @type {GpuEngine} */ (await fetchEngine(base, GPU, onBytes));
+    const { base, manifestText, files, onBytes, again } = this.#source;
+    this.#engine ??= /** @type {GpuEngine} */ (await fetchEngine(base, GPU, onBytes, again));
     this.#memory.gpu = (await this.#engine.default()).memory;
     return unlessTrapped(this.#engine.GpuScorer.load(manifestText, files));
   }

@@ -1,4 +1,8 @@
-/** Fetching with byte-true progress: the engine (wasm) and the artefact's files. Runs in the worker. */
+/**
+ * Fetching with byte-true progress: the engine (wasm) and the artefact's files. What is counted is what has arrived after decoding,
+ * against sizes that were written down beforehand, so a host may compress as it likes. Runs in the worker.
+ */
+import { BUILD, codeSizes, fitting, PLAIN_NAME } from './build.js';
 
 /** @typedef {(loaded: number, total: number|null) => void} OnBytes */
 /** @typedef {import('./types.js').ArtefactFile} ArtefactFile */
@@ -9,8 +13,6 @@ const VERSION = 3;
 const MOST_BYTES = 1 << 29;
 /** Files that are fetched only when somebody asks for what is in them, by what that is. */
 const PARTS = { comparison: new Set(['comparison']), writer: new Set(['writer', 'tokenizer', 'writer-model']) };
-/** File names come from the manifest, so they are checked before they become addresses. */
-const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 /** @param {string} kind @param {string} message @param {string} [file] @returns {import('./types.js').Fault} */
 const fault = (kind, message, file) => ({ kind, message, ...(file ? { file } : {}) });
@@ -36,10 +38,14 @@ async function get(url, file, options) {
 /**
  * A wasm-bindgen module, started. Its wasm is streamed through a byte counter into compilation.
  * @param {URL} base @param {string} module `NAME.js` and `NAME_bg.wasm` without their ends @param {OnBytes} onBytes
+ * @param {boolean} [again] past what the browser has cached, because that may be what was wrong
  * @returns {Promise<import('./types.js').Module>}
  */
-export async function fetchEngine(base, module, onBytes) {
+export async function fetchEngine(base, module, onBytes, again = false) {
   const script = `${module}.js`;
+  const sizes = codeSizes();
+  // An import takes what is cached; this puts the server's answer there.
+  if (again) await fetch(new URL(script, base), { cache: 'reload' }).catch(() => {});
   /** @type {import('./types.js').Module} */
   let engine;
   try {
@@ -48,10 +54,11 @@ export async function fetchEngine(base, module, onBytes) {
     throw fault('missing', `${script} could not be loaded.`, script);
   }
   const name = `${module}_bg.wasm`;
-  const response = await get(new URL(name, base), name, { cache: 'no-cache' });
+  // In the folder of a build an address always means the same bytes.
+  const response = await get(new URL(name, base), name, { cache: again ? 'reload' : BUILD === null ? 'no-cache' : 'default' });
   // With a content encoding the declared length counts compressed bytes, while the stream yields plain ones.
   const declared = Number(response.headers.get('content-length'));
-  const total = declared > 0 && !response.headers.has('content-encoding') ? declared : null;
+  const total = (await sizes).get(name) ?? (declared > 0 && !response.headers.has('content-encoding') ? declared : null);
   let loaded = 0;
   const counted = response.body?.pipeThrough(
     new TransformStream({
@@ -99,36 +106,40 @@ function filesOf(text) {
 /**
  * The manifest and all files that lists need.
  * @param {URL} base folder, ending in a slash @param {OnBytes} onBytes
+ * @param {boolean} [again] past what the browser has cached, because that may be what was wrong
  * @returns {Promise<{manifestText: string, files: Map<string, Uint8Array>}>}
  */
-export async function fetchArtefact(base, onBytes) {
-  const manifestText = await (await get(new URL('manifest.json', base), 'manifest.json', { cache: 'no-cache' })).text();
+export async function fetchArtefact(base, onBytes, again = false) {
+  const manifestText = await (await get(fitting('manifest.json', base), 'manifest.json', { cache: again ? 'reload' : 'no-cache' })).text().catch(() => {
+    throw fault('truncated', 'manifest.json broke off.', 'manifest.json');
+  });
   const later = new Set(Object.values(PARTS).flatMap((roles) => [...roles]));
   const core = filesOf(manifestText).filter(({ role }) => !later.has(role));
-  return { manifestText, files: await fetchAll(base, core, onBytes) };
+  return { manifestText, files: await fetchAll(base, core, onBytes, again) };
 }
 
 /**
  * The files of a part that few visits need.
  * @param {URL} base @param {string} manifestText @param {keyof typeof PARTS} part @param {OnBytes} onBytes
+ * @param {boolean} [again] past what the browser has cached
  */
-export async function fetchPart(base, manifestText, part, onBytes) {
+export async function fetchPart(base, manifestText, part, onBytes, again = false) {
   const files = filesOf(manifestText).filter(({ role }) => PARTS[part].has(role));
   if (files.length === 0) throw fault('not-exported', `This artefact was exported without its ${part}.`);
-  return fetchAll(base, files, onBytes);
+  return fetchAll(base, files, onBytes, again);
 }
 
 /**
  * Files at once, with one progress over all of them.
- * @param {URL} base @param {ArtefactFile[]} list @param {OnBytes} onBytes
+ * @param {URL} base @param {ArtefactFile[]} list @param {OnBytes} onBytes @param {boolean} again
  */
-async function fetchAll(base, list, onBytes) {
+async function fetchAll(base, list, onBytes, again) {
   const total = list.reduce((sum, file) => sum + file.bytes, 0);
   let loaded = 0;
   const stop = new AbortController();
   const count = (/** @type {number} */ bytes) => onBytes((loaded += bytes), total);
   try {
-    const contents = await Promise.all(list.map((file) => fetchFile(base, file, stop.signal, count)));
+    const contents = await Promise.all(list.map((file) => fetchFile(base, file, { signal: stop.signal, cache: again ? 'reload' : 'default' }, count)));
     return new Map(list.map((file, i) => [file.name, contents[i] ?? new Uint8Array()]));
   } finally {
     stop.abort(); // after a failure, spare the visitor the rest; after success this does nothing
@@ -136,14 +147,14 @@ async function fetchAll(base, list, onBytes) {
 }
 
 /**
- * @param {URL} base @param {ArtefactFile} file @param {AbortSignal} signal @param {(bytes: number) => void} count
+ * @param {URL} base @param {ArtefactFile} file @param {RequestInit} options @param {(bytes: number) => void} count
  * @returns {Promise<Uint8Array>}
  */
-async function fetchFile(base, file, signal, count) {
+async function fetchFile(base, file, options, count) {
   const url = new URL(file.name, base);
   // The hash in the address keeps a cached file of an older artefact from meeting a newer manifest.
-  url.searchParams.set('v', String(file.sha256).slice(0, 16));
-  const response = await get(url, file.name, { signal });
+  url.searchParams.set('v', String(file.sha256));
+  const response = await get(url, file.name, options);
   const content = new Uint8Array(file.bytes);
   const reader = response.body?.getReader();
   let filled = 0;

@@ -24,6 +24,8 @@ export class Desk {
   /** @type {Writer|null} */
   #writer = null;
   #source;
+  /** Whether the last question failed: what the browser has cached may be why. */
+  #failed = false;
 
   /**
    * @param {object} source
@@ -41,8 +43,8 @@ export class Desk {
     if (this.#writer) return this.#writer;
     const { base, artefact, manifestText, files, onBytes } = this.#source;
     const [engine, part] = await Promise.all([
-      /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(base, MODULE, () => {})),
-      fetchPart(artefact, manifestText, 'writer', onBytes),
+      /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(base, MODULE, () => {}, this.#failed)),
+      fetchPart(artefact, manifestText, 'writer', onBytes, this.#failed),
     ]);
     const catalogue = /** @type {Uint8Array} */ (files.get('catalogue.json'));
     this.#writer = await engine.Writer.load(manifestText, new Map([...part, ['catalogue.json', catalogue]]));
@@ -67,6 +69,7 @@ export class Desk {
       }
     } catch (error) {
       const { kind } = /** @type {{kind?: string}} */ (error ?? {});
+      this.#failed = kind !== 'superseded';
       if (typeof kind === 'string' && kind !== 'panic') throw error;
       // Its module is of no more use, and the scorer's is another one: the next question fetches it anew.
       console.warn(error);

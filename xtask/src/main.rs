@@ -1,12 +1,16 @@
 //! `cargo xtask`: set-up and automation, so that two commands do everything. One file per command.
 
 mod bench;
+mod build_list;
 mod checks;
+mod compress;
 mod demo;
 mod dist;
 mod docs;
 mod interrupt;
+mod layout;
 mod memory;
+mod negotiate;
 mod serve;
 mod setup;
 mod size;
@@ -74,9 +78,18 @@ enum Task {
         /// The folder of the page [default: dist]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
-        /// Fail if the artefact takes more than this many megabytes compressed
+        /// Fail if the page, artefact and all scorers included, takes more than this many megabytes compressed
         #[arg(long, value_name = "MB", default_value_t = dist::BUDGET / 1_000_000)]
         max_mb: u64,
+    },
+    /// Report what a built page takes, and fail where its code has grown by more than 2 % since that was recorded
+    Size {
+        /// The folder of the page [default: dist]
+        #[arg(value_name = "DIR")]
+        page: Option<PathBuf>,
+        /// Write xtask/size.json: these are the sizes to hold from now on
+        #[arg(long)]
+        record: bool,
     },
     /// Serve a built page on this machine
     Serve {
@@ -219,6 +232,14 @@ fn run(task: Task) -> Result<()> {
                 budget: max_mb.saturating_mul(1_000_000),
             },
         ),
+        Task::Size { page, record } => {
+            let page = or_default(page, "dist")?;
+            if record {
+                size::record(&workspace, &page)
+            } else {
+                size::check(&workspace, &page)
+            }
+        }
         Task::Serve { page, port } => {
             let page = or_default(page, "dist")?;
             if !page.join("index.html").is_file() {

@@ -9,11 +9,14 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, bail};
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
+use crate::layout::{ARTEFACT, CODE};
+use crate::negotiate::{Representation, Tags, is_fresh};
+
 const WORKERS: usize = 4;
 
 /// Sent with every answer. The page carries its own, stricter content policy in its HTML; this one holds for every file and adds
 /// what only a server can say (no frames around the page).
-const HEADERS: [(&str, &str); 8] = [
+const HEADERS: [(&str, &str); 7] = [
     (
         "Content-Security-Policy",
         "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
@@ -28,8 +31,10 @@ const HEADERS: [(&str, &str); 8] = [
         "Permissions-Policy",
         "camera=(), microphone=(), geolocation=()",
     ),
-    ("Cache-Control", "no-cache"),
 ];
+
+/// What an address that names its content, a build's or a hash, may be kept by: there is never anything else at it.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// Takes the port, or says what to do when another program has it.
 pub fn bind(port: u16) -> Result<TcpListener> {
@@ -54,13 +59,14 @@ pub fn serve(folder: &Path, listener: TcpListener) -> Result<()> {
     let server = Server::from_listener(listener, None)
         .map_err(|error| anyhow!("cannot serve on {address}: {error}"))?;
     let server = Arc::new(server);
+    let tags = Tags::default();
     println!("\nThe page is at http://{address}/ (Ctrl-C stops)");
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
                 while let Ok(request) = server.recv() {
                     // A visitor who closes the tab in the middle of a file is no error of ours.
-                    let _ = answer(&root, request);
+                    let _ = answer(&root, &tags, request);
                 }
             });
         }
@@ -68,29 +74,59 @@ pub fn serve(folder: &Path, listener: TcpListener) -> Result<()> {
     bail!("the server on {address} ended by itself")
 }
 
-fn answer(root: &Path, request: Request) -> std::io::Result<()> {
+fn answer(root: &Path, tags: &Tags, request: Request) -> std::io::Result<()> {
     if !matches!(request.method(), Method::Get | Method::Head) {
         return refuse(request, 405, "only GET and HEAD are answered here\n");
     }
-    let opened =
-        file_for(root, request.url()).and_then(|path| Some((File::open(&path).ok()?, path)));
-    let Some((file, path)) = opened else {
+    let Some(path) = file_for(root, request.url()) else {
         return refuse(request, 404, "not found\n");
     };
-    let mut response = Response::from_file(file);
-    if let Some(header) = header("Content-Type", content_type(&path)) {
-        response.add_header(header);
+    let Representation { file, encoding } =
+        Representation::choose(&path, sent(&request, "Accept-Encoding"));
+    let Ok(content) = File::open(&file) else {
+        return refuse(request, 404, "not found\n");
+    };
+    let tag = tags.of(&file)?;
+    let mut headers = vec![
+        ("ETag", tag.as_str()),
+        ("Vary", "Accept-Encoding"),
+        ("Cache-Control", caching(request.url())),
+    ];
+    if is_fresh(sent(&request, "If-None-Match"), &tag) {
+        let response = with(Response::empty(304), &headers);
+        return request.respond(with(response, &HEADERS));
     }
-    request.respond(with_headers(response))
+    headers.push(("Content-Type", content_type(&path)));
+    headers.extend(encoding.map(|encoding| ("Content-Encoding", encoding.token())));
+    // Whole and with its length, however large: the page shows how far it is.
+    let response = Response::from_file(content).with_chunked_threshold(usize::MAX);
+    let response = with(response, &headers);
+    request.respond(with(response, &HEADERS))
+}
+
+/// A header of a request; empty where it has none.
+fn sent<'a>(request: &'a Request, name: &'static str) -> &'a str {
+    let headers = request.headers().iter();
+    let mut found = headers.filter(|header| header.field.equiv(name));
+    found.next().map_or("", |header| header.value.as_str())
+}
+
+/// How long an answer may be kept without asking again.
+fn caching(url: &str) -> &'static str {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let is_named = path.starts_with(&format!("/{CODE}/"))
+        || (path.starts_with(&format!("/{ARTEFACT}/")) && query.starts_with("v="));
+    if is_named { FOR_EVER } else { "no-cache" }
 }
 
 fn refuse(request: Request, code: u16, text: &str) -> std::io::Result<()> {
     let response = Response::from_string(text).with_status_code(StatusCode(code));
-    request.respond(with_headers(response))
+    let response = with(response, &[("Cache-Control", "no-cache")]);
+    request.respond(with(response, &HEADERS))
 }
 
-fn with_headers<R: std::io::Read>(mut response: Response<R>) -> Response<R> {
-    for header in HEADERS
+fn with<R: std::io::Read>(mut response: Response<R>, headers: &[(&str, &str)]) -> Response<R> {
+    for header in headers
         .iter()
         .filter_map(|(name, value)| header(name, value))
     {
@@ -231,6 +267,26 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_named_by_its_content_is_kept_without_asking() {
+        for url in [
+            "/code/0123456789abcdef/js/main.js",
+            "/artefact/users.json?v=ab",
+        ] {
+            assert_eq!(caching(url), FOR_EVER, "{url}");
+        }
+        for url in [
+            "/",
+            "/build.json",
+            "/sw.js",
+            "/artefact/manifest.json?code=1",
+            "/artefact/preview.json",
+            "/?v=1",
+        ] {
+            assert_eq!(caching(url), "no-cache", "{url}");
+        }
+    }
+
+    #[test]
     fn a_taken_port_is_explained() {
         let taken = bind(0).expect("a free port");
         let port = taken.local_addr().expect("bound").port();
@@ -275,6 +331,39 @@ mod tests {
         assert!(page.contains("X-Content-Type-Options: nosniff"), "{page}");
         assert!(page.contains("frame-ancestors 'none'"), "{page}");
         assert!(get(&root, "/x.wasm").contains("Content-Type: application/wasm"));
+        let large = "scores ".repeat(20_000);
+        std::fs::write(root.join("large.js"), &large).expect("written");
+        assert!(get(&root, "/large.js").contains(&format!("Content-Length: {}", large.len())));
+        std::fs::write(root.join("large.js.br"), "short").expect("written");
+        let encoded = ask(
+            &root,
+            "GET /large.js HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept-Encoding: gzip, br\r\n\r\n",
+        );
+        for header in [
+            "Content-Encoding: br",
+            "Vary: Accept-Encoding",
+            "Content-Length: 5",
+            "text/javascript",
+        ] {
+            assert!(encoded.contains(header), "{header}: {encoded}");
+        }
+        assert!(encoded.ends_with("short"), "{encoded}");
+        let plain = get(&root, "/large.js");
+        assert!(!plain.contains("Content-Encoding") && plain.ends_with(&large));
+        let tag = |answer: &str| {
+            let line = answer.lines().find(|line| line.starts_with("ETag: "));
+            line.map(|line| line.trim_start_matches("ETag: ").to_owned())
+                .expect("a tag")
+        };
+        assert_ne!(tag(&encoded), tag(&plain), "two encodings are two answers");
+        let again = ask(
+            &root,
+            &format!(
+                "GET /large.js HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIf-None-Match: {}\r\n\r\n",
+                tag(&plain)
+            ),
+        );
+        assert!(again.starts_with("HTTP/1.1 304"), "{again}");
         for path in ["/sub", "/sub/", "/link", "/../secret", "/missing.js"] {
             let answer = get(&root, path);
             assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");

@@ -1,96 +1,157 @@
-//! How large the built page is, as stored and as a web server sends it (gzip).
+//! How large the built page is, by group: as stored, and as a web server sends it by gzip and by brotli. The code's sizes are recorded in
+//! `size.json` beside this crate; a group that has grown by more than two per cent fails, until somebody records that on purpose.
 
-use std::io::Write;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
 
-/// One file of the page.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Path below the page's folder.
-    pub name: String,
-    /// Bytes as stored.
+use crate::build_list::{files_below, group};
+use crate::compress::Encoding;
+use crate::workspace::Workspace;
+
+/// What a group of code may grow by, in per cent, before somebody has to say so.
+const GROWTH_PER_CENT: u64 = 2;
+/// Groups of the artefact: they differ from run to run and only have to keep to the limit.
+const DATA: [&str; 2] = ["model", "texts"];
+
+/// Bytes of a file or of several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bytes {
+    /// As stored.
     pub raw: u64,
-    /// Bytes after gzip at its usual level.
+    /// After gzip, where that is worth it.
     pub gzip: u64,
+    /// After brotli, where that is worth it.
+    pub brotli: u64,
 }
 
-/// Measures every file below a folder, largest first.
-pub fn measure(folder: &Path) -> Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    collect(folder, folder, &mut entries)
-        .with_context(|| format!("cannot measure {}", folder.display()))?;
-    entries.sort_by(|a, b| b.gzip.cmp(&a.gzip).then_with(|| a.name.cmp(&b.name)));
-    Ok(entries)
+impl AddAssign for Bytes {
+    fn add_assign(&mut self, other: Self) {
+        self.raw += other.raw;
+        self.gzip += other.gzip;
+        self.brotli += other.brotli;
+    }
 }
 
-fn collect(root: &Path, folder: &Path, entries: &mut Vec<Entry>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            collect(root, &path, entries)?;
-            continue;
-        }
-        let bytes = std::fs::read(&path)?;
-        let mut encoder = GzEncoder::new(Counter(0), Compression::default());
-        encoder.write_all(&bytes)?;
-        entries.push(Entry {
-            name: path
-                .strip_prefix(root)
-                .unwrap_or(&path)
-                .display()
-                .to_string(),
-            raw: bytes.len() as u64,
-            gzip: encoder.finish()?.0,
-        });
+/// What the groups of a page take, by name.
+pub type Groups = BTreeMap<String, Bytes>;
+
+/// Measures a built page with its compressed files.
+pub fn measure(page: &Path) -> Result<Groups> {
+    let mut groups = Groups::new();
+    for (name, path) in files_below(page)? {
+        *groups.entry(group(&name)).or_default() +=
+            measure_file(&path).with_context(|| format!("cannot measure {}", path.display()))?;
+    }
+    Ok(groups)
+}
+
+fn measure_file(path: &Path) -> std::io::Result<Bytes> {
+    let length = |path: PathBuf| std::fs::metadata(path).map(|metadata| metadata.len());
+    let raw = length(path.to_owned())?;
+    let sent = |encoding: Encoding| length(encoding.twin(path)).unwrap_or(raw);
+    Ok(Bytes {
+        raw,
+        gzip: sent(Encoding::Gzip),
+        brotli: sent(Encoding::Brotli),
+    })
+}
+
+/// All groups together.
+pub fn total(groups: &Groups) -> Bytes {
+    groups.values().fold(Bytes::default(), |mut sum, bytes| {
+        sum += *bytes;
+        sum
+    })
+}
+
+/// A table of the groups, code first.
+pub fn report(groups: &Groups) -> String {
+    let mut text = format!("{:>10}  {:>10}  {:>10}  part\n", "raw", "gzip", "brotli");
+    let mut row = |bytes: Bytes, what: &str| {
+        let Bytes { raw, gzip, brotli } = bytes;
+        text.push_str(&format!(
+            "{:>10}  {:>10}  {:>10}  {what}\n",
+            size(raw),
+            size(gzip),
+            size(brotli)
+        ));
+    };
+    let (data, code): (Vec<_>, Vec<_>) = groups
+        .iter()
+        .partition(|(name, _)| DATA.contains(&name.as_str()));
+    for (name, bytes) in code.into_iter().chain(data) {
+        row(*bytes, &in_words(name));
+    }
+    row(total(groups), "total");
+    text
+}
+
+fn in_words(group: &str) -> String {
+    match group {
+        "page" => "page".to_owned(),
+        "model" | "texts" => format!("artefact: {group}"),
+        module => format!("scorer: {module}"),
+    }
+}
+
+/// Fails where a group of code has grown by more than it may since it was recorded.
+pub fn check(workspace: &Workspace, page: &Path) -> Result<()> {
+    let groups = measure(page)?;
+    println!("{}", report(&groups));
+    let file = recorded_in(workspace);
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {}", workspace.show(&file)))?;
+    let recorded: Groups = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no record of sizes", workspace.show(&file)))?;
+    let grown = grown(&recorded, &groups);
+    if !grown.is_empty() {
+        bail!(
+            "{}. If that is what you want, record it: `cargo xtask size --record` writes {}",
+            grown.join("; "),
+            workspace.show(&file)
+        );
     }
     Ok(())
 }
 
-struct Counter(u64);
-
-impl Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Records the code's sizes.
+pub fn record(workspace: &Workspace, page: &Path) -> Result<()> {
+    let mut groups = measure(page)?;
+    println!("{}", report(&groups));
+    groups.retain(|name, _| !DATA.contains(&name.as_str()));
+    let file = recorded_in(workspace);
+    let text = serde_json::to_string_pretty(&groups).context("sizes cannot be written")?;
+    std::fs::write(&file, text + "\n")
+        .with_context(|| format!("cannot write {}", workspace.show(&file)))?;
+    println!("recorded in {}", workspace.show(&file));
+    Ok(())
 }
 
-/// What the files of one folder of the page (`artefact/`) take after gzip, in bytes.
-pub fn within(entries: &[Entry], folder: &str) -> u64 {
-    let inside = |entry: &&Entry| entry.name.starts_with(folder);
-    entries.iter().filter(inside).map(|entry| entry.gzip).sum()
+fn recorded_in(workspace: &Workspace) -> PathBuf {
+    workspace.root.join("xtask/size.json")
 }
 
-/// A table of the `shown` largest files, what the others add, and the total.
-pub fn report(entries: &[Entry], shown: usize) -> String {
-    let mut text = format!("{:>10}  {:>10}  file\n", "raw", "gzip");
-    let mut row = |raw: u64, gzip: u64, name: &str| {
-        text.push_str(&format!("{:>10}  {:>10}  {name}\n", size(raw), size(gzip)));
-    };
-    let sum = |entries: &[Entry]| {
-        entries.iter().fold((0, 0), |(raw, gzip), entry| {
-            (raw + entry.raw, gzip + entry.gzip)
+/// A sentence for each group of code that has grown by more than it may, or that nobody has recorded.
+fn grown(recorded: &Groups, now: &Groups) -> Vec<String> {
+    let code = now
+        .iter()
+        .filter(|(name, _)| !DATA.contains(&name.as_str()));
+    code.filter_map(|(name, bytes)| {
+        let (what, sent) = (in_words(name), bytes.brotli);
+        let Some(before) = recorded.get(name).map(|bytes| bytes.brotli) else {
+            return Some(format!("{what} ({}) has no recorded size", size(sent)));
+        };
+        let most = before * (100 + GROWTH_PER_CENT) / 100;
+        (sent > most).then(|| {
+            let growth = (sent as f64 / before as f64 - 1.0) * 100.0;
+            format!("{what} has grown by {growth:.1} %, from {before} to {sent} bytes by brotli")
         })
-    };
-    let (first, others) = entries.split_at(shown.min(entries.len()));
-    for entry in first {
-        row(entry.raw, entry.gzip, &entry.name);
-    }
-    if !others.is_empty() {
-        let (raw, gzip) = sum(others);
-        row(raw, gzip, &format!("{} more files", others.len()));
-    }
-    let (raw, gzip) = sum(entries);
-    row(raw, gzip, "total");
-    text
+    })
+    .collect()
 }
 
 /// Bytes for people, in decimal units as networks count: `812 B`, `3.6 kB`, `24.1 MB`.
@@ -106,6 +167,18 @@ pub fn size(bytes: u64) -> String {
 mod tests {
     use super::*;
 
+    fn groups(entries: &[(&str, u64)]) -> Groups {
+        let bytes = |brotli| Bytes {
+            raw: brotli * 3,
+            gzip: brotli * 2,
+            brotli,
+        };
+        entries
+            .iter()
+            .map(|(name, brotli)| ((*name).to_owned(), bytes(*brotli)))
+            .collect()
+    }
+
     #[test]
     fn sizes_read_well() {
         assert_eq!(size(812), "812 B");
@@ -114,35 +187,92 @@ mod tests {
     }
 
     #[test]
-    fn files_are_measured_raw_and_compressed() {
-        let folder = std::env::temp_dir().join(format!("curec-size-{}", std::process::id()));
-        std::fs::create_dir_all(folder.join("sub")).expect("made");
-        std::fs::write(folder.join("a.txt"), "x".repeat(100_000)).expect("written");
-        std::fs::write(folder.join("sub/b.txt"), "short").expect("written");
-        let entries = measure(&folder).expect("measured");
-        assert_eq!(entries[0].name, "a.txt");
-        assert_eq!(entries[0].raw, 100_000);
-        // `head -c 100000 /dev/zero | tr '\0' x | gzip -6n | wc -c` gives 133.
-        assert!((100..200).contains(&entries[0].gzip), "{}", entries[0].gzip);
-        assert_eq!((entries[1].name.as_str(), entries[1].raw), ("sub/b.txt", 5));
-        std::fs::remove_dir_all(folder).expect("removed");
+    fn groups_add_up_files_with_their_twins() {
+        let page = tempfile::tempdir().expect("made");
+        for (name, length) in [
+            ("index.html", 100),
+            ("index.html.br", 40),
+            ("index.html.gz", 50),
+            ("favicon.svg", 7),
+            ("code/1/curec-web-gpu.js", 10),
+            ("artefact/users.json", 1000),
+            ("artefact/users.json.br", 10),
+        ] {
+            let path = page.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, "x".repeat(length)).expect("written");
+        }
+        let groups = measure(page.path()).expect("measured");
+        assert_eq!(
+            groups["page"],
+            Bytes {
+                raw: 107,
+                gzip: 57,
+                brotli: 47
+            }
+        );
+        assert_eq!(
+            groups["gpu"],
+            Bytes {
+                raw: 10,
+                gzip: 10,
+                brotli: 10
+            }
+        );
+        assert_eq!(
+            groups["texts"],
+            Bytes {
+                raw: 1000,
+                gzip: 1000,
+                brotli: 10
+            }
+        );
+        assert_eq!(
+            total(&groups),
+            Bytes {
+                raw: 1117,
+                gzip: 1067,
+                brotli: 67
+            }
+        );
+        let table = report(&groups);
+        let rows: Vec<_> = table
+            .lines()
+            .map(|line| line.split("  ").last().unwrap_or_default())
+            .collect();
+        assert_eq!(
+            rows,
+            ["part", "scorer: gpu", "page", "artefact: texts", "total"]
+        );
+        assert!(
+            table.contains("1.1 kB      1.1 kB        67 B  total"),
+            "{table}"
+        );
     }
 
     #[test]
-    fn the_report_names_the_largest_and_sums_the_rest() {
-        let entry = |name: &str, raw, gzip| Entry {
-            name: name.into(),
-            raw,
-            gzip,
-        };
-        let entries = [
-            entry("a", 3_000, 2_000),
-            entry("artefact/b", 500, 400),
-            entry("artefact/c", 50, 40),
-        ];
-        assert_eq!(within(&entries, "artefact/"), 440);
-        let text = report(&entries, 1);
-        assert!(text.contains("550 B       440 B  2 more files"), "{text}");
-        assert!(text.contains("3.5 kB      2.4 kB  total"), "{text}");
+    fn two_per_cent_of_growth_are_enough() {
+        let recorded = groups(&[("page", 1000), ("cpu", 1000)]);
+        assert!(grown(&recorded, &groups(&[("page", 1020), ("cpu", 400)])).is_empty());
+        let failures = grown(&recorded, &groups(&[("page", 1021), ("cpu", 1000)]));
+        assert_eq!(
+            failures,
+            ["page has grown by 2.1 %, from 1000 to 1021 bytes by brotli"]
+        );
+    }
+
+    #[test]
+    fn a_new_module_has_to_be_recorded_and_data_may_differ() {
+        let recorded = groups(&[("page", 1000)]);
+        let now = groups(&[
+            ("page", 1000),
+            ("model", 9_000_000),
+            ("texts", 1),
+            ("llm", 5),
+        ]);
+        assert_eq!(
+            grown(&recorded, &now),
+            ["scorer: llm (5 B) has no recorded size"]
+        );
     }
 }

@@ -13,7 +13,7 @@ use crate::setup::wasm::TARGET;
 use crate::setup::{self, Browser, WasmToolchain};
 use crate::summary::Runner;
 use crate::workspace::{Workspace, command};
-use crate::{dist, docs};
+use crate::{dist, docs, size};
 
 /// With what the parity tests compare: the second CPU backend, and GPUs through wgpu.
 const NATIVE: [&str; 12] = [
@@ -185,6 +185,9 @@ fn browser(workspace: &Workspace, checks: &mut Checks) {
     if built.is_none() {
         return;
     }
+    checks.own("sizes of the page’s code", || {
+        size::check(workspace, &page)
+    });
     let tests = checks.need("find the browser tests", || {
         browser_tests(&workspace.root.join("tests/browser"))
     });

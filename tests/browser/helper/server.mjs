@@ -1,4 +1,4 @@
-/** A static file server as plain as any host would be, with rules by which a test can spoil a single file. */
+/** A static file server as plain as any host would be, with rules by which a test can spoil a single file, and a record of what was asked for. */
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -19,6 +19,7 @@ const TYPES = {
  * @property {Buffer} [body]
  * @property {number} [delay] milliseconds before the answer
  * @property {Promise<unknown>} [until] what the answer waits for
+ * @property {string} [caching] in place of what the server says about caching
  * @property {number} [breakAfter] promise the whole file, send this many bytes, then drop the connection
  *
  * @typedef {(content: Buffer) => Spoiled} Rule
@@ -37,14 +38,21 @@ async function policyOf(root) {
 
 /**
  * @param {string} root the built folder
- * @param {{port?: number, artefact?: string, rules?: Record<string, Rule>}} [options] `artefact` replaces root/artefact; rules by path, e.g. `/artefact/manifest.json`
+ * @param {{port?: number, artefact?: string, rules?: Record<string, Rule>}} [options] `artefact` replaces root/artefact; rules by path, e.g. `/artefact/manifest.json`, of code without its build's folder, e.g. `/worker.js`
  */
 export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
   const policy = await policyOf(root);
+  /** Every path that was asked for, in order. @type {string[]} */
+  const asked = [];
+  /** Paths whose answer the browser did not wait for. @type {string[]} */
+  const dropped = [];
+  let folder = root;
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname));
     const name = path.endsWith('/') ? `${path}index.html` : path;
-    const file = artefact && name.startsWith('/artefact/') ? join(artefact, name.slice('/artefact/'.length)) : join(root, name);
+    const file = artefact && name.startsWith('/artefact/') ? join(artefact, name.slice('/artefact/'.length)) : join(folder, name);
+    asked.push(name);
+    response.on('close', () => response.writableFinished || dropped.push(name));
     try {
       const { size } = await stat(file);
       const headers = {
@@ -52,14 +60,21 @@ export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
         'Content-Security-Policy': policy,
         'Cache-Control': 'no-cache',
       };
-      const rule = rules[name];
+      const rule = rules[name.replace(/^\/code\/[0-9a-f]+(?=\/)/, '')];
+      const encoded = !rule && /\bbr\b/.test(String(request.headers['accept-encoding'])) && (await stat(`${file}.br`).catch(() => null));
+      if (encoded) {
+        response.writeHead(200, { ...headers, 'Content-Length': encoded.size, 'Content-Encoding': 'br', Vary: 'Accept-Encoding' });
+        createReadStream(`${file}.br`).pipe(response);
+        return;
+      }
       if (!rule) {
         response.writeHead(200, { ...headers, 'Content-Length': size });
         createReadStream(file).pipe(response);
         return;
       }
-      const { status = 200, body, breakAfter, delay = 0, until } = rule(await readFile(file));
+      const { status = 200, body, breakAfter, delay = 0, until, caching } = rule(await readFile(file));
       await until;
+      if (caching) headers['Cache-Control'] = caching;
       if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
       if (breakAfter !== undefined) {
         response.writeHead(200, { ...headers, 'Content-Length': size });
@@ -78,6 +93,12 @@ export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
   return {
     url: `http://127.0.0.1:${address.port}/`,
     rules,
+    asked,
+    dropped,
+    /** From now on another folder is served. @param {string} other */
+    deploy: (other) => {
+      folder = other;
+    },
     close: () => {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(resolve));

@@ -1,7 +1,8 @@
-/** Lays out what trunk would, with the mock in the scorer's place: www/ + mock engine + mock artefact. */
+/** Lays out what `cargo xtask dist` would, with the mock in the scorer's place: www/ + mock engine + mock artefact. */
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { arrange } from '../helper/release.mjs';
 import { writeArtefact } from './artefact.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -21,4 +22,5 @@ export async function buildMock(dist) {
     await writeFile(join(dist, `${module}_bg.wasm`), Buffer.from([0, 97, 115, 109, 1, 0, 0, 0]));
   }
   await writeArtefact(join(dist, 'artefact'));
+  await arrange(dist);
 }

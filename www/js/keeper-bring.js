@@ -1,0 +1,174 @@
+/** Brings what is on the server into the store: file by file, each held to its hash, and noted as a release only once it is whole. */
+import { KEPT, ROOT } from './build.js';
+import { expect, filesOf, forgetOthers, known, neededOf, note } from './keeper-releases.js';
+import { bytesKept, hashOf, isFile, keepOnly, missing, put } from './keeper-store.js';
+
+/**
+ * @typedef {import('./keeper-store.js').KeptFile} KeptFile
+ * @typedef {import('./keeper-releases.js').Release} Release
+ * @typedef {{why: 'network'|'changed'|'full'|'forgotten', file: string}} Hitch
+ */
+
+const FORMAT = 'curec-build';
+const VERSION = 1;
+/** Files that are fetched at the same time. */
+const AT_ONCE = 4;
+
+/** Set once the visitor wants nothing kept any more. */
+let forgotten = false;
+
+/** One at a time, whichever version of the service worker: the other one then finds what this one has brought. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+const alone = (work) => /** @type {Promise<T>} */ (navigator.locks.request(`${KEPT}bring`, work));
+
+/** @param {Hitch['why']} why @param {string} file @returns {Hitch} */
+const hitch = (why, file) => ({ why, file });
+
+/** @param {unknown} thrown @returns {Hitch} */
+export function asHitch(thrown) {
+  const { why, file, name } = /** @type {Partial<Hitch> & {name?: string}} */ (thrown ?? {});
+  if (why && file !== undefined) return { why, file };
+  console.warn(thrown);
+  return hitch(name === 'QuotaExceededError' ? 'full' : 'network', '');
+}
+
+/** @param {KeptFile} file */
+function addressOf({ name, sha256, kind }) {
+  if (name === 'index.html') return ROOT;
+  const url = new URL(name, ROOT);
+  // The same address by which the worker fetches it, so that the browser's own cache has it already.
+  if (kind === 'data' && name !== 'artefact/manifest.json') url.searchParams.set('v', sha256);
+  return url;
+}
+
+/**
+ * Fetches with the hash as the judge: what the browser's own cache has is good enough if it is right, and asked for anew if it is not.
+ * @param {KeptFile} file
+ */
+async function fetched(file) {
+  const url = addressOf(file);
+  const named = file.name.startsWith('code/') || url.search !== '';
+  for (const cache of /** @type {RequestCache[]} */ ([named ? 'force-cache' : 'no-cache', 'reload'])) {
+    let response, bytes;
+    try {
+      response = await fetch(url, { cache });
+      bytes = await response.arrayBuffer();
+    } catch {
+      continue; // a connection that broke off is tried once more
+    }
+    if (response.ok && (await isFile(bytes, file))) return { bytes, headers: response.headers };
+    if (cache === 'reload') throw hitch(response.ok ? 'changed' : 'network', file.name);
+  }
+  throw hitch('network', file.name);
+}
+
+/** @param {KeptFile[]} files */
+async function keep(files) {
+  const queue = await missing(files);
+  const work = async () => {
+    for (let file = queue.shift(); file; file = queue.shift()) {
+      if (forgotten) throw hitch('forgotten', file.name);
+      const { bytes, headers } = await fetched(file);
+      if (forgotten) throw hitch('forgotten', file.name);
+      await put(file, bytes, headers);
+    }
+  };
+  const workers = await Promise.allSettled(Array.from({ length: AT_ONCE }, work));
+  for (const worker of workers) if (worker.status === 'rejected') throw worker.reason;
+}
+
+/** What the server has now. @returns {Promise<{id: string, build: import('./build.js').BuildList}>} */
+async function published() {
+  let text;
+  try {
+    const response = await fetch(new URL('build.json', ROOT), { cache: 'no-cache' });
+    if (!response.ok) throw hitch('network', 'build.json');
+    text = await response.text();
+  } catch {
+    throw hitch('network', 'build.json');
+  }
+  try {
+    const build = JSON.parse(text);
+    if (build.format !== FORMAT || build.version !== VERSION) throw hitch('changed', 'build.json');
+    return { id: await hashOf(new TextEncoder().encode(text)), build };
+  } catch {
+    throw hitch('changed', 'build.json');
+  }
+}
+
+/** Why the newest attempt has failed. @type {Hitch|null} */
+let lastHitch = null;
+
+/** Keeps the release that is on the server, or what is missing of it. Throws a hitch; then nothing has changed for any page. */
+export const bring = () =>
+  alone(async () => {
+    try {
+      const { id, build } = await published();
+      const manifest = { ...build.artefact, kind: /** @type {const} */ ('data') };
+      const { current } = await known(true);
+      const same = current?.id === id ? current : null;
+      const { data, manifestAs } = same ? { data: same.data, manifestAs: null } : await listOf(manifest);
+      const release = { id, build, data, at: same?.at ?? Date.now() };
+      if (forgotten) throw hitch('forgotten', '');
+      if (!same) await expect(release);
+      if (manifestAs) await put(manifest, manifestAs.bytes, manifestAs.headers);
+      await keep(neededOf(release));
+      await note(release);
+      lastHitch = null;
+    } catch (thrown) {
+      lastHitch = asHitch(thrown);
+      // What has arrived shortens the next attempt, unless there is no room for it or nobody will come for it.
+      if (lastHitch.why !== 'network' || (await known(true)).current === null) await forgetUnlisted().catch(() => {});
+      throw lastHitch;
+    }
+  });
+
+/** The files that the artefact's manifest lists. @param {KeptFile} manifest */
+async function listOf(manifest) {
+  const manifestAs = await fetched(manifest);
+  const { files } = JSON.parse(new TextDecoder().decode(manifestAs.bytes));
+  return { data: /** @type {import('./build.js').Listed[]} */ (files), manifestAs };
+}
+
+/** Keeps further groups of a page that is open, which it has fetched already. @param {string} code @param {string[]} groups */
+export const bringGroups = (code, groups) =>
+  alone(async () => {
+    const release = (await known(true)).all.find(({ build }) => build.code === code);
+    if (release) await keep(neededOf(release, groups));
+  });
+
+/** Forgets files that belong to no whole release: what a failed download has left. */
+async function forgetUnlisted() {
+  const { all } = await known(true);
+  if (all.length === 0) return wipe();
+  await forgetOthers(all);
+  await keepOnly(all.flatMap(filesOf));
+}
+
+/** Forgets the releases that no page can be of, where one page alone is open. @param {string} code that page's build */
+export const tidy = (code) =>
+  alone(async () => {
+    const { current, next, arriving, all } = await known(true);
+    if (all.length === 0) return;
+    const stay = all.filter((release) => release.id === current?.id || release.id === next?.id || release.build.code === code);
+    if (arriving === null) await forgetOthers(stay);
+    await keepOnly([...stay, ...(arriving ? [arriving] : [])].flatMap(filesOf));
+  });
+
+async function wipe() {
+  await Promise.all((await caches.keys()).filter((name) => name.startsWith(KEPT)).map((name) => caches.delete(name)));
+  await known(true);
+}
+
+/** Forgets everything; what is under way brings nothing more. */
+export function forget() {
+  forgotten = true;
+  return wipe();
+}
+
+/** What a page needs to know: how much is kept, of which releases (the newest first), and why no newer one could be kept. */
+export async function standing() {
+  const { current, next, all } = await known(true);
+  const first = next ?? current;
+  const ordered = first === null ? [] : [first, ...all.filter(({ id }) => id !== first.id)];
+  return { bytes: await bytesKept(), releases: ordered.map(({ build, data }) => ({ code: build.code, data: data.map(({ sha256 }) => sha256) })), hitch: lastHitch };
+}

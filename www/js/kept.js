@@ -1,0 +1,120 @@
+/**
+ * What of the page is kept on this device: has the service worker keep it once the first list stands, says so in one quiet place, and
+ * shows when a newer version is ready. Where nothing can be kept, the page works as before and says that instead.
+ */
+import { BUILD, KEPT, ROOT } from './build.js';
+import { button, el } from './dom.js';
+import { bytes } from './format.js';
+
+/**
+ * @typedef {import('./keeper-bring.js').Hitch} Hitch
+ * @typedef {{bytes: number, releases: {code: string, data: string[]}[], hitch: Hitch|null}} Standing `releases`: the newest first
+ * @typedef {{kept?: Standing, hitch?: Hitch, forgotten?: boolean}} FromKeeper
+ */
+
+/** Why nothing is kept. @type {Record<string, (file: string) => string>} */
+const WHY = {
+  unsupported: () => 'this browser keeps no pages here, as many do in private windows or over http',
+  full: () => 'there is no room for it on this device',
+  network: (file) => `${file || 'a file'} could not be fetched`,
+  changed: (file) => `${file} on the server is not the one that its list names`,
+};
+
+/** How long the service worker may take to forget before the page does it. */
+const PATIENCE = 3000;
+
+/** @param {HTMLElement} root the quiet place @param {HTMLElement} slot where a newer version is told of */
+export function createKept(root, slot) {
+  /** @type {import('./types.js').Loaded|null} */
+  let loaded = null;
+  let begun = false;
+  let stands = false;
+  const container = navigator.serviceWorker;
+
+  /** @param {...(Node|string)} words */
+  const say = (...words) => root.replaceChildren(el('p', {}, ...words));
+  /** @param {string} why @param {string} [file] */
+  const notKept = (why, file = '') => say(`Not kept for visits without a connection: ${(WHY[why] ?? WHY.unsupported)?.(file)}.`);
+  /** Whether this page is of a release that is kept, and not of the newest one. @param {Standing} standing */
+  function isOlder({ releases }) {
+    const data = loaded?.manifest.files.map(({ sha256 }) => sha256).join();
+    return releases.findIndex((release) => release.code === BUILD && release.data.join() === data) > 0;
+  }
+
+  function offerNewer() {
+    if (slot.childElementCount > 0) return;
+    slot.replaceChildren(el('p', { class: 'notice notice-aside update' }, 'A newer version is ready.', button({ class: 'button' }, () => location.reload(), 'Reload')));
+  }
+
+  /** @param {FromKeeper} message */
+  function hear({ kept, hitch, forgotten }) {
+    if (forgotten) gone();
+    else if (hitch && !stands) notKept(hitch.why, hitch.file);
+    else if (kept && kept.releases.length > 0) {
+      stands = true;
+      if (isOlder(kept)) offerNewer();
+      if (kept.hitch?.why === 'full') {
+        say('A newer version is on the server, but this device has no room to keep both.', button({ class: 'button-link' }, forgetAndReload, 'Forget the stored one and reload'));
+      } else {
+        say(`Kept on this device for visits without a connection: ${bytes(kept.bytes)}.`, button({ class: 'button-link' }, forget, 'Forget what is stored on this device'));
+      }
+    }
+  }
+
+  /** @type {() => void} */
+  let onGone = () => {};
+  function gone() {
+    stands = false;
+    say('Nothing of this page is stored on this device any more. The next visit stores it again.');
+    slot.replaceChildren();
+    onGone();
+  }
+
+  async function forget() {
+    const told = new Promise((resolve) => (onGone = () => resolve(true)));
+    const registration = await container?.getRegistration(ROOT.href);
+    registration?.active?.postMessage({ ask: 'forget' });
+    const done = registration?.active && (await Promise.race([told, new Promise((resolve) => setTimeout(resolve, PATIENCE, false))]));
+    if (done) return;
+    await registration?.unregister();
+    await Promise.all((await caches.keys()).filter((name) => name.startsWith(KEPT)).map((name) => caches.delete(name)));
+    gone();
+  }
+
+  async function forgetAndReload() {
+    await forget();
+    location.reload();
+  }
+
+  async function register() {
+    if (!container) return notKept('unsupported');
+    container.addEventListener('message', ({ data }) => hear(data));
+    // The first service worker takes over the pages that are open.
+    container.addEventListener('controllerchange', () => container.controller && ask(container.controller));
+    container.startMessages();
+    let registration;
+    try {
+      registration = await container.register(new URL('sw.js', ROOT), { type: 'module', updateViaCache: 'imports' });
+    } catch (error) {
+      console.info('curec: no service worker', error);
+      return notKept('unsupported');
+    }
+    if (registration.active) ask(registration.active);
+  }
+
+  /** @param {ServiceWorker} keeper */
+  function ask(keeper) {
+    const groups = loaded?.backend.used === 'webgpu' ? ['gpu'] : [];
+    keeper.postMessage({ ask: 'standing', code: BUILD, groups });
+  }
+
+  return {
+    /** To be called once a list stands: nothing here is worth waiting for. @param {import('./types.js').Loaded} now */
+    begin(now) {
+      loaded = now;
+      if (begun || BUILD === null) return;
+      begun = true;
+      register();
+    },
+  };
+}

@@ -1,0 +1,273 @@
+//! Puts the built page's code into a folder that is named after its content, `code/ID/`, so that an address always means the
+//! same bytes: whoever has read one `index.html` gets all of its scripts, styles and scorers from that build or not at all.
+//!
+//! What keeps its plain name is what has to be found without knowing a build: `index.html`, `favicon.svg`, the service worker's
+//! one line `sw.js`, and the artefact.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::build_list::{Hash, files_below};
+
+/// The folder of the code's folders.
+pub const CODE: &str = "code";
+/// Files of the page that keep their names and places.
+pub const ROOT_FILES: [&str; 3] = ["index.html", "favicon.svg", "sw.js"];
+/// The artefact's folder.
+pub const ARTEFACT: &str = "artefact";
+/// The page's first script, and the service worker's.
+const MAIN: &str = "js/main.js";
+const KEEPER: &str = "js/keeper.js";
+/// Digits of the code's hash that name its folder.
+const ID_DIGITS: usize = 16;
+
+/// Moves what trunk built into `code/ID/`, and rewrites `index.html` to it; returns the ID.
+pub fn arrange(out: &Path) -> Result<String> {
+    let files = code_files(out)?;
+    let id = id_of(&files);
+    let folder = out.join(CODE).join(&id);
+    for name in files.keys() {
+        let target = folder.join(name);
+        let parent = target.parent().context("a file without a folder")?;
+        std::fs::create_dir_all(parent)
+            .and_then(|()| std::fs::rename(out.join(name), &target))
+            .with_context(|| format!("cannot move {name} to {}", target.display()))?;
+    }
+    remove_empty_folders(out)?;
+    let page = out.join("index.html");
+    let html = std::fs::read_to_string(&page)
+        .with_context(|| format!("cannot read {}", page.display()))?;
+    let preloads = modules_of(&folder, MAIN)?;
+    std::fs::write(&page, with_code(&html, &id, &files, &preloads)?)
+        .with_context(|| format!("cannot write {}", page.display()))?;
+    std::fs::write(
+        out.join("sw.js"),
+        format!("import './{CODE}/{id}/{KEEPER}';\n"),
+    )
+    .context("cannot write sw.js")?;
+    Ok(id)
+}
+
+/// The name of the one code folder of a built page.
+pub fn code_id(out: &Path) -> Result<String> {
+    let names: Vec<_> = std::fs::read_dir(out.join(CODE))
+        .with_context(|| format!("{} holds no built page", out.display()))?
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    match names.as_slice() {
+        [id] => Ok(id.clone()),
+        _ => bail!(
+            "{} holds {} builds instead of one",
+            out.join(CODE).display(),
+            names.len()
+        ),
+    }
+}
+
+/// Everything that belongs into the code's folder, by its name there.
+fn code_files(out: &Path) -> Result<BTreeMap<String, Hash>> {
+    let mut files = BTreeMap::new();
+    for (name, path) in files_below(out)? {
+        let first = name.split('/').next().unwrap_or_default();
+        if !ROOT_FILES.contains(&name.as_str()) && first != CODE && first != ARTEFACT {
+            files.insert(name, Hash::of_file(&path)?);
+        }
+    }
+    Ok(files)
+}
+
+/// A build's name: the hash over the names and hashes of its files.
+fn id_of(files: &BTreeMap<String, Hash>) -> String {
+    let lines: String = files
+        .iter()
+        .map(|(name, hash)| format!("{name} {}\n", hash.hex()))
+        .collect();
+    Hash::of(lines.as_bytes()).hex()[..ID_DIGITS].to_owned()
+}
+
+/// The page with its scripts and styles at their new places, each with the hash that the browser holds it to. The modules that the
+/// first one needs are named beforehand: the browser fetches them at once instead of finding one after the other.
+fn with_code(
+    html: &str,
+    id: &str,
+    files: &BTreeMap<String, Hash>,
+    preloads: &[String],
+) -> Result<String> {
+    let mut page = html.to_owned();
+    let mut seen = Vec::new();
+    for (name, hash) in files {
+        for attribute in ["href", "src"] {
+            let old = format!("{attribute}=\"{name}\"");
+            if page.contains(&old) {
+                page = page.replace(&old, &held(attribute, id, name, hash));
+                seen.push(name.as_str());
+            }
+        }
+    }
+    if !seen.contains(&MAIN) {
+        bail!("index.html does not start {MAIN}");
+    }
+    let script = page
+        .find("<script type=\"module\"")
+        .context("index.html has no module script")?;
+    let mut links = String::new();
+    for name in preloads {
+        let hash = files
+            .get(name)
+            .with_context(|| format!("a script imports {name}, which is not there"))?;
+        let link = held("href", id, name, hash);
+        links.push_str(&format!("<link rel=\"modulepreload\" {link} />\n    "));
+    }
+    page.insert_str(script, &links);
+    Ok(page)
+}
+
+/// An attribute with a file's address and its integrity.
+fn held(attribute: &str, id: &str, name: &str, hash: &Hash) -> String {
+    let digest = STANDARD.encode(hash.bytes());
+    format!("{attribute}=\"{CODE}/{id}/{name}\" integrity=\"sha256-{digest}\"")
+}
+
+/// The modules that a module imports, and those that they import, without itself.
+fn modules_of(folder: &Path, first: &str) -> Result<Vec<String>> {
+    let mut found = vec![first.to_owned()];
+    let mut next = 0;
+    while let Some(name) = found.get(next).cloned() {
+        next += 1;
+        let path = folder.join(&name);
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let parent = Path::new(&name).parent().unwrap_or(Path::new(""));
+        for import in static_imports(&text) {
+            let import = parent.join(import).to_string_lossy().into_owned();
+            if !found.contains(&import) {
+                found.push(import);
+            }
+        }
+    }
+    found.remove(0);
+    found.sort();
+    Ok(found)
+}
+
+/// What a script of ours imports from beside itself: `import … from './NAME.js';` at the start of a line, braces over several lines too.
+fn static_imports(text: &str) -> Vec<&str> {
+    text.split('\n')
+        .filter(|line| {
+            line.starts_with("import ")
+                || line.starts_with("} from ")
+                || line.starts_with("export ")
+        })
+        .filter_map(|line| {
+            line.split_once(" from '")
+                .or_else(|| line.split_once("import '"))
+        })
+        .filter_map(|(_, rest)| rest.strip_prefix("./")?.split('\'').next())
+        .collect()
+}
+
+fn remove_empty_folders(out: &Path) -> Result<()> {
+    let entries =
+        std::fs::read_dir(out).with_context(|| format!("cannot list {}", out.display()))?;
+    let folders: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir() && !path.ends_with(CODE) && !path.ends_with(ARTEFACT))
+        .collect();
+    for folder in folders {
+        // Whatever is left in it is empty folders: its files have moved.
+        std::fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HTML: &str = "<link rel=\"icon\" href=\"favicon.svg\" />\n    <link rel=\"stylesheet\" href=\"css/a.css\" />\n    <script type=\"module\" src=\"js/main.js\"></script>\n";
+
+    fn built() -> tempfile::TempDir {
+        let out = tempfile::tempdir().expect("made");
+        let files = [
+            ("index.html", HTML),
+            ("favicon.svg", "<svg/>"),
+            ("css/a.css", "a{}"),
+            (
+                "js/main.js",
+                "import { b } from './b.js';\nimport {\n  c,\n} from './sub/c.js';\n",
+            ),
+            ("js/b.js", "export const b = 1;"),
+            (
+                "js/sub/c.js",
+                "import '../b.js';\nexport { d } from './d.js';\n",
+            ),
+            (
+                "js/sub/d.js",
+                "// import './no.js';\nconst x = await import('./later.js');",
+            ),
+            ("worker.js", "import './js/b.js';"),
+            ("artefact/manifest.json", "{}"),
+        ];
+        for (name, text) in files {
+            let path = out.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, text).expect("written");
+        }
+        out
+    }
+
+    #[test]
+    fn code_moves_and_the_page_names_it_with_hashes() {
+        let out = built();
+        let id = arrange(out.path()).expect("arranged");
+        assert_eq!(code_id(out.path()).expect("one"), id);
+        assert!(out.path().join("artefact/manifest.json").is_file());
+        assert!(out.path().join(format!("code/{id}/worker.js")).is_file());
+        assert!(!out.path().join("js").exists() && !out.path().join("worker.js").exists());
+        let html = std::fs::read_to_string(out.path().join("index.html")).expect("read");
+        // `printf 'a{}' | openssl dgst -sha256 -binary | base64`
+        let integrity = "sha256-X1RutGBrXCt9KkSaXMK7tHftWiRscFHOhxsS8tv8hBk=";
+        assert!(
+            html.contains(&format!(
+                "href=\"code/{id}/css/a.css\" integrity=\"{integrity}\""
+            )),
+            "{html}"
+        );
+        assert!(html.contains("href=\"favicon.svg\""), "{html}");
+        let preloads: Vec<_> = html
+            .lines()
+            .filter(|line| line.contains("modulepreload"))
+            .collect();
+        assert_eq!(preloads.len(), 3, "{html}");
+        assert!(preloads[0].contains("js/b.js") && preloads[2].contains("js/sub/d.js"));
+        assert!(html.find("modulepreload") < html.find("<script"));
+        let keeper = std::fs::read_to_string(out.path().join("sw.js")).expect("read");
+        assert_eq!(keeper, format!("import './code/{id}/js/keeper.js';\n"));
+    }
+
+    #[test]
+    fn any_change_of_the_code_is_another_build_and_one_of_the_artefact_is_not() {
+        let first = arrange(built().path()).expect("arranged");
+        let other_artefact = built();
+        std::fs::write(other_artefact.path().join("artefact/manifest.json"), "[]")
+            .expect("written");
+        assert_eq!(arrange(other_artefact.path()).expect("arranged"), first);
+        let other_code = built();
+        std::fs::write(other_code.path().join("worker.js"), "").expect("written");
+        assert_ne!(arrange(other_code.path()).expect("arranged"), first);
+    }
+
+    #[test]
+    fn an_import_of_nothing_is_an_error() {
+        let out = built();
+        std::fs::remove_file(out.path().join("js/b.js")).expect("removed");
+        assert!(arrange(out.path()).is_err());
+    }
+}
