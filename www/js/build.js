@@ -4,7 +4,7 @@
  */
 
 /**
- * @typedef {{name: string, bytes: number, sha256: string}} Listed
+ * @typedef {{name: string, bytes: number, sha256: string, role?: string}} Listed `role`: what a file of the artefact is for
  * @typedef {Listed & {group: string}} CodeFile `group`: `page`, `cpu` (the scorer everybody gets), or a module that is fetched where it is wanted
  * @typedef {{format: string, version: number, code: string, files: CodeFile[], artefact: Listed}} BuildList
  */

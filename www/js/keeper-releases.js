@@ -16,6 +16,9 @@ const STATE = `${KEPT}releases`;
 /** What every visitor needs; other groups are kept once they were fetched. */
 const ALWAYS = new Set(['page', 'cpu']);
 
+/** Parts of the artefact that a list does not need, by the roles of their files: kept once they were fetched. @type {Record<string, string>} */
+const LATER = { comparison: 'comparison', writer: 'writer', tokenizer: 'writer', 'writer-model': 'writer' };
+
 /** @param {string} name */
 const keyOf = (name) => new URL(`kept/${name}`, ROOT).href;
 
@@ -98,7 +101,7 @@ export async function forgetOthers(wanted) {
 export const filesOf = ({ build, data }) => [
   ...build.files.map((file) => ({ ...file, kind: /** @type {const} */ ('code') })),
   { ...build.artefact, kind: 'data' },
-  ...data.filter(({ name }) => PLAIN_NAME.test(name)).map(({ name, bytes, sha256 }) => ({ name: `artefact/${name}`, bytes, sha256, kind: /** @type {const} */ ('data') })),
+  ...data.filter(({ name }) => PLAIN_NAME.test(name)).map(({ name, bytes, sha256, role = '' }) => ({ name: `artefact/${name}`, bytes, sha256, kind: /** @type {const} */ ('data'), group: LATER[role] })),
 ];
 
 /** The files without which a release does not open, and those of further groups. @param {Pick<Release, 'build'|'data'>} release @param {string[]} [groups] */

@@ -283,24 +283,24 @@ function aside(...words) {
 async function openAddress(how) {
   if (!app) return;
   const { loaded } = app;
+  const seed = seedInAddress(); // before the list that stands meanwhile takes its place in the address
   if (ownTasteInAddress()) {
     const { taste, lost, follows } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
     if (lost.length > 0) aside(lostWords(lost));
     const nearest = follows ? null : await client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
     await openOwn(new Trail(blankTaste(), taste, follows || (nearest !== null && nearest.viewer === taste.pattern)), how);
-    offerWriting();
+    offerWriting(seed);
     return;
   }
   const key = viewerInAddress();
   const named = key === null ? -1 : loaded.viewers.findIndex((viewer) => viewer.key === key);
   if (key !== null && named < 0) aside(`The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`);
   await openViewer(named >= 0 ? named : loaded.first, how, named >= 0);
-  if (named >= 0) offerWriting();
+  if (named >= 0) offerWriting(seed);
 }
 
-/** The pattern of a link was written where the link comes from; the same seed writes the same one here, if the visitor wants that. */
-function offerWriting() {
-  const seed = seedInAddress();
+/** The pattern of a link was written where the link comes from; the same seed writes the same one here, if the visitor wants that. @param {number|null} seed */
+function offerWriting(seed) {
   if (seed === null || !app) return;
   const { card } = app;
   const act = button(

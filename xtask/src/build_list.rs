@@ -113,11 +113,17 @@ fn listed(name: String, path: &Path) -> Result<Listed> {
 }
 
 /// What a file of the page belongs to, which is also what is fetched together: the `page`; the scorer on the `cpu`, which every
-/// visitor gets; each further module of WebAssembly (`gpu`, …), fetched where it is wanted; the artefact's `model` and its `texts`.
+/// visitor gets; each further module of WebAssembly (`gpu`, `writer`), fetched where it is wanted; the artefact's `model` and its
+/// `texts`, its `comparison` and its `language model`.
 pub fn group(name: &str) -> String {
     if let Some(file) = name.strip_prefix(&format!("{ARTEFACT}/")) {
-        let is_text = file.ends_with(".json");
-        return if is_text { "texts" } else { "model" }.to_owned();
+        let what = match file {
+            "comparison.json" => "comparison",
+            "writer.json" | "tokenizer.json" | "writer.safetensors" => LANGUAGE_MODEL,
+            _ if file.ends_with(".json") => "texts",
+            _ => "model",
+        };
+        return what.to_owned();
     }
     let file = name.rsplit('/').next().unwrap_or(name);
     match file.strip_prefix("curec-web") {
@@ -130,6 +136,11 @@ pub fn group(name: &str) -> String {
         None => "page".to_owned(),
     }
 }
+
+/// The artefact's language model, fetched when somebody asks for a text; [`WRITER`] is the code for it.
+pub const LANGUAGE_MODEL: &str = "language model";
+/// The module that writes.
+pub const WRITER: &str = "writer";
 
 /// Whether a file is another one, compressed.
 pub fn is_compressed(name: &str) -> bool {

@@ -23,6 +23,8 @@ const SOURCES: [&str; 7] = [
 ];
 /// What the whole page may take on the wire, in bytes after brotli: code, the scorer for GPUs included, and artefact.
 pub const BUDGET: u64 = 8_000_000;
+/// What may come on top when a visitor asks for a text: the language model and the code for it.
+const WRITER_BUDGET: u64 = 6_000_000;
 
 /// What to build and where to.
 pub struct Options {
@@ -73,7 +75,15 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<()> {
     let groups = size::measure(out)?;
     let table = size::report(&groups);
     println!("\n{} holds the page:\n{table}", workspace.show(out));
-    let total = size::total(&groups).brotli;
+    let writer = size::writer(&groups).brotli;
+    if writer > WRITER_BUDGET {
+        bail!(
+            "the language model and its code take {} compressed, and {} is the limit: train a smaller one (`--set llm.hidden_size=N`)",
+            size::size(writer),
+            size::size(WRITER_BUDGET)
+        );
+    }
+    let total = size::total(&groups).brotli - writer;
     if total > options.budget {
         bail!(
             "the page takes {} compressed, and {} is the limit: export fewer users (`--set export.max_users=N`) or raise `--max-mb`",

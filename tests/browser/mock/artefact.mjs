@@ -115,7 +115,8 @@ function makePreview(catalogue, users, reasons) {
 function makeComparison(catalogue, users, reasons) {
   const listOf = (scores) => (user) => {
     const seen = new Set(user.history.map((event) => event.item));
-    const order = [...catalogue.keys()].filter((item) => !seen.has(item)).sort((a, b) => scores(user)[b] - scores(user)[a] || a - b);
+    const of = scores(user);
+    const order = [...catalogue.keys()].filter((item) => !seen.has(item)).sort((a, b) => of[b] - of[a] || a - b);
     const truth = order.indexOf(user.held_out);
     return { items: order.slice(0, 20), held_out_rank: truth < 0 ? null : truth + 1 };
   };
