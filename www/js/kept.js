@@ -32,7 +32,11 @@ export function createKept(root, slot) {
   const container = navigator.serviceWorker;
 
   /** @param {...(Node|string)} words */
-  const say = (...words) => root.replaceChildren(el('p', {}, ...words));
+  function say(...words) {
+    const line = el('p', {}, ...words);
+    // Said again it would be read out again, and a button under the keyboard would be another one.
+    if (line.textContent !== root.textContent) root.replaceChildren(line);
+  }
   /** @param {string} why @param {string} [file] */
   const notKept = (why, file = '') => say(`Not kept for visits without a connection: ${(WHY[why] ?? WHY.unsupported)?.(file)}.`);
   /** Whether this page is of a release that is kept, and not of the newest one. @param {Standing} standing */
@@ -67,6 +71,8 @@ export function createKept(root, slot) {
     stands = false;
     say('Nothing of this page is stored on this device any more. The next visit stores it again.');
     slot.replaceChildren();
+    root.tabIndex = -1; // where the button was
+    root.focus();
     onGone();
   }
 
