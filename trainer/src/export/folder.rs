@@ -88,6 +88,7 @@ pub fn read_folder(folder: &Path) -> Result<Artefact, ExportError> {
             files.insert(name.to_owned(), bytes);
         }
     }
+    without_twins(&mut files);
     let Some(manifest) = files.get(MANIFEST) else {
         return Err(ExportError::Unusable(ArtefactError::MissingFile {
             file: MANIFEST.to_owned(),
@@ -95,4 +96,13 @@ pub fn read_folder(folder: &Path) -> Result<Artefact, ExportError> {
     };
     let manifest = String::from_utf8_lossy(manifest).into_owned();
     Artefact::from_files(&manifest, &files).map_err(ExportError::Unusable)
+}
+
+/// A page's folder holds every file compressed as well, for web servers.
+fn without_twins(files: &mut BTreeMap<String, Vec<u8>>) {
+    let names: Vec<String> = files.keys().cloned().collect();
+    files.retain(|name, _| {
+        let plain = name.strip_suffix(".br").or(name.strip_suffix(".gz"));
+        plain.is_none_or(|plain| !names.iter().any(|other| other == plain))
+    });
 }

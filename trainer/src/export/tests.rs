@@ -243,6 +243,13 @@ fn a_folder_reads_back_equal_and_replaces_an_older_one() {
     );
     write_folder(&artefact, &folder).unwrap();
     assert_eq!(read_folder(&folder).unwrap(), artefact);
+    // A page's folder holds compressed twins, but nothing else.
+    std::fs::write(folder.join("users.json.br"), "x").unwrap();
+    std::fs::write(folder.join("users.json.gz"), "x").unwrap();
+    assert_eq!(read_folder(&folder).unwrap(), artefact);
+    std::fs::write(folder.join("stale.json.br"), "x").unwrap();
+    let error = read_folder(&folder).unwrap_err().to_string();
+    assert!(error.contains("stale.json.br"), "{error}");
     let left: Vec<_> = std::fs::read_dir(parent.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "no draft is left behind: {left:?}");
 }
