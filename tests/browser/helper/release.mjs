@@ -94,6 +94,11 @@ export async function otherArtefact(from, to, retitle) {
   const items = JSON.parse(await readFile(path('catalogue.json'), 'utf8'));
   for (const item of items) item.title = retitle(item.title);
   await writeFile(path('catalogue.json'), JSON.stringify(items));
+  // The scorer holds the preview to the catalogue.
+  const preview = JSON.parse(await readFile(path('preview.json'), 'utf8'));
+  for (const item of [...preview.history, ...preview.recommendations.map((/** @type {any} */ row) => row.item)]) item.title = retitle(item.title);
+  for (const row of preview.recommendations) row.carried_by = row.carried_by.map(retitle);
+  await writeFile(path('preview.json'), JSON.stringify(preview));
   const manifest = JSON.parse(await readFile(path('manifest.json'), 'utf8'));
   for (const file of manifest.files) {
     const content = await readFile(path(file.name));
