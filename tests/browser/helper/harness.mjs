@@ -41,8 +41,12 @@ const mockFolder = () =>
     return folder;
   })());
 
-// Here, because what a test asks to be done after it is done after that test.
-after(async () => mocked && rm(await mocked, { recursive: true, force: true }));
+/** What is open. Closed once all tests are done: what a test itself asks to be done "after" may be counted to another test, which is over. @type {(() => Promise<unknown>)[]} */
+const open = [];
+after(async () => {
+  await Promise.all(open.map((close) => close()));
+  if (mocked) await rm(await mocked, { recursive: true, force: true });
+});
 
 async function builtFolder() {
   if (mock) return mockFolder();
@@ -68,14 +72,14 @@ export async function launch(flags = []) {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [...FLAGS, ...flags],
   });
-  after(() => browser.close());
+  open.push(() => browser.close());
   return browser;
 }
 
 /** @param {Record<string, import('./server.mjs').Rule>} [rules] */
 export async function host(rules = {}) {
   const server = await serve(dist, { rules, artefact: process.env.CUREC_ARTEFACT });
-  after(() => server.close());
+  open.push(() => server.close());
   return server;
 }
 
@@ -85,7 +89,7 @@ export async function host(rules = {}) {
  */
 export async function hostMock(rules = {}) {
   const server = await serve(await mockFolder(), { rules });
-  after(() => server.close());
+  open.push(() => server.close());
   return server;
 }
 
