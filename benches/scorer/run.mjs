@@ -43,10 +43,16 @@ const gpu = values.engine === 'curec-gpu';
 const native = values.native ? JSON.parse(await readFile(values.native, 'utf8')).users.slice(0, gpu ? 1 : Infinity) : [];
 const telling = native.flatMap((/** @type {{scores: number[]}} */ { scores }) => scores.map((score) => score > 0.01 && score < 0.99));
 if (telling.filter(Boolean).length < TELLING * telling.length) throw new Error(`${values.native}: most scores are next to 0 or 1, so that they agree means little`);
+/** Where a built page has its modules: in the folder of its build. @param {string} page */
+async function modulesOf(page) {
+  const { code } = JSON.parse(await readFile(join(page, 'build.json'), 'utf8'));
+  return join(page, 'code', code);
+}
+
 const peer = join(root, 'benches/peers/scorer');
 const folders = {
   bench: join(root, 'benches/scorer'),
-  page: resolve(values.page),
+  page: values.engine === 'onnx' ? resolve('.') : await modulesOf(resolve(values.page)),
   peer,
   ort: join(peer, 'node_modules/onnxruntime-web/dist'),
   onnx: resolve(values.onnx),

@@ -90,6 +90,10 @@ const VISIT = [
     await press('What would change the first place?')(page);
     await answered(page);
   }],
+  ['models compared', async (page) => {
+    await press('Compare the models')(page);
+    await page.locator('.compare-texts').waitFor();
+  }],
   ['why not, search', search('Why not this one?')],
   ['why not, answer', async (page) => {
     await page.keyboard.press('Enter');
@@ -109,6 +113,11 @@ const VISIT = [
     await page.keyboard.press('Enter');
     await page.locator('.history-row').first().waitFor();
     await listShown(page);
+  }],
+  ['pattern written here, with reasons', async (page) => {
+    await press(/^Let the language model write/)(page);
+    await page.locator('.pattern[data-written]').waitFor();
+    await page.waitForFunction(() => [...document.querySelectorAll('.own-reason figcaption')].filter((words) => words.textContent?.includes('here and now')).length === 5);
   }],
   ['timing panel', panel],
   ['timing panel, measured', measured],

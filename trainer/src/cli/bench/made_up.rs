@@ -67,6 +67,8 @@ pub(super) fn artefact(config: &RewardConfig, viewers: usize, seed: u64) -> Resu
         catalogue,
         users,
         preview,
+        comparison: None,
+        writer: None,
     })
 }
 
