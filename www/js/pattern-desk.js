@@ -6,6 +6,7 @@ import { button, el } from './dom.js';
 import { asFault, wording } from './errors.js';
 import { bytes, plural, viewerName } from './format.js';
 import { voice } from './pieces.js';
+import { isOutdated } from './tastes.js';
 
 /** @typedef {import('./viewer-card.js').Person} Person */
 
@@ -67,6 +68,7 @@ export function createPatternDesk(loaded, onWrite) {
   /** @param {Person} person */
   function caption({ viewer, pattern, nearest, trail }) {
     const written = trail.current.written;
+    if (written && isOutdated(trail.current)) return 'Being written anew of the changed history …';
     if (written) {
       const flaws = written.flaws > 0 ? ' It may name what these titles do not hold: no attempt kept all rules.' : '';
       return `Written here and now by the language model in your browser, from the newest of these titles.${flaws}`;

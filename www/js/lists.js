@@ -1,0 +1,316 @@
+/**
+ * Whose list stands there: visits of stored viewers, tastes of the visitor's own, the changes to them, and the way from and to the
+ * address. Of several questions under way only the newest one's answer is drawn.
+ */
+import { button, byId, el } from './dom.js';
+import { asFault, needsNewWorker } from './errors.js';
+import { milliseconds, viewerName } from './format.js';
+import { hashOf, ownTasteInAddress, putInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
+import { FIRST_COUNT, movesNote } from './ranking-list.js';
+import { blankTaste, isOutdated, Trail, withWritten } from './tastes.js';
+import { rewrite, writeReasons } from './writing.js';
+
+/** @typedef {import('./types.js').Loaded} Loaded */
+/** @typedef {import('./types.js').Taste} Taste */
+/** @typedef {import('./main.js').App} App */
+/** @typedef {ReturnType<typeof createLists>} Lists */
+
+/**
+ * Whose list stands there, or is on its way.
+ * @typedef {object} Visit
+ * @property {number|null} user the stored viewer; null for a taste of the visitor's own
+ * @property {import('./types.js').ArtefactUser|null} viewer
+ * @property {Trail} trail
+ * @property {import('./types.js').Nearest|null} nearest
+ * @property {{ranking: import('./types.js').Ranking, taste: Taste}|null} standing the list that stands there, and what it is of
+ */
+/** What the address and the command line leave unsaid. @param {Visit} of */
+export const ownOf = ({ user, trail }) => (user === null ? blankTaste() : trail.base);
+
+/** @param {Visit} of @param {Loaded} loaded */
+export const nameOf = ({ user }, { viewers }) => (user === null ? 'Your own taste' : viewerName(viewers[user]?.key ?? ''));
+
+/** @param {string[]} lost */
+const lostWords = (lost) => `The address names what this demo has not (“${lost.slice(0, 3).join('”, “').slice(0, 120)}”${lost.length > 3 ? ', …' : ''}); the rest of it is shown.`;
+
+/**
+ * @param {object} page
+ * @param {import('./scorer-client.js').ScorerClient} page.client
+ * @param {() => App|null} page.app what exists once the artefact is loaded
+ * @param {() => ReturnType<typeof import('./revival.js').createRevival>} page.revival
+ * @param {() => void} page.restart
+ * @param {HTMLElement} page.notice
+ * @param {HTMLElement} page.announcer
+ * @param {ReturnType<typeof import('./backend-badge.js').createBackendBadge>} page.badge
+ */
+export function createLists(page) {
+  /** @type {Visit|null} */
+  let visit = null;
+
+  /** @param {...(Node|string)} words */
+  function aside(...words) {
+    page.notice.replaceChildren(el('p', { class: 'notice notice-aside', role: 'status' }, ...words));
+  }
+
+  /**
+   * Shows what the address asks for; the first viewer worth meeting where it asks for nobody.
+   * @param {'replace'|'keep'} how
+   */
+  async function openAddress(how) {
+    const app = page.app();
+    if (!app) return;
+    const { loaded } = app;
+    const seed = seedInAddress(); // before the list that stands meanwhile takes its place in the address
+    if (ownTasteInAddress()) {
+      const { taste, lost, follows } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
+      if (lost.length > 0) aside(lostWords(lost));
+      const nearest = follows ? null : await page.client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
+      await openOwn(new Trail(blankTaste(), taste, follows || (nearest !== null && nearest.viewer === taste.pattern)), how);
+      offerWriting(seed);
+      return;
+    }
+    const key = viewerInAddress();
+    const named = key === null ? -1 : loaded.viewers.findIndex((viewer) => viewer.key === key);
+    if (key !== null && named < 0) aside(`The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`);
+    await openViewer(named >= 0 ? named : loaded.first, how, named >= 0);
+    if (named >= 0) offerWriting(seed);
+  }
+
+  /** The pattern of a link was written where the link comes from; the same seed writes the same one here, if the visitor wants that. @param {number|null} seed */
+  function offerWriting(seed) {
+    const app = page.app();
+    if (seed === null || !app) return;
+    const { card } = app;
+    const act = button(
+      { class: 'button' },
+      () => {
+        page.notice.replaceChildren();
+        card.write(seed);
+      },
+      'Write it',
+    );
+    aside('This link reads a pattern that the language model writes in your browser. Until then the list reads a stored one. ', act);
+  }
+
+  /**
+   * Shows a stored viewer: first who they are, then their list.
+   * @param {number} user
+   * @param {'push'|'replace'|'keep'} how
+   * @param {boolean} [asAddressed] with the changes that the address asks for
+   */
+  async function openViewer(user, how, asAddressed = false) {
+    const app = page.app();
+    const entry = app?.loaded.viewers[user];
+    if (!app || !entry) return;
+    if (how === 'push') page.notice.replaceChildren();
+    document.title = `${viewerName(entry.key)} · curec`;
+    // Nobody's until they are here: what stands there must not be changed any more.
+    visit = null;
+    app.picker.show(user);
+    app.questions.renew(null);
+    app.ranking.busy();
+    const token = {};
+    pending = token;
+    await answered(
+      async ({ loaded }) => {
+        const viewer = await page.client.ask('viewer', { user });
+        if (pending !== token) return;
+        const asked = asAddressed ? tasteInAddress(viewer.taste, loaded, (item) => loaded.reasonCounts[item] ?? 0) : { taste: viewer.taste, lost: [] };
+        if (asked.lost.length > 0) aside(lostWords(asked.lost));
+        visit = { user, viewer, trail: new Trail(viewer.taste, asked.taste), nearest: null, standing: null };
+        await showVisit(how);
+      },
+      () => openViewer(user, 'keep', asAddressed),
+      token,
+    );
+  }
+
+  /**
+   * Shows a taste of the visitor's own.
+   * @param {Trail} trail
+   * @param {'push'|'replace'|'keep'} how
+   */
+  async function openOwn(trail, how) {
+    const app = page.app();
+    if (!app) return;
+    if (how === 'push') page.notice.replaceChildren();
+    document.title = 'Your own taste · curec';
+    app.picker.show(null);
+    app.questions.renew(null);
+    app.ranking.busy();
+    visit = { user: null, viewer: null, trail, nearest: null, standing: null };
+    const mine = visit;
+    await showVisit(how);
+    if (how === 'push' && visit === mine) byId('viewer').querySelector('input')?.focus();
+  }
+
+  /** What is being waited for; an answer to anything else is dropped. @type {object} */
+  let pending = {};
+
+  /**
+   * Draws the visit's card and asks for its list.
+   * @param {'push'|'replace'|'keep'} how
+   * @param {boolean} [moves] whether rows say where they stood before
+   */
+  async function showVisit(how, moves = false) {
+    const now = visit;
+    const token = {};
+    pending = token;
+    if (!now || !page.app()) return;
+    await answered(
+      async (current) => {
+        // What was changed is seen at once; to write takes a moment.
+        if (isOutdated(now.trail.current)) current.card.show(await person(now, current.loaded));
+        await rewrite(page.client, now);
+        if (pending !== token) return;
+        if (now.user === null && !now.trail.current.written) await follow(now);
+        if (pending !== token) return;
+        const { trail } = now;
+        if (how !== 'keep') putInAddress(hashOf(trail.current, ownOf(now), current.loaded), how);
+        current.card.show(await person(now, current.loaded));
+        const compared = trail.changed && (now.user !== null || moves);
+        const before = !compared ? null : now.user !== null ? trail.base : (now.standing?.taste ?? trail.base);
+        const ranking = await page.client.ask('recommend', { taste: trail.current, count: FIRST_COUNT, before });
+        if (pending !== token) return;
+        now.standing = { ranking, taste: trail.current };
+        const view = { viewer: now.viewer, taste: trail.current, compared };
+        current.ranking.show(ranking, view);
+        current.questions.renew(ranking.recommendations[0]?.item ?? null);
+        current.compare.renew(now.user, now.viewer?.pattern ?? null);
+        page.badge.ranked(ranking, current.loaded.backend.used);
+        announce(now, ranking, compared ? movesNote(ranking, view) : '', current.loaded);
+        writeReasons(page.client, now, () => pending === token, current.ranking.ownReason);
+      },
+      () => showVisit(how, moves),
+      token,
+    );
+  }
+
+  /**
+   * Has a pattern of the present history written, and reads it.
+   * @param {number} seed @param {(text: string, attempt: number) => void} onDraft
+   */
+  async function write(seed, onDraft) {
+    const now = visit;
+    if (!now) return;
+    const { current } = now.trail;
+    const written = await page.revival().persistently(() => page.client.ask('write-pattern', { taste: current, seed }, onDraft));
+    if (visit === now && now.trail.current === current) edit(withWritten(current, written));
+  }
+
+  /** A taste of the visitor's own reads the pattern of the nearest viewer, until they choose another. @param {Visit} now */
+  async function follow(now) {
+    const { trail } = now;
+    now.nearest = await page.client.ask('nearest', { items: trail.current.history.map(({ item }) => item) });
+    if (trail.follows) trail.settle(now.nearest?.viewer ?? null);
+  }
+
+  /** @param {Visit} now @param {Loaded} loaded @returns {Promise<import('./viewer-card.js').Person>} */
+  async function person({ user, viewer, trail, nearest }, loaded) {
+    const of = trail.current.written ? null : trail.current.pattern;
+    const key = of === null ? '' : (loaded.viewers[of]?.key ?? '');
+    const text = of === null ? null : of === user ? (viewer?.pattern ?? null) : (await page.client.ask('viewer', { user: of })).pattern;
+    const tastes = user === null ? [] : (loaded.viewers[user]?.tastes ?? []);
+    return { viewer, tastes, trail, nearest, pattern: of === null ? null : { viewer: of, key, text } };
+  }
+
+  /** @param {Visit} now @param {import('./types.js').Ranking} ranking @param {string} moved @param {Loaded} loaded */
+  function announce(now, ranking, moved, loaded) {
+    const first = ranking.recommendations[0];
+    const title = first && loaded.catalogue[first.item]?.title;
+    const words = `${nameOf(now, loaded)}: ${ranking.recommendations.length} suggestions in ${milliseconds(ranking.milliseconds)}${title ? `, first is ${title}` : ''}.`;
+    page.announcer.textContent = moved ? `${words} ${moved}` : words;
+  }
+
+  /** Another step of the trail. @param {Taste} taste */
+  function edit(taste) {
+    if (!visit) return;
+    const { trail, nearest, user } = visit;
+    const chosen = taste.pattern !== trail.current.pattern || taste.written !== trail.current.written;
+    trail.go(taste, chosen ? user === null && taste.pattern !== null && taste.pattern === nearest?.viewer : trail.follows);
+    changed();
+  }
+
+  /** @param {'undo'|'redo'} which */
+  function step(which) {
+    visit?.trail[which]();
+    changed();
+  }
+
+  function reset() {
+    if (!visit) return;
+    visit.trail.go(visit.trail.base, visit.user === null);
+    changed();
+  }
+
+  function changed() {
+    page.app()?.ranking.waiting();
+    page.app()?.questions.renew(null);
+    showVisit('replace', true);
+  }
+
+  /** @param {number} count */
+  async function showMore(count) {
+    const now = visit;
+    const token = pending;
+    if (!now) return;
+    await answered(
+      async (current) => {
+        const { trail } = now;
+        const compared = trail.changed && now.user !== null;
+        const ranking = await page.client.ask('recommend', { taste: trail.current, count, before: compared ? trail.base : null });
+        if (pending !== token) return;
+        now.standing = { ranking, taste: trail.current };
+        const heading = current.ranking.append(ranking, { viewer: now.viewer, taste: trail.current, compared });
+        heading?.setAttribute('tabindex', '-1');
+        heading?.focus();
+      },
+      () => showVisit('keep'),
+      token,
+    );
+  }
+
+  /**
+   * Runs one exchange with the worker; a fault takes the place of the list, with the retry that fits it.
+   * @param {(current: App) => Promise<void>} exchange
+   * @param {() => void} retry
+   * @param {object} token what it is for
+   */
+  async function answered(exchange, retry, token) {
+    const app = page.app();
+    if (!app) return;
+    try {
+      await exchange(app);
+    } catch (thrown) {
+      const fault = asFault(thrown);
+      if (fault.kind === 'superseded' || pending !== token) return;
+      if (needsNewWorker(fault) && page.revival().mayRevive()) await page.revival().revive(retry);
+      else app.ranking.fail(fault, needsNewWorker(fault) ? page.restart : retry);
+    }
+  }
+
+  /** @param {number} item @param {number} index */
+  const reasonText = (item, index) => visit?.standing?.ranking.recommendations.find((row) => row.item === item)?.reasons.find((reason) => reason.index === index)?.text ?? null;
+
+  return {
+    /** What is being waited for; another one once something newer is asked. */
+    get token() {
+      return pending;
+    },
+    get visit() {
+      return visit;
+    },
+    taste: () => visit?.trail.current ?? blankTaste(),
+    /** Asks for the same list again. */
+    again: () => showVisit('keep'),
+    openAddress,
+    openViewer,
+    openOwn,
+    showMore,
+    reasonText,
+    edit,
+    step,
+    reset,
+    write,
+  };
+}
