@@ -61,15 +61,26 @@ async function fetched(file) {
   throw hitch('network', file.name);
 }
 
-/** @param {KeptFile[]} files */
-async function keep(files) {
+/** What the browser's own cache has of a file; null where it has nothing, or not the right thing. @param {KeptFile} file */
+async function cached(file) {
+  try {
+    const response = await fetch(addressOf(file), { cache: 'only-if-cached', mode: 'same-origin' });
+    const bytes = await response.arrayBuffer();
+    return response.ok && (await isFile(bytes, file)) ? { bytes, headers: response.headers } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {KeptFile[]} files @param {(file: KeptFile) => Promise<{bytes: ArrayBuffer, headers: Headers}|null>} [from] */
+async function keep(files, from = fetched) {
   const queue = await missing(files);
   const work = async () => {
     for (let file = queue.shift(); file; file = queue.shift()) {
       if (forgotten) throw hitch('forgotten', file.name);
-      const { bytes, headers } = await fetched(file);
+      const found = await from(file);
       if (forgotten) throw hitch('forgotten', file.name);
-      await put(file, bytes, headers);
+      if (found) await put(file, found.bytes, found.headers);
     }
   };
   const workers = await Promise.allSettled(Array.from({ length: AT_ONCE }, work));
@@ -129,11 +140,11 @@ async function listOf(manifest) {
   return { data: /** @type {import('./build.js').Listed[]} */ (files), manifestAs };
 }
 
-/** Keeps further groups of a page that is open, which it has fetched already. @param {string} code @param {string[]} groups */
+/** Keeps further groups of an open page that it has just fetched; what the browser's cache has no room for is kept when it is fetched again. @param {string} code @param {string[]} groups */
 export const bringGroups = (code, groups) =>
   alone(async () => {
     const release = (await known(true)).all.find(({ build }) => build.code === code);
-    if (release) await keep(neededOf(release, groups));
+    if (release) await keep(neededOf(release, groups), cached);
   });
 
 /** Forgets files that belong to no whole release: what a failed download has left. */
