@@ -23,6 +23,8 @@ let loaded = null;
 /** Set once the wasm instance has trapped: its memory can no longer be trusted, only a new worker helps. */
 let crashed = false;
 let newestRanking = 0;
+/** Of what is written only as long as nothing newer is wished for. */
+let newestWish = 0;
 /** Of whatever kind. */
 let newestRequest = 0;
 
@@ -35,16 +37,26 @@ const progress = (phase) => (bytes, total) => post({ event: 'progress', phase, l
 /** As the wasm modules take it. @param {import('./js/types.js').Taste} taste @returns {import('./js/types.js').RawTaste} */
 const raw = ({ written, ...taste }) => (written ? { ...taste, written: written.vector } : taste);
 
-/** @template T @param {() => Promise<T>} make @returns {() => Promise<T>} made once; again after a failure */
+/**
+ * @template T @param {(again: boolean) => Promise<T>} make told whether it has failed before
+ * @returns {() => Promise<T>} made once; again after a failure
+ */
 function once(make) {
   /** @type {Promise<T>|null} */
   let made = null;
+  let failed = false;
   return () => {
-    made ??= make();
-    made.catch(() => (made = null));
+    made ??= make(failed);
+    made.catch(() => {
+      failed = true;
+      made = null;
+    });
     return made;
   };
 }
+
+/** Requests after which nobody waits any more for a text that is being written: another list is on its way. */
+const WISHES = new Set(['recommend', 'write-pattern', 'viewer', 'nearest']);
 
 function ready() {
   if (!loaded) throw { kind: 'not-loaded', message: 'The scorer was asked before the artefact was loaded.' };
@@ -81,7 +93,7 @@ const handlers = {
     };
     // What the parts that come later are checked against; the big rest is the scorers' now.
     const texts = new Map([...files].filter(([name]) => ['catalogue.json', 'users.json', 'reasons.json'].includes(name)));
-    const comparison = once(async () => engine.comparison(manifestText, new Map([...texts, ...(await fetchPart(folder, manifestText, 'comparison', () => {}))])));
+    const comparison = once(async (anew) => engine.comparison(manifestText, new Map([...texts, ...(await fetchPart(folder, manifestText, 'comparison', () => {}, anew))])));
     const desk = new Desk({ base, artefact: folder, manifestText, files: texts, onBytes: progress('writer') });
     loaded = { engines, artefact, desk, comparison };
     return { backend: engines.backend, times, memory: engines.memory(), ...artefact.overview() };
@@ -98,8 +110,8 @@ const handlers = {
     return { ...artefact.user(user), taste: await engines.cpu.taste(user) };
   },
 
-  async recommend({ taste, count, before }, id) {
-    if (id !== newestRanking) throw { kind: 'superseded', message: 'A newer ranking was asked for.' };
+  async recommend({ taste, count, before, aside = false }, id) {
+    if (!aside && id !== newestRanking) throw { kind: 'superseded', message: 'A newer ranking was asked for.' };
     const { engines, artefact } = ready();
     const ranking = artefact.withWords(await engines.recommend(raw(taste), count, before && raw(before)));
     return { ...ranking, memory: engines.memory() };
@@ -135,7 +147,7 @@ const handlers = {
     const { text, flaws, vector = [] } = await ready().desk.write(
       (writer) => writer.pattern(Uint32Array.from(items), seed),
       ({ text: words, attempt }) => post({ event: 'draft', id, text: words, attempt }),
-      () => id < newestRanking,
+      () => id < newestWish,
     );
     return { text, flaws, vector, seed, of: items.join() };
   },
@@ -146,7 +158,7 @@ const handlers = {
     return desk.write(
       (writer) => writer.reason(pattern, item, others, seed),
       ({ text, attempt }) => post({ event: 'draft', id, text, attempt }),
-      () => id < newestRanking,
+      () => id < newestWish,
     );
   },
 };
@@ -184,8 +196,11 @@ let queue = Promise.resolve();
 
 self.addEventListener('message', (/** @type {MessageEvent<Request & {id: number}>} */ event) => {
   newestRequest = event.data.id;
+  const { type, id } = event.data;
+  const aside = 'aside' in event.data && event.data.aside;
   // A pattern is written for a ranking that follows: whichever came last is what is wanted now.
-  if (event.data.type === 'recommend' || event.data.type === 'write-pattern') newestRanking = event.data.id;
+  if (!aside && (type === 'recommend' || type === 'write-pattern')) newestRanking = id;
+  if (!aside && WISHES.has(type)) newestWish = id;
   queue = queue.then(() => answer(event.data));
 });
 

@@ -6,10 +6,10 @@ import { nextRanking, troubled } from './helper/trouble.mjs';
 
 const { url } = await host();
 
-/** @param {string[]} flags @param {string} query @param {string} [address] */
+/** Without the service worker: it lets no altered module pass, and asks for files itself. @param {string[]} flags @param {string} query @param {string} [address] */
 async function badgeOf(flags, query, address = url) {
   const browser = await launch(flags);
-  const { page, manners } = await freshPage(browser);
+  const { page, manners } = await freshPage(browser, { serviceWorkers: 'block' });
   await page.goto(address + query);
   await listShown(page);
   await page.locator('.badge summary').click();

@@ -19,9 +19,9 @@ const picks = users[1].history.slice(0, 3).map((/** @type {{item: number}} */ { 
 const spelled = (key) => encodeURIComponent(key.replaceAll('%', '%25').replaceAll(',', '%2C').replaceAll('@', '%40'));
 const ownTaste = `#history=${picks.map((/** @type {number} */ item) => spelled(catalogue[item].key)).join('%2C')}`;
 
-/** @param {string} hash @param {string} [address] */
-async function open(hash, address = url) {
-  const fresh = await freshPage(browser, { permissions: ['clipboard-read', 'clipboard-write'] });
+/** @param {string} hash @param {string} [address] @param {import('playwright-core').BrowserContextOptions} [options] */
+async function open(hash, address = url, options = {}) {
+  const fresh = await freshPage(browser, { permissions: ['clipboard-read', 'clipboard-write'], ...options });
   await fresh.page.goto(`${address}?backend=cpu${hash}`);
   await listShown(fresh.page);
   return fresh;
@@ -130,7 +130,7 @@ test('a language model that cannot be fetched leaves the list alone, says so, an
   broken = false;
   await page.getByRole('button', { name: 'Ask again' }).click();
   assert.ok(await writtenPattern(page));
-  assert.equal(await page.locator('.pattern-live').innerText(), '');
+  assert.equal(await page.locator('.pattern-live figure').count(), 0);
   assert.deepEqual(manners.pageErrors, []);
 });
 
@@ -177,4 +177,66 @@ test('the run’s other models stand beside the full one, with what they share a
   await page.locator('#compare-body[hidden]').waitFor({ state: 'attached' });
   assert.deepEqual(manners.pageErrors, []);
   assert.deepEqual(manners.consoleErrors, []);
+});
+
+/** Appended to the writer's module: its first token traps, in a task that nobody awaits. */
+const trapping = () => {
+  const worker = /** @type {any} */ (globalThis);
+  worker.__traps ??= 1;
+  // @ts-expect-error the module's own class
+  const { prototype } = Draft;
+  const { advance } = prototype;
+  prototype.advance = function () {
+    if (worker.__traps-- <= 0) return advance.call(this);
+    setTimeout(() => {
+      throw new WebAssembly.RuntimeError('unreachable');
+    });
+    return new Promise(() => {});
+  };
+};
+
+test('a language model that traps leaves the list and its scorer alone, and another instance writes', async () => {
+  const server = await host({ '/curec-web-writer.js': (content) => ({ body: Buffer.concat([content, Buffer.from(`;\n(${trapping})();\n`)]) }) });
+  // The service worker would not let another module pass.
+  const { page, manners } = await open(ownTaste, server.url, { serviceWorkers: 'block' });
+  const before = await listed(page);
+  const workers = page.workers().length;
+  await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
+  const again = page.getByRole('button', { name: 'Ask again' });
+  await again.waitFor({ timeout: PATIENCE });
+  assert.match(await page.locator('.pattern-live').innerText(), /stopped in the middle/);
+  assert.deepEqual(await listed(page), before);
+  await again.click();
+  assert.equal(await page.evaluate(() => document.activeElement?.className), 'pattern-live', 'the focus is not lost');
+  assert.ok(await writtenPattern(page));
+  assert.equal(page.workers().length, workers);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('more rows, and a comparison, do not end the reasons that are being written', async () => {
+  const { page } = await open(`#user=${encodeURIComponent(users[0].key)}`);
+  await page.getByRole('button', { name: 'What if …?' }).click();
+  await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
+  await page.locator('.own-reason figcaption').first().waitFor({ timeout: PATIENCE });
+  await page.getByRole('button', { name: /^Show \d+ more/ }).click();
+  await page.getByRole('button', { name: 'Compare the models' }).click();
+  await page.waitForFunction(() => [...document.querySelectorAll('.own-reason figcaption')].filter((words) => words.textContent?.includes('here and now')).length === 5, undefined, { timeout: PATIENCE });
+  await page.locator('.compare-column').first().waitFor({ timeout: PATIENCE });
+  assert.equal(await rows(page).count(), 20);
+});
+
+test('a link that asks for a pattern where nothing can be written, and for what is not there, says both', async () => {
+  const without = (/** @type {Buffer} */ content) => {
+    const manifest = JSON.parse(String(content));
+    manifest.files = manifest.files.filter((/** @type {{role: string}} */ { role }) => !['writer', 'tokenizer', 'writer-model'].includes(role));
+    return { body: Buffer.from(JSON.stringify(manifest)) };
+  };
+  const server = await host({ '/artefact/manifest.json': without });
+  const { page, manners } = await open(`${ownTaste}%2Cnowhere&write=3`, server.url);
+  const told = (await page.locator('.notice-aside').allInnerTexts()).join(' ');
+  assert.match(told, /nowhere/);
+  assert.match(told, /carries no language model/);
+  assert.equal(await page.locator('#write-pattern').count(), 0);
+  assert.doesNotMatch(new URL(page.url()).hash, /write=/, 'the address is of the list that stands');
+  assert.deepEqual(manners.pageErrors, []);
 });

@@ -28,8 +28,10 @@ export function createCompare(root, loaded, asked) {
   const body = el('div', { class: 'compare-body' });
   const toggle = button({ class: 'button', 'aria-expanded': 'false', 'aria-controls': 'compare-body' }, () => (toggle.getAttribute('aria-expanded') === 'true' ? close() : open()), 'Compare the models');
   body.id = 'compare-body';
+  body.tabIndex = -1;
   body.hidden = true;
-  root.replaceChildren(el('h2', { id: 'compare-heading' }, 'And without the reasons?'), lead, toggle, body);
+  const status = el('p', { class: 'visually-hidden', role: 'status' });
+  root.replaceChildren(el('h2', { id: 'compare-heading' }, 'And without the reasons?'), lead, toggle, status, body);
   root.hidden = !there;
   /** @type {number|null} */
   let user = null;
@@ -49,7 +51,8 @@ export function createCompare(root, loaded, asked) {
     toggle.setAttribute('aria-expanded', 'true');
     body.hidden = false;
     body.setAttribute('aria-busy', 'true');
-    body.replaceChildren(el('p', { class: 'muted', role: 'status' }, 'Fetching the other models’ lists …'));
+    status.textContent = 'Fetching the other models’ lists …';
+    body.replaceChildren(el('p', { class: 'muted' }, status.textContent));
     /** @type {Node[]} */
     let content;
     try {
@@ -57,9 +60,14 @@ export function createCompare(root, loaded, asked) {
       const items = ranking.recommendations.map(({ item }) => item);
       const compared = await asked.compare(of, items);
       content = [columns(ranking, compared), ...correction(ranking, compared)];
+      if (own === newest) status.textContent = `${compared.variants.length + 1} lists stand beside each other.`;
     } catch (thrown) {
       const fault = asFault(thrown);
-      content = [el('p', { class: 'muted', role: 'alert' }, `${wording(fault).title}. ${wording(fault).advice}`), button({ class: 'button' }, open, 'Try again')];
+      const anew = () => {
+        body.focus();
+        open();
+      };
+      content = [el('p', { class: 'muted', role: 'alert' }, `${wording(fault).title}. ${wording(fault).advice}`), button({ class: 'button' }, anew, 'Try again')];
     }
     if (own !== newest) return;
     body.removeAttribute('aria-busy');

@@ -105,6 +105,7 @@ export function createKept(root, slot) {
       console.info('curec: no service worker', error);
       return notKept('unsupported');
     }
+    if (!registration) return notKept('unsupported'); // an extension may stand in its way
     if (registration.active) ask(registration.active);
   }
 

@@ -3,7 +3,7 @@
  * address. Of several questions under way only the newest one's answer is drawn.
  */
 import { button, byId, el } from './dom.js';
-import { asFault, needsNewWorker } from './errors.js';
+import { asFault, needsNewWorker, wording } from './errors.js';
 import { milliseconds, viewerName } from './format.js';
 import { hashOf, ownTasteInAddress, putInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
 import { FIRST_COUNT, movesNote } from './ranking-list.js';
@@ -65,31 +65,44 @@ export function createLists(page) {
       const { taste, lost, follows } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
       if (lost.length > 0) aside(lostWords(lost));
       const nearest = follows ? null : await page.client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
-      await openOwn(new Trail(blankTaste(), taste, follows || (nearest !== null && nearest.viewer === taste.pattern)), how);
-      offerWriting(seed);
+      const trail = new Trail(blankTaste(), taste, follows || (nearest !== null && nearest.viewer === taste.pattern));
+      await openOwn(trail, seed === null ? how : 'replace');
+      if (visit?.trail === trail) offerWriting(seed);
       return;
     }
     const key = viewerInAddress();
     const named = key === null ? -1 : loaded.viewers.findIndex((viewer) => viewer.key === key);
     if (key !== null && named < 0) aside(`The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`);
-    await openViewer(named >= 0 ? named : loaded.first, how, named >= 0);
-    if (named >= 0) offerWriting(seed);
+    // A pattern that is not written yet is not in the address of what stands there.
+    await openViewer(named >= 0 ? named : loaded.first, seed === null ? how : 'replace', named >= 0);
+    if (named >= 0 && visit?.user === named) offerWriting(seed);
   }
 
   /** The pattern of a link was written where the link comes from; the same seed writes the same one here, if the visitor wants that. @param {number|null} seed */
   function offerWriting(seed) {
     const app = page.app();
-    if (seed === null || !app) return;
-    const { card } = app;
+    const mine = visit;
+    if (seed === null || !app || !mine || mine.trail.current.written) return;
+    const { loaded, card } = app;
+    if (mine.trail.current.history.length === 0) return;
+    if (!loaded.uses.patterns || !loaded.manifest.files.some(({ role }) => role === 'writer')) {
+      return also('The address asks for a pattern that is written in the browser, and this demo carries no language model for that. The list reads a stored one.');
+    }
     const act = button(
       { class: 'button' },
       () => {
         page.notice.replaceChildren();
-        card.write(seed);
+        byId('viewer-heading').focus();
+        if (visit === mine) card.write(seed);
       },
       'Write it',
     );
-    aside('This link reads a pattern that the language model writes in your browser. Until then the list reads a stored one. ', act);
+    also('This link reads a pattern that the language model writes in your browser. Until then the list reads a stored one. ', act);
+  }
+
+  /** Beside what the notice says already. @param {...(Node|string)} words */
+  function also(...words) {
+    page.notice.append(el('p', { class: 'notice notice-aside', role: 'status' }, ...words));
   }
 
   /**
@@ -161,7 +174,7 @@ export function createLists(page) {
       async (current) => {
         // What was changed is seen at once; to write takes a moment.
         if (isOutdated(now.trail.current)) current.card.show(await person(now, current.loaded));
-        await rewrite(page.client, now);
+        if (!(await rewritten(now))) return;
         if (pending !== token) return;
         if (now.user === null && !now.trail.current.written) await follow(now);
         if (pending !== token) return;
@@ -184,6 +197,22 @@ export function createLists(page) {
       () => showVisit(how, moves),
       token,
     );
+  }
+
+  /** Whether the list may go on: with the pattern written anew, or without it where it cannot be written. @param {Visit} now */
+  async function rewritten(now) {
+    const { trail } = now;
+    const { current } = trail;
+    try {
+      await rewrite(page.client, now);
+    } catch (thrown) {
+      const fault = asFault(thrown);
+      if (fault.kind === 'superseded' || needsNewWorker(fault)) throw thrown;
+      if (trail.current !== current) return false;
+      trail.settle(now.user === null ? null : trail.base.pattern);
+      aside(`The pattern could not be written anew (${wording(fault).title.toLowerCase()}). The list reads a stored one.`);
+    }
+    return true;
   }
 
   /**
@@ -253,12 +282,13 @@ export function createLists(page) {
   async function showMore(count) {
     const now = visit;
     const token = pending;
-    if (!now) return;
+    // A list that is about to be replaced gets no more rows.
+    if (!now || now.standing?.taste !== now.trail.current) return;
     await answered(
       async (current) => {
         const { trail } = now;
         const compared = trail.changed && now.user !== null;
-        const ranking = await page.client.ask('recommend', { taste: trail.current, count, before: compared ? trail.base : null });
+        const ranking = await page.client.ask('recommend', { taste: trail.current, count, before: compared ? trail.base : null, aside: true });
         if (pending !== token) return;
         now.standing = { ranking, taste: trail.current };
         const heading = current.ranking.append(ranking, { viewer: now.viewer, taste: trail.current, compared });

@@ -181,11 +181,12 @@ function build(loaded) {
   const questions = createQuestions(loaded, { taste, counterfactual, probe, edit });
   const along = createTakeAlong(loaded, () => (lists.visit?.standing ? { ...lists.visit.standing, own: ownOf(lists.visit), name: nameOf(lists.visit, loaded) } : null));
   const compare = createCompare(comparison, loaded, {
-    ranking: async (user) => {
-      const { taste: own } = await client.ask('viewer', { user });
-      return client.ask('recommend', { taste: own, count: FIRST_COUNT, before: null });
-    },
-    compare: (user, items) => client.ask('compare', { user, items }),
+    ranking: (user) =>
+      revival.persistently(async () => {
+        const { taste: own } = await client.ask('viewer', { user, aside: true });
+        return client.ask('recommend', { taste: own, count: FIRST_COUNT, before: null, aside: true });
+      }),
+    compare: (user, items) => revival.persistently(() => client.ask('compare', { user, items })),
   });
   return {
     loaded,

@@ -13,6 +13,9 @@ import { isOutdated } from './tastes.js';
 /** Files of the artefact that the language model needs. */
 const ROLES = new Set(['writer', 'tokenizer', 'writer-model']);
 
+/** As many digits as an address may have. */
+const MOST_SEED = 999_999_999;
+
 /**
  * @param {import('./types.js').Loaded} loaded
  * @param {(seed: number, onDraft: (text: string, attempt: number) => void) => Promise<void>} onWrite asked for a pattern of the present history
@@ -21,30 +24,46 @@ export function createPatternDesk(loaded, onWrite) {
   const size = loaded.manifest.files.filter(({ role }) => ROLES.has(role)).reduce((sum, file) => sum + file.bytes, 0);
   /** Whether the language model has been fetched in this visit. */
   let here = false;
-  /** What is under way, or went wrong; it survives the card being drawn again. @type {{words: string, text: string, busy: boolean, retry: (() => void)|null}|null} */
+  /** What is under way, or went wrong; it survives the card being drawn again. @type {{of: Person['trail']|null, words: string, text: string, busy: boolean, retry: (() => void)|null}|null} */
   let state = null;
-  const live = el('div', { class: 'pattern-live' });
+  /** Whose card it is. @type {Person['trail']|null} */
+  let trail = null;
+  /** Told to whoever listens: not each token. */
+  const status = el('p', { class: 'visually-hidden', role: 'status' });
+  const figure = el('div', {});
+  const live = el('div', { class: 'pattern-live', tabindex: '-1' }, figure, status);
+  /** @type {HTMLButtonElement|null} */
+  let offerButton = null;
+
+  const say = (/** @type {string} */ words) => status.textContent !== words && (status.textContent = words);
 
   function drawLive() {
-    live.replaceChildren(
+    const again = state?.retry;
+    figure.replaceChildren(
       ...(state
+        ? [el('figure', { class: 'pattern', 'data-writing': state.busy ? 'true' : null }, state.text ? voice('blockquote', state.text) : null, el('figcaption', { 'aria-hidden': 'true' }, state.words))]
+        : []),
+      ...(again
         ? [
-            el(
-              'figure',
-              { class: 'pattern', 'data-writing': state.busy ? 'true' : null },
-              state.text ? voice('blockquote', state.text) : null,
-              el('figcaption', { role: 'status' }, state.words),
+            button(
+              { class: 'button button-quiet' },
+              () => {
+                live.focus();
+                again();
+              },
+              'Ask again',
             ),
-            state.retry && button({ class: 'button button-quiet' }, state.retry, 'Ask again'),
-          ].filter((part) => part !== null)
+          ]
         : []),
     );
+    if (state) say(state.words);
+    if (offerButton) offerButton.disabled = Boolean(state?.busy);
   }
 
   /** @param {number} seed */
   async function write(seed) {
     if (state?.busy) return;
-    const own = { words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, text: '', busy: true, retry: null };
+    const own = { of: trail, words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, text: '', busy: true, retry: null };
     state = own;
     drawLive();
     try {
@@ -56,11 +75,15 @@ export function createPatternDesk(loaded, onWrite) {
         drawLive();
       });
       here = true;
-      if (state === own) state = null;
+      if (state === own) {
+        state = null;
+        say('The pattern is written. The list reads it.');
+      }
     } catch (thrown) {
       const fault = asFault(thrown);
       if (state !== own) return;
-      state = fault.kind === 'superseded' ? null : { words: `${wording(fault).title}. The list reads the pattern it read before.`, text: '', busy: false, retry: () => write(seed) };
+      const words = `${wording(fault).title}. The list reads the pattern it read before.`;
+      state = fault.kind === 'superseded' ? null : { of: own.of, words, text: '', busy: false, retry: () => write(seed) };
     }
     drawLive();
   }
@@ -82,6 +105,7 @@ export function createPatternDesk(loaded, onWrite) {
   function standing(person) {
     const { viewer, pattern, nearest, trail } = person;
     const text = trail.current.written?.text ?? pattern?.text;
+    if (trail.current.written && !text) return el('p', { class: 'muted' }, 'The language model wrote nothing for this history.');
     if (text) {
       const kind = trail.current.written ? 'written' : viewer !== null && trail.current.pattern === trail.base.pattern ? null : 'borrowed';
       return el('figure', { class: 'pattern', 'data-borrowed': kind === 'borrowed' ? 'true' : null, 'data-written': kind === 'written' ? 'true' : null }, voice('blockquote', text), el('figcaption', {}, caption(person)));
@@ -102,10 +126,12 @@ export function createPatternDesk(loaded, onWrite) {
     if (size === 0 || trail.current.history.length === 0) return null;
     const written = trail.current.written;
     const words = written ? 'Write another' : 'Let the language model write one for this history';
+    const next = written ? (written.seed % MOST_SEED) + 1 : 1;
+    offerButton = button({ id: 'write-pattern', class: 'button', disabled: Boolean(state?.busy) || isOutdated(trail.current) }, () => write(next), words);
     return el(
       'div',
       { class: 'pattern-offer' },
-      button({ id: 'write-pattern', class: 'button', disabled: Boolean(state?.busy) }, () => write(written ? written.seed + 1 : 1), words),
+      offerButton,
       here ? null : el('p', { class: 'muted' }, `It is fetched once, ${bytes(size)}, and runs in your browser.`),
     );
   }
@@ -115,6 +141,9 @@ export function createPatternDesk(loaded, onWrite) {
 
     /** @param {Person} person @param {boolean} editing whether something may be changed @returns {(HTMLElement|null)[]} */
     draw(person, editing) {
+      if (trail !== person.trail && state && !state.busy) state = null; // somebody else's
+      trail = person.trail;
+      offerButton = null;
       if (!loaded.uses.patterns) return [el('p', { class: 'muted' }, 'This model was trained without patterns.')];
       drawLive();
       return [standing(person), live, editing ? offer(person) : null];

@@ -166,8 +166,8 @@
  *
  * @typedef {{type: 'load', artefact: string, backend: BackendChoice, again: boolean}} LoadRequest `artefact`: its folder; `again`: past the browser's own cache, whose copy may be what was wrong
  * @typedef {{type: 'backend', prefer: BackendChoice}} BackendRequest
- * @typedef {{type: 'viewer', user: number}} ViewerRequest
- * @typedef {{type: 'recommend', taste: Taste, count: number, before: Taste|null}} RecommendRequest
+ * @typedef {{type: 'viewer', user: number, aside?: boolean}} ViewerRequest `aside`: beside the list that stands or is on its way, which it does not overtake
+ * @typedef {{type: 'recommend', taste: Taste, count: number, before: Taste|null, aside?: boolean}} RecommendRequest
  * @typedef {{type: 'measure', taste: Taste, times: number}} MeasureRequest
  * @typedef {{type: 'scores', taste: Taste}} ScoresRequest
  * @typedef {{type: 'probe', taste: Taste, item: number}} ProbeRequest

@@ -39,9 +39,10 @@ async function get(url, file, options) {
  * A wasm-bindgen module, started. Its wasm is streamed through a byte counter into compilation.
  * @param {URL} base @param {string} module `NAME.js` and `NAME_bg.wasm` without their ends @param {OnBytes} onBytes
  * @param {boolean} [again] past what the browser has cached, because that may be what was wrong
+ * @param {number} [instance] another one than those before, which have crashed
  * @returns {Promise<import('./types.js').Module>}
  */
-export async function fetchEngine(base, module, onBytes, again = false) {
+export async function fetchEngine(base, module, onBytes, again = false, instance = 0) {
   const script = `${module}.js`;
   const sizes = codeSizes();
   // An import takes what is cached; this puts the server's answer there.
@@ -49,7 +50,7 @@ export async function fetchEngine(base, module, onBytes, again = false) {
   /** @type {import('./types.js').Module} */
   let engine;
   try {
-    engine = await import(new URL(script, base).href);
+    engine = await import(new URL(instance === 0 ? script : `${script}?instance=${instance}`, base).href);
   } catch {
     throw fault('missing', `${script} could not be loaded.`, script);
   }

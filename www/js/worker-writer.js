@@ -3,11 +3,10 @@
  * looks up between two of them, so that whoever asks for something newer is not kept waiting. Runs in the worker.
  */
 import { fetchEngine, fetchPart } from './worker-fetch.js';
+import { unlessTrapped, WRITER } from './worker-trap.js';
 
 /** @typedef {import('./types.js').Standing} Standing */
 /** @typedef {import('./types.js').Writer} Writer */
-
-const MODULE = 'curec-web-writer';
 
 /** Lets waiting messages in: a promise alone would not. */
 const pause = () =>
@@ -26,6 +25,8 @@ export class Desk {
   #source;
   /** Whether the last question failed: what the browser has cached may be why. */
   #failed = false;
+  /** Modules that have crashed in this visit: a crashed one answers nothing any more, so the next is another instance. */
+  #crashed = 0;
 
   /**
    * @param {object} source
@@ -43,7 +44,7 @@ export class Desk {
     if (this.#writer) return this.#writer;
     const { base, artefact, manifestText, files, onBytes } = this.#source;
     const [engine, part] = await Promise.all([
-      /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(base, MODULE, () => {}, this.#failed)),
+      /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(base, WRITER, () => {}, this.#failed, this.#crashed)),
       fetchPart(artefact, manifestText, 'writer', onBytes, this.#failed),
     ]);
     const catalogue = /** @type {Uint8Array} */ (files.get('catalogue.json'));
@@ -59,11 +60,11 @@ export class Desk {
    */
   async write(begin, onDraft, stale) {
     try {
-      const draft = await begin(await this.#sit());
+      const draft = await unlessTrapped(begin(await unlessTrapped(this.#sit(), WRITER)), WRITER);
       for (;;) {
         await pause();
         if (stale()) throw { kind: 'superseded', message: 'Something newer was asked for.' };
-        const standing = await draft.advance();
+        const standing = await unlessTrapped(draft.advance(), WRITER);
         if (standing.written) return standing.written;
         onDraft(standing);
       }
@@ -74,6 +75,7 @@ export class Desk {
       // Its module is of no more use, and the scorer's is another one: the next question fetches it anew.
       console.warn(error);
       this.#writer = null;
+      this.#crashed += 1;
       throw { kind: 'writer', message: 'The language model stopped in the middle of its work.' };
     }
   }

@@ -33,8 +33,9 @@ export async function writeReasons(client, now, wanted, draw) {
       const { text, flaws } = await client.ask('write-reason', { pattern: written.text, item, seed: written.seed }, (words) => say(words));
       say(text, true, flaws);
     } catch (thrown) {
-      // Something newer was asked for, or the writer stopped: the list stands without them.
-      if (asFault(thrown).kind !== 'superseded') say('', true);
+      // Something newer was asked for, or the writer stopped: the list stands without it.
+      asFault(thrown);
+      say('', true);
       return;
     }
     if (!wanted()) return;

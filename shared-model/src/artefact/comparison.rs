@@ -19,7 +19,7 @@ pub struct Comparison {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
-    /// In kebab case: `before-correction`, `no-texts`, `ids-only`, `popularity`.
+    /// In kebab case: `before-correction`, `no-reasons`, `ids-only`, `popularity`.
     pub name: String,
     /// What it is, in a sentence.
     pub what: String,

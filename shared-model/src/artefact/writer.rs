@@ -74,7 +74,10 @@ pub fn fits(model: &Qwen2Config) -> bool {
 
 impl WriterPart {
     /// Checks everything that could later index out of range or divide the wrong vectors.
-    pub(super) fn check(&self, reward: &RewardConfig) -> Result<(), ArtefactError> {
+    ///
+    /// # Errors
+    /// Sizes or settings out of their range, tensors of another shape, type or model, values that are not finite.
+    pub fn check(&self, reward: &RewardConfig) -> Result<(), ArtefactError> {
         let bad = |message: String| ArtefactError::BadShape {
             file: FileRole::Writer.file_name().to_owned(),
             message,
@@ -136,6 +139,14 @@ impl WriterPart {
                     tensor: name.clone(),
                     expected: dtype.to_string(),
                     found: tensor.dtype.to_string(),
+                });
+            }
+            if let Some(position) = tensor.values.iter().position(|value| !value.is_finite()) {
+                return Err(ArtefactError::NotFinite {
+                    file: file(),
+                    tensor: name.clone(),
+                    position,
+                    value: tensor.values[position].to_string(),
                 });
             }
             if tensor.shape != *shape {

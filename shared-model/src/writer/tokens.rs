@@ -18,7 +18,11 @@ pub(super) struct Tokens {
 impl Tokens {
     pub(super) fn new(json: &str) -> Result<Self, WriterError> {
         let bad = |message: String| WriterError::Tokenizer { message };
-        let tokenizer = Tokenizer::from_bytes(json).map_err(|error| bad(error.to_string()))?;
+        let mut tokenizer = Tokenizer::from_bytes(json).map_err(|error| bad(error.to_string()))?;
+        // A prompt is read as it is.
+        tokenizer.with_padding(None);
+        let untruncated = tokenizer.with_truncation(None);
+        untruncated.map_err(|error| bad(error.to_string()))?;
         let id = |token: &str| {
             let found = tokenizer.token_to_id(token);
             found.ok_or_else(|| bad(format!("it has no token {token}")))
@@ -46,7 +50,13 @@ impl Tokens {
             format!("{TURN_START}{}\n{content}{TURN_END}\n", turn.role.name())
         };
         let chat: String = turns.iter().map(turn).collect();
-        self.encode(&(chat + TURN_START + "assistant\n"))
+        let ids = self.encode(&(chat + TURN_START + "assistant\n"))?;
+        if ids.is_empty() {
+            return Err(WriterError::Tokenizer {
+                message: "it makes no tokens of a prompt".to_owned(),
+            });
+        }
+        Ok(ids)
     }
 
     /// Text of new tokens, without special tokens.

@@ -64,8 +64,10 @@ pub(super) fn comparison(
             },
         )?);
     }
-    if input.model.config().use_reasons {
-        let patterns = input.model.config().use_patterns;
+    let config = input.model.config();
+    // Without IDs and reasons no item would differ from another.
+    if config.use_reasons && config.use_ids {
+        let patterns = config.use_patterns;
         variants.push(scored(
             "no-reasons",
             "The full model, not trained anew, with every reason taken away from it.",

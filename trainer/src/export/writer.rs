@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::module::Param;
 use burn::tensor::Tensor;
 use curec_shared_model::artefact::writer::fits;
-use curec_shared_model::artefact::{StoredTensor, WriterPart, WriterSettings};
+use curec_shared_model::artefact::{ArtefactError, StoredTensor, WriterPart, WriterSettings};
 use curec_shared_model::qwen2::{Block, Projection};
 use curec_shared_model::reward::RewardModel;
 
@@ -15,7 +15,7 @@ use crate::llm::LanguageModel;
 use crate::text::ItemText;
 
 /// Why a run's language model does not go with its artefact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CannotWrite {
     /// Too many weights for a page.
     #[error("the language model is too large to write in a browser")]
@@ -26,6 +26,9 @@ pub enum CannotWrite {
     /// An experiment with hidden titles.
     #[error("prompts hid titles in this run (generate.item_text), a browser's writer shows them")]
     ItemText,
+    /// A setting or a weight that the artefact's reader would refuse.
+    #[error("it would be refused: {0}")]
+    Unfit(#[from] ArtefactError),
 }
 
 /// The writer of an artefact whose reward model is `reward`.
@@ -64,7 +67,7 @@ pub fn writer_part(
         full(&mut tensors, "pattern.bias", bias)?;
     }
     let generate = &config.generate;
-    Ok(Ok(WriterPart {
+    let part = WriterPart {
         settings: WriterSettings {
             model: model.config().clone(),
             text_vector: generate.text_vector,
@@ -78,7 +81,11 @@ pub fn writer_part(
         },
         tokenizer: language.tokenizer.to_json()?,
         tensors,
-    }))
+    };
+    Ok(match part.check(reward.config()) {
+        Ok(()) => Ok(part),
+        Err(problem) => Err(problem.into()),
+    })
 }
 
 type Tensors = BTreeMap<String, StoredTensor>;

@@ -141,6 +141,22 @@ fn the_browser_s_writer_computes_what_the_trainer_s_model_computes() {
 }
 
 #[test]
+fn a_model_that_a_reader_would_refuse_does_not_travel_and_says_why() {
+    let ((language, config), reward) = (language(), reward());
+    let why = |config: &Config, reward: &RewardModel| {
+        let part = writer_part(&language, 9, config, reward).unwrap();
+        part.unwrap_err().to_string()
+    };
+    let mut cold = config.clone();
+    cold.generate.temperature = 0.0;
+    assert!(why(&cold, &reward).contains("`temperature`"));
+    let mut hidden = config.clone();
+    hidden.generate.item_text = crate::text::ItemText::Masked;
+    assert!(why(&hidden, &reward).contains("item_text"));
+    assert!(why(&config, &run().model).contains("another width"));
+}
+
+#[test]
 fn cold_it_writes_what_the_trainer_samples_cold() {
     let (language, _, mut part) = part();
     part.settings.temperature = 0.001;
