@@ -310,7 +310,8 @@ test('a list is taken along as a command, JSON, CSV and a picture', async () => 
 });
 
 test('a reason reported as bad stays on this device and can be taken along or forgotten', async () => {
-  const { page, manners } = await open();
+  // Requests are counted, and the service worker makes its own.
+  const { page, manners } = await open(undefined, { serviceWorkers: 'block' });
   const at = (await listed(page)).findIndex(({ item }) => reasons[item].length > 0);
   const row = rows(page).nth(at);
   await row.getByRole('button', { name: /What carried it/ }).click();
