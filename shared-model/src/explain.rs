@@ -4,12 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 /// One of the reasons on a recommended item's list, and how much the model looked at it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReasonWeight {
     /// Position in the item's reason list.
     pub index: u32,
     /// Attention, mean over heads; the weights of one item sum to 1.
     pub weight: f32,
+    /// Attention of each head, as the model computed it.
+    pub heads: Vec<f32>,
 }
 
 /// One event of the user's history, and how much it carried the score.
@@ -150,6 +152,9 @@ impl UserScores {
             .map(|index| ReasonWeight {
                 index: index as u32,
                 weight: weights[index],
+                heads: (0..self.heads)
+                    .map(|head| self.head_attention(item, head)[index])
+                    .collect(),
             })
             .collect()
     }
@@ -290,6 +295,9 @@ mod tests {
         assert_eq!(first.reasons.len(), 2);
         assert_eq!(first.reasons[0].index, 1);
         assert!((first.reasons[0].weight - 0.7).abs() < 1e-6);
+        let heads = |index: usize| [0, 1].map(|head| scores().head_attention(1, head)[index]);
+        assert_eq!(first.reasons[0].heads, heads(1));
+        assert_eq!(first.reasons[1].heads, heads(0));
         assert_eq!((first.history[0].position, first.history[0].item), (3, 0));
         let second = &shown.recommendations[1];
         assert_eq!(

@@ -107,6 +107,18 @@ test('a row opens into the reasons and the history that carried it', async () =>
   for (const text of await row.locator('.evidence-part[data-family="reason"] blockquote').allTextContents()) {
     assert.ok(reasons[item].some((/** @type {{text: string}} */ reason) => reason.text.trim() === text), `a stored reason: ${text}`);
   }
+  const attention = await row.locator('.evidence-part[data-family="reason"] .evidence-row').evaluateAll((/** @type {Element[]} */ shown) =>
+    shown.map((reason) => ({
+      mean: parseFloat(reason.querySelector('.weight-number')?.textContent ?? ''),
+      heads: [...(reason.querySelector('.heads span')?.textContent ?? '').matchAll(/([\d.]+)\s*%/g)].map(([, share]) => Number(share)),
+      bars: reason.querySelectorAll('.head-bar').length,
+    })),
+  );
+  for (const { mean, heads, bars } of attention) {
+    assert.ok(heads.length > 1, 'what each head made of it');
+    assert.equal(bars, heads.length);
+    assert.ok(Math.abs(heads.reduce((sum, share) => sum + share, 0) / heads.length - mean) <= 1, `heads ${heads} have the mean ${mean}`);
+  }
   const taken = new Set(users[0].history.map((/** @type {{item: number}} */ event) => catalogue[event.item].title));
   const history = await row.locator('.evidence-history span[dir]').allTextContents();
   assert.ok(history.length > 0);
@@ -184,6 +196,19 @@ test('more of the list on request, and open drawers stay open', async (t) => {
   assert.ok(await rows(page).first().locator('.drawer').isVisible());
   const ranks = await page.locator('.recommendation .rank').allInnerTexts();
   assert.deepEqual(ranks.map((text) => Number(text.replace(/\D/g, ''))), ranks.map((_, at) => at + 1));
+});
+
+test('each viewer to start with has a line: what the language model wrote of them', async () => {
+  const { page } = await open();
+  const lines = await page.locator('.chip:not(.chip-own)').evaluateAll((chips) => chips.map((chip) => [chip.querySelector('.chip-note')?.textContent ?? '', chip.querySelector('.chip-line')?.textContent ?? '']));
+  assert.ok(lines.length > 1);
+  for (const [note = '', line] of lines) {
+    const user = users.find((/** @type {{key: string}} */ { key }) => note.startsWith(`${viewerName(key)},`));
+    assert.ok(user, note);
+    const begun = line.replace(/ …$/, '');
+    assert.ok(line.length <= 74 && begun.length > 20 && user.pattern.trim().startsWith(begun), `${line} begins ${user.pattern}`);
+    assert.equal(line === begun, user.pattern.trim() === begun);
+  }
 });
 
 test('the address restores a viewer, follows a choice, and steps back', async () => {

@@ -75,6 +75,19 @@ test('a visitor’s own pattern is written here, token by token, read by the lis
   assert.deepEqual(manners.pageErrors, []);
 });
 
+test('writing that is asked for while a list is on its way waits for it, and is not lost', async () => {
+  const { page, manners } = await open(ownTaste);
+  await page.evaluate(() => {
+    const press = (/** @type {string} */ selector) => /** @type {HTMLButtonElement} */ (document.querySelector(selector)).click();
+    press('[data-do="remove"]');
+    press('#write-pattern');
+  });
+  assert.ok((await writtenPattern(page)).length > 0);
+  await page.waitForFunction(() => /[#&]write=1(&|$)/.test(location.hash) && (location.hash.match(/%2C/g) ?? []).length === 1);
+  assert.deepEqual(manners.consoleErrors, []);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
 test('a link writes the same pattern again when the visitor wants it, and the command prints the same list', async () => {
   const { page } = await open(ownTaste);
   await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();

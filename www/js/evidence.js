@@ -38,6 +38,13 @@ function weightBar(scale, weight, family) {
   );
 }
 
+/** What each attention head made of a reason; the bar above is their mean. @param {number[]} heads */
+function headBars(heads) {
+  if (heads.length < 2) return null;
+  const bar = (/** @type {number} */ weight) => withProperty(el('span', { class: 'head-bar', 'aria-hidden': 'true' }), '--length', Math.min(1, weight));
+  return el('p', { class: 'heads' }, el('span', {}, `By head: ${heads.map(percent).join(', ')}`), ...heads.map(bar));
+}
+
 /**
  * The drawer's three layers: the words (a justification), what the model looked at (evidence), and what would be without it (a test).
  * @param {Recommendation} row
@@ -101,6 +108,7 @@ function reasonsPart(row, { dated, uses, viewer, taste, onMute, onReport }) {
       'li',
       { class: 'evidence-row' },
       weightBar(scale, reason.weight, 'reason'),
+      headBars(reason.heads),
       voice('blockquote', reason.text),
       about ? el('p', { class: 'evidence-source' }, about) : null,
       el(

@@ -33,6 +33,14 @@ export function percent(share) {
   return value > 0 && value < 1 ? '<1 %' : `${Math.round(value)} %`;
 }
 
+/** A text's first words, with an ellipsis where there are more. @param {string} text @param {number} most characters */
+export function opening(text, most) {
+  const whole = text.trim();
+  if (whole.length <= most) return whole;
+  const words = whole.slice(0, most + 1).replace(/\s+\S*$/, '');
+  return `${words.slice(0, most).replace(/[\s,;:.]+$/, '')} …`;
+}
+
 /** @param {number} value */
 export function score(value) {
   if (!Number.isFinite(value)) return '–';

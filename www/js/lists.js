@@ -1,11 +1,12 @@
 /**
- * Whose list stands there: visits of stored viewers, tastes of the visitor's own, the changes to them, and the way from and to the
- * address. Of several questions under way only the newest one's answer is drawn.
+ * Whose list stands there: visits of stored viewers, tastes of the visitor's own, and the changes to them. Of several questions under way only the newest one's answer is drawn.
  */
-import { button, byId, el } from './dom.js';
+import { lostWords } from './arrival.js';
+import { byId } from './dom.js';
 import { asFault, needsNewWorker, wording } from './errors.js';
 import { milliseconds, viewerName } from './format.js';
-import { hashOf, ownTasteInAddress, putInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
+import { asideNote } from './notice.js';
+import { hashOf, putInAddress, tasteInAddress } from './permalink.js';
 import { FIRST_COUNT, movesNote } from './ranking-list.js';
 import { blankTaste, isOutdated, Trail, withWritten } from './tastes.js';
 import { rewrite, writeReasons } from './writing.js';
@@ -30,9 +31,6 @@ export const ownOf = ({ user, trail }) => (user === null ? blankTaste() : trail.
 /** @param {Visit} of @param {Loaded} loaded */
 export const nameOf = ({ user }, { viewers }) => (user === null ? 'Your own taste' : viewerName(viewers[user]?.key ?? ''));
 
-/** @param {string[]} lost */
-const lostWords = (lost) => `The address names what this demo has not (“${lost.slice(0, 3).join('”, “').slice(0, 120)}”${lost.length > 3 ? ', …' : ''}); the rest of it is shown.`;
-
 /**
  * @param {object} page
  * @param {import('./scorer-client.js').ScorerClient} page.client
@@ -46,64 +44,6 @@ const lostWords = (lost) => `The address names what this demo has not (“${lost
 export function createLists(page) {
   /** @type {Visit|null} */
   let visit = null;
-
-  /** @param {...(Node|string)} words */
-  function aside(...words) {
-    page.notice.replaceChildren(el('p', { class: 'notice notice-aside', role: 'status' }, ...words));
-  }
-
-  /**
-   * Shows what the address asks for; the first viewer worth meeting where it asks for nobody.
-   * @param {'replace'|'keep'} how
-   */
-  async function openAddress(how) {
-    const app = page.app();
-    if (!app) return;
-    const { loaded } = app;
-    const seed = seedInAddress(); // before the list that stands meanwhile takes its place in the address
-    if (ownTasteInAddress()) {
-      const { taste, lost, follows } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
-      if (lost.length > 0) aside(lostWords(lost));
-      const nearest = follows ? null : await page.client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
-      const trail = new Trail(blankTaste(), taste, follows || (nearest !== null && nearest.viewer === taste.pattern));
-      await openOwn(trail, seed === null ? how : 'replace');
-      if (visit?.trail === trail) offerWriting(seed);
-      return;
-    }
-    const key = viewerInAddress();
-    const named = key === null ? -1 : loaded.viewers.findIndex((viewer) => viewer.key === key);
-    if (key !== null && named < 0) aside(`The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`);
-    // A pattern that is not written yet is not in the address of what stands there.
-    await openViewer(named >= 0 ? named : loaded.first, seed === null ? how : 'replace', named >= 0);
-    if (named >= 0 && visit?.user === named) offerWriting(seed);
-  }
-
-  /** The pattern of a link was written where the link comes from; the same seed writes the same one here, if the visitor wants that. @param {number|null} seed */
-  function offerWriting(seed) {
-    const app = page.app();
-    const mine = visit;
-    if (seed === null || !app || !mine || mine.trail.current.written) return;
-    const { loaded, card } = app;
-    if (mine.trail.current.history.length === 0) return;
-    if (!loaded.uses.patterns || !loaded.manifest.files.some(({ role }) => role === 'writer')) {
-      return also('The address asks for a pattern that is written in the browser, and this demo carries no language model for that. The list reads a stored one.');
-    }
-    const act = button(
-      { class: 'button' },
-      () => {
-        page.notice.replaceChildren();
-        byId('viewer-heading').focus();
-        if (visit === mine) card.write(seed);
-      },
-      'Write it',
-    );
-    also('This link reads a pattern that the language model writes in your browser. Until then the list reads a stored one. ', act);
-  }
-
-  /** Beside what the notice says already. @param {...(Node|string)} words */
-  function also(...words) {
-    page.notice.append(el('p', { class: 'notice notice-aside', role: 'status' }, ...words));
-  }
 
   /**
    * Shows a stored viewer: first who they are, then their list.
@@ -129,7 +69,7 @@ export function createLists(page) {
         const viewer = await page.client.ask('viewer', { user });
         if (pending !== token) return;
         const asked = asAddressed ? tasteInAddress(viewer.taste, loaded, (item) => loaded.reasonCounts[item] ?? 0) : { taste: viewer.taste, lost: [] };
-        if (asked.lost.length > 0) aside(lostWords(asked.lost));
+        if (asked.lost.length > 0) page.notice.replaceChildren(asideNote(lostWords(asked.lost)));
         visit = { user, viewer, trail: new Trail(viewer.taste, asked.taste), nearest: null, standing: null };
         await showVisit(how);
       },
@@ -160,6 +100,9 @@ export function createLists(page) {
   /** What is being waited for; an answer to anything else is dropped. @type {object} */
   let pending = {};
 
+  /** Ends once the list that was asked for last stands there, or cannot. */
+  let arriving = Promise.resolve();
+
   /**
    * Draws the visit's card and asks for its list.
    * @param {'push'|'replace'|'keep'} how
@@ -170,7 +113,7 @@ export function createLists(page) {
     const token = {};
     pending = token;
     if (!now || !page.app()) return;
-    await answered(
+    arriving = answered(
       async (current) => {
         // What was changed is seen at once; to write takes a moment.
         if (isOutdated(now.trail.current)) current.card.show(await person(now, current.loaded));
@@ -197,6 +140,7 @@ export function createLists(page) {
       () => showVisit(how, moves),
       token,
     );
+    await arriving;
   }
 
   /** Whether the list may go on: with the pattern written anew, or without it where it cannot be written. @param {Visit} now */
@@ -210,7 +154,7 @@ export function createLists(page) {
       if (fault.kind === 'superseded' || needsNewWorker(fault)) throw thrown;
       if (trail.current !== current) return false;
       trail.settle(now.user === null ? null : trail.base.pattern);
-      aside(`The pattern could not be written anew (${wording(fault).title.toLowerCase()}). The list reads a stored one.`);
+      page.notice.replaceChildren(asideNote(`The pattern could not be written anew (${wording(fault).title.toLowerCase()}). The list reads a stored one.`));
     }
     return true;
   }
@@ -221,7 +165,9 @@ export function createLists(page) {
    */
   async function write(seed, onDraft) {
     const now = visit;
-    if (!now) return;
+    // A list that is on its way goes first: asked for after this, it would interrupt the writing.
+    await arriving;
+    if (!now || visit !== now) return;
     const { current } = now.trail;
     const written = await page.revival().persistently(() => page.client.ask('write-pattern', { taste: current, seed }, onDraft));
     if (visit === now && now.trail.current === current) edit(withWritten(current, written));
@@ -333,7 +279,6 @@ export function createLists(page) {
     taste: () => visit?.trail.current ?? blankTaste(),
     /** Asks for the same list again. */
     again: () => showVisit('keep'),
-    openAddress,
     openViewer,
     openOwn,
     showMore,

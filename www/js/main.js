@@ -1,4 +1,5 @@
 /** The page: wires the components to the worker. Every score it shows was computed by the scorer, none by the page. */
+import { createArrival } from './arrival.js';
 import { createBackendBadge } from './backend-badge.js';
 import { ARTEFACT } from './build.js';
 import { createCompare } from './compare.js';
@@ -74,6 +75,7 @@ let app = null;
 
 /** @type {ReturnType<typeof createLists>} */
 const lists = createLists({ client, app: () => app, revival: () => revival, restart: () => restart(), notice, announcer, badge });
+const arrival = createArrival({ client, app: () => app, notice }, lists);
 const revival = createRevival(
   {
     app: () => app,
@@ -108,7 +110,7 @@ async function start(again = false) {
     notice.replaceChildren();
     app = build(loaded);
     setState('ready');
-    await lists.openAddress('replace');
+    await arrival.openAddress('replace');
     kept.begin(loaded);
   } catch (thrown) {
     const fault = asFault(thrown);
@@ -217,7 +219,7 @@ function colophon({ manifest }) {
 // A skip link or a heading's own address asks for no list.
 window.addEventListener('popstate', () => {
   putBackendInAddress(preferred);
-  if (location.hash === '' || asksForAList()) lists.openAddress('keep');
+  if (location.hash === '' || asksForAList()) arrival.openAddress('keep');
 });
 
 const lacking = missingSupport();

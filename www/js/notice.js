@@ -75,3 +75,6 @@ export function faultPanel(fault, onRetry, backend) {
     action ? button({ class: 'button button-strong' }, onRetry, action) : null,
   );
 }
+
+/** Something to know that stops nobody. @param {...(Node|string)} words */
+export const asideNote = (...words) => el('p', { class: 'notice notice-aside', role: 'status' }, ...words);

@@ -62,7 +62,7 @@
  * @typedef {{text: string, seed: number, flaws: number, of: string, vector: number[]}} WrittenPattern what the language model wrote here and now; `of`: the history it was written of, `vector`: what the ranking model reads of it
  * @typedef {Omit<Taste, 'written'> & {written?: number[]}} RawTaste as the wasm modules take it
  *
- * @typedef {{index: number, weight: number}} RawReason
+ * @typedef {{index: number, weight: number, heads: number[]}} RawReason `heads`: attention of each head, of which `weight` is the mean
  * @typedef {{position: number, item: number, weight: number}} HistoryWeight `position` counts in the taste's history
  * @typedef {{item: number, rank: number, score: number}} Placed
  * @typedef {Placed & {reasons: RawReason[], history: HistoryWeight[]}} RawRecommendation reason weights sum to 1, magnitudes of history weights too
@@ -126,6 +126,7 @@
  * @typedef {object} Reason a reason with its words, ready to show
  * @property {number} index place on the title's list
  * @property {number} weight share of the attention this reason got
+ * @property {number[]} heads the same of each attention head
  * @property {string} text
  * @property {string|null} viewer key of the viewer in whose name it was written
  * @property {number|null} time
@@ -154,7 +155,7 @@
  * @property {ViewerEntry[]} viewers
  * @property {number[]} reasonCounts how many reasons each title has
  * @property {number} first the viewer who is shown where none is asked for: whose list was drawn before anything had loaded
- * @property {number[]} featured indices of viewers worth meeting first
+ * @property {{user: number, line: string|null}[]} featured viewers worth meeting first, with what the language model wrote of them
  * @property {{reasons: boolean, patterns: boolean}} uses which of the texts the ranking model was trained with; the others travel along unused
  * @property {boolean} dated whether times are calendar times (seconds since 1970) or a mere order
  * @property {Results|null} results

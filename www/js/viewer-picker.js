@@ -1,7 +1,10 @@
 /** Whose taste: a few viewers worth meeting as chips, all of them in a search box, or a taste of the visitor's own. */
 import { combobox } from './combobox.js';
 import { button, el } from './dom.js';
-import { capitalised, plural, viewerName } from './format.js';
+import { capitalised, opening, plural, viewerName } from './format.js';
+
+/** Characters of a viewer's pattern that stand on their chip. */
+const LINE = 72;
 
 /**
  * @param {HTMLElement} root
@@ -9,7 +12,7 @@ import { capitalised, plural, viewerName } from './format.js';
  * @param {{onChoose: (user: number) => void, onOwn: () => void}} told
  */
 export function createViewerPicker(root, { viewers, featured }, { onChoose, onOwn }) {
-  const chips = featured.map((user) => {
+  const chips = featured.map(({ user, line }) => {
     const viewer = viewers[user];
     const name = viewer ? viewerName(viewer.key) : '';
     const [first, second] = viewer?.tastes ?? [];
@@ -19,6 +22,7 @@ export function createViewerPicker(root, { viewers, featured }, { onChoose, onOw
       () => onChoose(user),
       el('span', { class: 'chip-label', dir: 'auto' }, first ? capitalised(first) : name),
       second ? el('span', { class: 'chip-second', dir: 'auto' }, `and ${second}`) : null,
+      line ? el('span', { class: 'chip-line voice', dir: 'auto' }, opening(line, LINE)) : null,
       el('span', { class: 'chip-note' }, note),
     );
     return { user, chip };
@@ -36,7 +40,7 @@ export function createViewerPicker(root, { viewers, featured }, { onChoose, onOw
       'div',
       { class: 'picker-head' },
       el('h2', { id: 'picker-heading' }, 'Pick a viewer'),
-      el('p', {}, 'Named after what stands out in their history.'),
+      el('p', {}, `Named after what stands out in their history${featured.some(({ line }) => line) ? ', with what the language model wrote of them' : ''}.`),
     ),
     el('ul', { class: 'chips', 'aria-label': 'Viewers to start with' }, ...chips.map(({ chip }) => el('li', {}, chip)), el('li', { class: 'chips-own' }, own)),
     el(

@@ -81,9 +81,10 @@ export class Artefact {
     }));
     const first = this.users.find((user) => user.history.length > 0)?.history[0]?.time ?? 0;
     const dated = first >= CALENDAR.from && first <= CALENDAR.to;
-    const featured = featuredViewers(this.users, labels, 6);
     const { manifest, catalogue, results, first: opening } = this;
     const { use_reasons: reasons = true, use_patterns: patterns = true } = manifest.model?.reward ?? {};
+    const lineOf = (/** @type {number} */ user) => (patterns ? (this.users[user]?.pattern ?? null) : null);
+    const featured = featuredViewers(this.users, labels, 6).map((user) => ({ user, line: lineOf(user) }));
     const reasonCounts = this.reasons.map((list) => list.length);
     return { manifest, catalogue, viewers, reasonCounts, first: opening, featured, uses: { reasons, patterns }, dated, results };
   }
@@ -129,10 +130,10 @@ export class Artefact {
   }
 
   /** @param {number} item @param {import('./types.js').RawReason} raw @returns {import('./types.js').Reason|null} */
-  #words(item, { index, weight }) {
+  #words(item, { index, weight, heads }) {
     const stored = this.reasons[item]?.[index];
     if (!stored) return null;
     const writer = stored.user === null ? undefined : this.users[stored.user];
-    return { index, weight, text: stored.text, viewer: writer?.key ?? null, time: stored.time ?? null };
+    return { index, weight, heads, text: stored.text, viewer: writer?.key ?? null, time: stored.time ?? null };
   }
 }

@@ -3,6 +3,7 @@
 
 use super::tensors::{
     HISTORY_MATCHED, NO_PATTERN, PATTERNS, REASON_COUNT, REASON_KEYS, REASON_VALUES, WEIGHTS,
+    expect, expect_finite, expect_type,
 };
 use super::{Artefact, ArtefactError, FileRole, ModelConfigs, StoredType};
 use crate::reward::RewardConfig;
@@ -263,7 +264,6 @@ fn preview(artefact: &Artefact) -> Result<(), ArtefactError> {
 }
 
 fn tensors(artefact: &Artefact, config: &RewardConfig) -> Result<(), ArtefactError> {
-    let file = || FileRole::Model.file_name().to_owned();
     let (items, users) = (artefact.dataset.items, artefact.dataset.users);
     let events = artefact
         .users
@@ -279,47 +279,27 @@ fn tensors(artefact: &Artefact, config: &RewardConfig) -> Result<(), ArtefactErr
         (NO_PATTERN, StoredType::F32, vec![config.width]),
         (HISTORY_MATCHED, StoredType::F16, vec![events, config.width]),
     ];
+    let file = FileRole::Model.file_name();
     for (name, dtype, shape) in &fixed {
-        let Some(tensor) = artefact.tensors.get(*name) else {
-            return Err(ArtefactError::MissingTensor {
-                file: file(),
-                tensor: (*name).to_owned(),
-            });
-        };
-        expect_type(name, tensor.dtype, *dtype)?;
-        if tensor.shape != *shape {
-            return Err(ArtefactError::WrongShape {
-                file: file(),
-                tensor: (*name).to_owned(),
-                expected: shape.clone(),
-                found: tensor.shape.clone(),
-            });
-        }
+        expect(file, &artefact.tensors, name, *dtype, shape)?;
     }
     for (name, tensor) in &artefact.tensors {
         if name.starts_with(WEIGHTS) {
-            expect_type(name, tensor.dtype, StoredType::F32)?;
+            expect_type(file, name, tensor, StoredType::F32)?;
         } else if !fixed.iter().any(|(known, ..)| known == name) {
             return Err(ArtefactError::UnexpectedTensor {
-                file: file(),
+                file: file.to_owned(),
                 tensor: name.clone(),
             });
         }
         // A reader has seen to this while decoding; a writer has not.
-        if let Some(position) = tensor.values.iter().position(|value| !value.is_finite()) {
-            return Err(ArtefactError::NotFinite {
-                file: file(),
-                tensor: name.clone(),
-                position,
-                value: tensor.values[position].to_string(),
-            });
-        }
+        expect_finite(file, name, &tensor.values)?;
     }
     let counts = &artefact.tensors[REASON_COUNT].values;
     for (item, (list, vectors)) in artefact.reasons.iter().zip(counts).enumerate() {
         if list.len() as f32 != *vectors {
             return Err(ArtefactError::ReasonCountMismatch {
-                file: file(),
+                file: file.to_owned(),
                 item,
                 vectors: *vectors,
                 texts: list.len(),
@@ -327,16 +307,4 @@ fn tensors(artefact: &Artefact, config: &RewardConfig) -> Result<(), ArtefactErr
         }
     }
     Ok(())
-}
-
-fn expect_type(name: &str, found: StoredType, expected: StoredType) -> Result<(), ArtefactError> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(ArtefactError::WrongType {
-        file: FileRole::Model.file_name().to_owned(),
-        tensor: name.to_owned(),
-        expected: expected.to_string(),
-        found: found.to_string(),
-    })
 }

@@ -96,6 +96,61 @@ impl StoredTensor {
     }
 }
 
+/// The tensor of a file with this name, which must be there, of this type and shape.
+pub(super) fn expect<'t>(
+    file: &str,
+    tensors: &'t BTreeMap<String, StoredTensor>,
+    name: &str,
+    dtype: StoredType,
+    shape: &[usize],
+) -> Result<&'t StoredTensor, ArtefactError> {
+    let tensor = tensors
+        .get(name)
+        .ok_or_else(|| ArtefactError::MissingTensor {
+            file: file.to_owned(),
+            tensor: name.to_owned(),
+        })?;
+    expect_type(file, name, tensor, dtype)?;
+    if tensor.shape != shape {
+        return Err(ArtefactError::WrongShape {
+            file: file.to_owned(),
+            tensor: name.to_owned(),
+            expected: shape.to_vec(),
+            found: tensor.shape.clone(),
+        });
+    }
+    Ok(tensor)
+}
+
+pub(super) fn expect_type(
+    file: &str,
+    name: &str,
+    tensor: &StoredTensor,
+    expected: StoredType,
+) -> Result<(), ArtefactError> {
+    if tensor.dtype == expected {
+        return Ok(());
+    }
+    Err(ArtefactError::WrongType {
+        file: file.to_owned(),
+        tensor: name.to_owned(),
+        expected: expected.to_string(),
+        found: tensor.dtype.to_string(),
+    })
+}
+
+pub(super) fn expect_finite(file: &str, name: &str, values: &[f32]) -> Result<(), ArtefactError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(position) => Err(ArtefactError::NotFinite {
+            file: file.to_owned(),
+            tensor: name.to_owned(),
+            position,
+            value: values[position].to_string(),
+        }),
+    }
+}
+
 /// The bytes of a safetensors file, tensors in name order.
 pub(super) fn encode(
     file: &str,
@@ -147,14 +202,7 @@ pub(super) fn decode(
                 });
             }
         };
-        if let Some(position) = values.iter().position(|value| !value.is_finite()) {
-            return Err(ArtefactError::NotFinite {
-                file: file.to_owned(),
-                tensor: name.to_owned(),
-                position,
-                value: values[position].to_string(),
-            });
-        }
+        expect_finite(file, name, &values)?;
         let shape = view.shape().to_vec();
         tensors.insert(
             name.to_owned(),

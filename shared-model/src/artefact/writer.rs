@@ -10,6 +10,7 @@
 //! | `pattern.{centre,scale}` | F32 | `[text width]`: `e(P) = W ((v − centre) · scale) + b` of a text vector `v` |
 //! | `pattern.weight`, `pattern.bias` | F32 | `[text width, d]`, `[d]` |
 
+use super::tensors::{expect, expect_finite};
 use super::{ArtefactError, FileRole, StoredTensor, StoredType};
 use crate::qwen2::Qwen2Config;
 use crate::reward::RewardConfig;
@@ -124,39 +125,11 @@ impl WriterPart {
     }
 
     fn shapes(&self, reward: &RewardConfig) -> Result<(), ArtefactError> {
-        let file = || FileRole::WriterModel.file_name().to_owned();
+        let file = FileRole::WriterModel.file_name();
         let expected = shapes(&self.settings.model, reward);
         for (name, (dtype, shape)) in &expected {
-            let Some(tensor) = self.tensors.get(name) else {
-                return Err(ArtefactError::MissingTensor {
-                    file: file(),
-                    tensor: name.clone(),
-                });
-            };
-            if tensor.dtype != *dtype {
-                return Err(ArtefactError::WrongType {
-                    file: file(),
-                    tensor: name.clone(),
-                    expected: dtype.to_string(),
-                    found: tensor.dtype.to_string(),
-                });
-            }
-            if let Some(position) = tensor.values.iter().position(|value| !value.is_finite()) {
-                return Err(ArtefactError::NotFinite {
-                    file: file(),
-                    tensor: name.clone(),
-                    position,
-                    value: tensor.values[position].to_string(),
-                });
-            }
-            if tensor.shape != *shape {
-                return Err(ArtefactError::WrongShape {
-                    file: file(),
-                    tensor: name.clone(),
-                    expected: shape.clone(),
-                    found: tensor.shape.clone(),
-                });
-            }
+            let tensor = expect(file, &self.tensors, name, *dtype, shape)?;
+            expect_finite(file, name, &tensor.values)?;
         }
         match self
             .tensors
@@ -164,7 +137,7 @@ impl WriterPart {
             .find(|name| !expected.contains_key(*name))
         {
             Some(name) => Err(ArtefactError::UnexpectedTensor {
-                file: file(),
+                file: file.to_owned(),
                 tensor: name.clone(),
             }),
             None => Ok(()),

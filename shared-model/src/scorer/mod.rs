@@ -5,11 +5,17 @@
 //! part of a taste is asked on the CPU always ([`probe`]): few candidates, many histories.
 
 pub mod cpu;
+#[cfg(test)]
+#[cfg(feature = "tensors")]
+mod fixture;
 mod on_cpu;
 #[cfg(feature = "tensors")]
 mod parameters;
 pub mod probe;
 mod taste;
+#[cfg(test)]
+#[cfg(feature = "tensors")]
+mod taste_tests;
 #[cfg(feature = "tensors")]
 mod tensors;
 #[cfg(test)]

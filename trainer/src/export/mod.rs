@@ -21,7 +21,7 @@ mod writer;
 pub use comparison::{Earlier, Others};
 pub use folder::{Written, read_folder, write_folder};
 pub use results::page_results;
-pub use writer::{CannotWrite, writer_part};
+pub use writer::{CannotWrite, may_travel, writer_part};
 
 use std::path::PathBuf;
 

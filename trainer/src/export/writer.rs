@@ -17,12 +17,12 @@ use crate::text::ItemText;
 /// Why a run's language model does not go with its artefact.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CannotWrite {
+    /// Somebody else's model, with a size and a chat format of its own.
+    #[error("only a model that the run has trained from nothing travels with an artefact")]
+    Checkpoint,
     /// Too many weights for a page.
     #[error("the language model is too large to write in a browser")]
     Large,
-    /// Weights in two places.
-    #[error("the language model has an adapter, and a browser's writer reads none")]
-    Adapter,
     /// An experiment with hidden titles.
     #[error("prompts hid titles in this run (generate.item_text), a browser's writer shows them")]
     ItemText,
@@ -31,7 +31,22 @@ pub enum CannotWrite {
     Unfit(#[from] ArtefactError),
 }
 
-/// The writer of an artefact whose reward model is `reward`.
+/// Whether a run's language model can travel, as far as settings say; before it is loaded, because it may be large, or no longer where
+/// it was.
+///
+/// # Errors
+/// Why not.
+pub fn may_travel(config: &Config) -> Result<(), CannotWrite> {
+    if config.llm.model.is_some() {
+        return Err(CannotWrite::Checkpoint);
+    }
+    if config.generate.item_text != ItemText::Full {
+        return Err(CannotWrite::ItemText);
+    }
+    Ok(())
+}
+
+/// The writer of an artefact whose reward model is `reward`, from a run's own model ([`may_travel`]).
 ///
 /// # Errors
 /// The device, or a tokenizer that cannot be written; the inner result says why there is none.
@@ -42,14 +57,8 @@ pub fn writer_part(
     reward: &RewardModel,
 ) -> Result<Result<WriterPart, CannotWrite>, ExportError> {
     let model = &language.model;
-    if model.has_lora() {
-        return Ok(Err(CannotWrite::Adapter));
-    }
     if !fits(model.config()) {
         return Ok(Err(CannotWrite::Large));
-    }
-    if config.generate.item_text != ItemText::Full {
-        return Ok(Err(CannotWrite::ItemText));
     }
     let mut tensors = BTreeMap::new();
     half(&mut tensors, "embed", &model.embed_tokens)?;

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use curec_shared_model::artefact::RunSummary;
+use curec_shared_model::artefact::{RunSummary, WriterPart};
+use curec_shared_model::reward::RewardModel;
 use sha2::{Digest, Sha256};
 
 use super::Context;
@@ -11,7 +12,9 @@ use super::data::load_dataset;
 use super::reward::{IDS_ONLY, MODEL, generated_texts, read_model};
 use crate::data::content_hash;
 use crate::evaluation::Results;
-use crate::export::{Earlier, ExportInput, Others, build, page_results, write_folder, writer_part};
+use crate::export::{
+    Earlier, ExportInput, Others, build, may_travel, page_results, write_folder, writer_part,
+};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::run::{Stage, read_json, write_json};
@@ -45,19 +48,12 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
             patterns,
             reasons,
         });
-    let (language, pointer) = context.language_model(Stage::Correct)?;
-    let written = writer_part(&language, pointer.policy_version, context.config, &model)?;
-    if let Err(why) = &written {
-        context
-            .progress
-            .say(&format!("        no writer in the artefact: {why}"));
-    }
     let input = ExportInput {
         others: Some(Others {
             before,
             ids_only: &ids_only,
         }),
-        writer: written.ok(),
+        writer: writer(context, &model)?,
         data: &dataset,
         split: context.config.data.split.name().to_owned(),
         patterns: &patterns,
@@ -80,4 +76,21 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     ));
     let sizes: std::collections::BTreeMap<_, _> = written.files.iter().cloned().collect();
     write_json(&out.join("sizes.json"), &sizes)
+}
+
+/// The run's own language model, where the artefact can carry it; says why where it cannot.
+fn writer(context: &Context, reward: &RewardModel) -> Result<Option<WriterPart>> {
+    let written = match may_travel(context.config) {
+        Ok(()) => {
+            let (language, pointer) = context.language_model(Stage::Correct)?;
+            writer_part(&language, pointer.policy_version, context.config, reward)?
+        }
+        Err(why) => Err(why),
+    };
+    if let Err(why) = &written {
+        context
+            .progress
+            .say(&format!("        no writer in the artefact: {why}"));
+    }
+    Ok(written.ok())
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use curec_shared_model::artefact::writer::HOTTER;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -23,8 +24,6 @@ use crate::text::{Rules, Turn, pattern_prompt, reason_prompt, tidy};
 
 /// Texts whose vectors are computed at once.
 const VECTOR_BATCH: usize = 64;
-/// What the temperature is multiplied by from one attempt at a text to the next.
-const HOTTER: f64 = 1.1;
 /// Texts of one resumable block.
 const BLOCK: usize = 2048;
 

@@ -187,6 +187,7 @@ impl Scorer {
         // Titles that were added are matched with the pattern too.
         let nobody = self.side(&Taste {
             pattern: None,
+            written: None,
             ..taste.clone()
         })?;
         let without_pattern = whole(&nobody, &self.cpu.states(&nobody))?;

@@ -1,366 +1,10 @@
-//! Changed tastes against artefacts that were made so, and every probe against scoring again.
+//! Every probe against scoring again.
 
-use super::super::{Muted, ScoreError, Scorer, Taken, Taste};
+use super::super::fixture::*;
+use super::super::{Muted, Scorer, Taken, Taste};
 use super::*;
-use crate::artefact::tensors::{
-    HISTORY_MATCHED, NO_PATTERN, PATTERNS, REASON_COUNT, REASON_KEYS, REASON_VALUES,
-};
-use crate::artefact::{Artefact, HistoryEvent, Preview, Reason, StoredTensor, UserRecord, sample};
-use crate::explain::{UserScores, top};
-use crate::reward::RewardConfig;
-use burn::tensor::{Device, Distribution, Tensor};
-
-const ITEMS: usize = 60;
-const WIDTH: usize = 8;
-const SLOTS: usize = 3;
-const WINDOW: usize = 6;
-
-fn config() -> RewardConfig {
-    RewardConfig {
-        width: WIDTH,
-        heads: 2,
-        layers: 1,
-        feed_forward: 16,
-        reasons: SLOTS,
-        max_history: WINDOW,
-        interest_hidden: 5,
-        score_hidden: 7,
-        ..RewardConfig::new(ITEMS, 4)
-    }
-}
-
-/// Four viewers with histories of 9, 4, 6 and 0 events; item `n` has `n % 4` reasons; no network begins at nothing.
-fn artefact(seed: u64) -> Artefact {
-    let (config, device) = (config(), Device::flex());
-    device.seed(seed);
-    let mut model = config.init(&device).unwrap();
-    let random = |size: usize| Tensor::random([size], Distribution::Normal(0.0, 1.0), &device);
-    let hidden = config.interest_hidden;
-    model.interest.output = model.interest.output.map(|_| random(hidden));
-    model.interest.bias = model.interest.bias.map(|_| random(hidden));
-    let mut artefact =
-        sample::with_model(&sample::config(), &sample::config().init(&device).unwrap());
-    artefact.tensors = crate::scorer::inference_parameters(&model).unwrap();
-    artefact.model.reward = serde_json::to_value(&config).unwrap();
-    (artefact.dataset.users, artefact.dataset.items) = (4, ITEMS);
-    let item = artefact.catalogue[0].clone();
-    artefact.catalogue = (0..ITEMS)
-        .map(|index| crate::artefact::CatalogueItem {
-            key: format!("i{index}"),
-            ..item.clone()
-        })
-        .collect();
-    let history = |viewer: usize, length: usize| {
-        let event = |at: usize| HistoryEvent {
-            item: ((at * 11 + viewer * 5) % ITEMS) as u32,
-            time: at as i64,
-        };
-        (0..length).map(event).collect()
-    };
-    artefact.users = [9, 4, 6, 0]
-        .into_iter()
-        .enumerate()
-        .map(|(viewer, length)| UserRecord {
-            key: format!("u{viewer}"),
-            history: history(viewer, length),
-            held_out: None,
-            pattern: Some("likes".to_owned()),
-        })
-        .collect();
-    let reason = |time: usize| Reason {
-        text: "for it".to_owned(),
-        user: None,
-        time: time as i64,
-    };
-    artefact.reasons = (0..ITEMS)
-        .map(|item| (0..item % 4).map(reason).collect())
-        .collect();
-    let counts = (0..ITEMS).map(|item| (item % 4) as f32).collect();
-    let noise = |count: usize, seed: u32| {
-        let values = sample::noise(count, seed).into_iter();
-        values.map(|value| 2.0 * value).collect::<Vec<f32>>()
-    };
-    let lists = [ITEMS, SLOTS, WIDTH];
-    let size = ITEMS * SLOTS * WIDTH;
-    let seen = WINDOW + 4 + 6;
-    for (name, tensor) in [
-        (REASON_KEYS, StoredTensor::f16(lists, noise(size, 1))),
-        (REASON_VALUES, StoredTensor::f16(lists, noise(size, 2))),
-        (REASON_COUNT, StoredTensor::f32([ITEMS], counts)),
-        (PATTERNS, StoredTensor::f32([4, WIDTH], noise(4 * WIDTH, 3))),
-        (NO_PATTERN, StoredTensor::f32([WIDTH], noise(WIDTH, 4))),
-        (
-            HISTORY_MATCHED,
-            StoredTensor::f16([seen, WIDTH], noise(seen * WIDTH, 5)),
-        ),
-    ] {
-        artefact.tensors.insert(name.to_owned(), tensor);
-    }
-    artefact.preview = Preview {
-        key: "u0".to_owned(),
-        ..Preview::default()
-    };
-    let head = artefact.tensors.get_mut("weights.head.output.weight");
-    head.unwrap().values = noise(7, 6);
-    artefact
-}
-
-/// By hand, and by tensors on the same CPU.
-fn both(artefact: &Artefact) -> [Scorer; 2] {
-    [
-        Scorer::on_cpu(artefact).unwrap(),
-        Scorer::by_tensors(artefact, &Device::flex()).unwrap(),
-    ]
-}
-
-fn scores(scorer: &Scorer, taste: &Taste) -> UserScores {
-    pollster::block_on(scorer.score_taste(taste)).unwrap()
-}
-
-fn logits(scorer: &Scorer, taste: &Taste) -> Vec<f32> {
-    scores(scorer, taste).logits
-}
-
-fn near(found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len());
-    for (found, expected) in found.iter().zip(expected) {
-        let apart = (found - expected).abs();
-        assert!(apart < 1e-4 * (1.0 + expected.abs()), "{found} {expected}");
-    }
-}
-
-fn apart(found: &[f32], other: &[f32]) -> bool {
-    found.iter().zip(other).any(|(a, b)| (a - b).abs() > 1e-3)
-}
-
-fn without(taste: &Taste, place: usize) -> Taste {
-    let mut taste = taste.clone();
-    taste.history.remove(place);
-    taste
-}
-
-#[test]
-fn an_event_that_is_removed_is_one_that_never_was() {
-    let artefact = artefact(1);
-    // Viewer 1's events are rows 6 to 9 of what was matched.
-    let mut never = artefact.clone();
-    never.users[1].history.remove(2);
-    let matched = never.tensors.get_mut(HISTORY_MATCHED).unwrap();
-    matched.values.drain(8 * WIDTH..9 * WIDTH);
-    for (changed, made) in both(&artefact).iter().zip(both(&never)) {
-        let taste = changed.taste(1).unwrap();
-        let less = scores(changed, &without(&taste, 2));
-        near(&less.logits, &logits(&made, &made.taste(1).unwrap()));
-        assert!(apart(&less.logits, &logits(changed, &taste)));
-        let places: Vec<u32> = less.window.iter().map(|(place, _)| *place).collect();
-        assert_eq!(places, [0, 1, 2]);
-        // Of nine events six are seen; the older ones do not come in when one of the six goes.
-        let taste = changed.taste(0).unwrap();
-        let less = scores(changed, &without(&taste, 8));
-        let places: Vec<u32> = less.window.iter().map(|(place, _)| *place).collect();
-        assert_eq!(places, [3, 4, 5, 6, 7]);
-        assert_eq!(
-            logits(changed, &without(&taste, 0)),
-            logits(changed, &taste)
-        );
-    }
-}
-
-#[test]
-fn an_event_that_is_added_is_matched_with_what_is_known_today() {
-    let artefact = artefact(2);
-    let [cpu, device] = both(&artefact);
-    let mut taste = cpu.taste(1).unwrap();
-    taste.history.push(Taken {
-        item: 7,
-        position: None,
-    });
-    let mut made = artefact.clone();
-    let added = HistoryEvent { item: 7, time: 9 };
-    made.users[1].history.push(added);
-    let now = cpu.cpu.matched(
-        &artefact.tensors[PATTERNS].values[WIDTH..2 * WIDTH],
-        &[7],
-        &[],
-    );
-    let matched = &mut made.tensors.get_mut(HISTORY_MATCHED).unwrap().values;
-    matched.splice(10 * WIDTH..10 * WIDTH, now);
-    let made = Scorer::on_cpu(&made).unwrap();
-    let expected = logits(&made, &made.taste(1).unwrap());
-    near(&logits(&cpu, &taste), &expected);
-    near(&logits(&device, &taste), &expected);
-    assert!(cpu.hidden(&taste)[7]);
-}
-
-#[test]
-fn a_muted_reason_is_one_that_was_never_written() {
-    let artefact = artefact(3);
-    let mut never = artefact.clone();
-    let item = 11; // three reasons; the second goes, the third moves up
-    never.reasons[item].remove(1);
-    never.tensors.get_mut(REASON_COUNT).unwrap().values[item] = 2.0;
-    for name in [REASON_KEYS, REASON_VALUES] {
-        let values = &mut never.tensors.get_mut(name).unwrap().values;
-        let at = item * SLOTS * WIDTH;
-        values.copy_within(at + 2 * WIDTH..at + 3 * WIDTH, at + WIDTH);
-    }
-    for (changed, made) in both(&artefact).iter().zip(both(&never)) {
-        let mut taste = changed.taste(2).unwrap();
-        let before = logits(changed, &taste);
-        taste.muted = vec![Muted {
-            item: item as u32,
-            reason: 1,
-        }];
-        let found = scores(changed, &taste);
-        let expected = scores(&made, &made.taste(2).unwrap());
-        near(&found.logits, &expected.logits);
-        assert!(apart(&found.logits[item..=item], &before[item..=item]));
-        let moved = expected.reason_attention(item);
-        near(&found.reason_attention(item), &[moved[0], 0.0, moved[1]]);
-        near(
-            found.head_attention(item, 1),
-            &[
-                expected.head_attention(item, 1)[0],
-                0.0,
-                expected.head_attention(item, 1)[1],
-            ],
-        );
-        // All of them gone is an item without reasons.
-        taste.muted = (0..3).map(|reason| Muted { item: 11, reason }).collect();
-        assert!(found.recommend(&[], None, 1).user == Some(2));
-        assert_eq!(scores(changed, &taste).reason_attention(item), [0.0; 3]);
-    }
-}
-
-#[test]
-fn a_pattern_is_somebody_s_or_nobody_s() {
-    let artefact = artefact(4);
-    let mut swapped = artefact.clone();
-    let patterns = &mut swapped.tensors.get_mut(PATTERNS).unwrap().values;
-    let (own, other) = patterns.split_at_mut(WIDTH);
-    own.swap_with_slice(&mut other[..WIDTH]);
-    // Written here and now, as it happens in the words of viewer 1.
-    let words = artefact.tensors[PATTERNS].values[WIDTH..2 * WIDTH].to_vec();
-    for (changed, made) in both(&artefact).iter().zip(both(&swapped)) {
-        let mut taste = changed.taste(0).unwrap();
-        taste.pattern = None;
-        taste.written = Some(words.clone());
-        near(
-            &logits(changed, &taste),
-            &logits(&made, &made.taste(0).unwrap()),
-        );
-    }
-    let mut nobody = artefact.clone();
-    let none = nobody.tensors[NO_PATTERN].values.clone();
-    nobody.tensors.get_mut(PATTERNS).unwrap().values[..WIDTH].copy_from_slice(&none);
-    for (pattern, made) in [(Some(1), swapped), (None, nobody)] {
-        for (changed, made) in both(&artefact).iter().zip(both(&made)) {
-            let mut taste = changed.taste(0).unwrap();
-            taste.pattern = pattern;
-            near(
-                &logits(changed, &taste),
-                &logits(&made, &made.taste(0).unwrap()),
-            );
-        }
-    }
-}
-
-#[test]
-fn order_counts_and_a_taste_of_one_s_own_needs_no_viewer() {
-    let [cpu, device] = both(&artefact(5));
-    let taken = |item| Taken {
-        item,
-        position: None,
-    };
-    let mut taste = Taste {
-        history: vec![taken(3), taken(17), taken(40)],
-        ..Taste::default()
-    };
-    let found = logits(&cpu, &taste);
-    near(&logits(&device, &taste), &found);
-    taste.history.reverse();
-    assert!(apart(&logits(&cpu, &taste), &found));
-    taste.history.clear();
-    near(&logits(&cpu, &taste), &logits(&device, &taste));
-    assert!(scores(&cpu, &taste).window.is_empty());
-}
-
-#[test]
-fn a_taste_that_cannot_be_is_an_error_that_says_so() {
-    let scorer = Scorer::on_cpu(&artefact(6)).unwrap();
-    let own = scorer.taste(1).unwrap();
-    let event = |item, position| Taken { item, position };
-    let with = |history: Vec<Taken>| Taste {
-        history,
-        ..own.clone()
-    };
-    let muted = |item, reason| Taste {
-        muted: vec![Muted { item, reason }],
-        ..own.clone()
-    };
-    let written = |pattern| Taste {
-        pattern: None,
-        written: Some(pattern),
-        ..own.clone()
-    };
-    let first = own.history[0];
-    for (taste, says) in [
-        (with(vec![event(60, None)]), "no item 60"),
-        (with(vec![event(1, Some(0))]), "no such event"),
-        (with(vec![event(1, Some(99))]), "no such event"),
-        (with(vec![first, first]), "twice"),
-        (with(vec![event(1, None); 10_001]), "10000 events at most"),
-        (muted(60, 0), "no item 60"),
-        (written(vec![0.5]), "this one has 1"),
-        (written(vec![f32::NAN; WIDTH]), "finite numbers"),
-        (
-            Taste {
-                written: Some(vec![0.5; WIDTH]),
-                ..own.clone()
-            },
-            "a written pattern and a stored one",
-        ),
-        (muted(2, 2), "no reason 2: its list has 2"),
-        (
-            Taste {
-                viewer: None,
-                ..own.clone()
-            },
-            "no such event",
-        ),
-    ] {
-        let error = pollster::block_on(scorer.score_taste(&taste)).unwrap_err();
-        assert_eq!(error.kind(), "bad-taste");
-        assert!(error.to_string().contains(says), "{error}");
-    }
-    for taste in [
-        Taste {
-            pattern: Some(4),
-            ..own.clone()
-        },
-        Taste {
-            viewer: Some(4),
-            ..Taste::default()
-        },
-    ] {
-        let error = pollster::block_on(scorer.score_taste(&taste)).unwrap_err();
-        assert!(matches!(error, ScoreError::UserOutOfRange { user: 4, .. }));
-    }
-    let twice = [Muted { item: 3, reason: 1 }; 2].to_vec();
-    let taste = Taste {
-        muted: twice,
-        ..own.clone()
-    };
-    let once = logits(&scorer, &muted(3, 1));
-    assert_eq!(logits(&scorer, &taste), once);
-    assert_eq!(
-        scorer
-            .probe(&own, &scorer.steps(&own).unwrap(), 60)
-            .unwrap_err()
-            .kind(),
-        "bad-taste"
-    );
-}
+use crate::artefact::{HistoryEvent, sample};
+use crate::explain::top;
 
 #[test]
 fn steps_go_from_nothing_to_the_score() {
@@ -451,6 +95,29 @@ fn what_is_missing_is_what_was_taken_away() {
 }
 
 /// The first item after some events were removed that still count as taken.
+#[test]
+fn a_written_pattern_is_missing_as_a_stored_one_is() {
+    let scorer = Scorer::on_cpu(&artefact(8)).unwrap();
+    let mut taste = scorer.taste(0).unwrap();
+    taste.pattern = None;
+    taste.written = Some(sample::noise(WIDTH, 77));
+    // A title that was added is matched with the pattern too.
+    taste.history.push(Taken {
+        item: 40,
+        position: None,
+    });
+    let item = 31;
+    let probe = scorer
+        .probe(&taste, &scorer.steps(&taste).unwrap(), item)
+        .unwrap();
+    let absence = probe.without[0];
+    assert_eq!(absence.part, Part::Pattern);
+    taste.written = None;
+    let found = logits(&scorer, &taste);
+    near(&[absence.logit], &[found[item as usize]]);
+    assert!((absence.logit - probe.logit).abs() > 1e-3, "it is missed");
+}
+
 fn first_without(scorer: &Scorer, taste: &Taste, removed: &[u32]) -> u32 {
     let mut less = taste.clone();
     let mut place = 0;

@@ -152,7 +152,11 @@ fn a_model_that_a_reader_would_refuse_does_not_travel_and_says_why() {
     assert!(why(&cold, &reward).contains("`temperature`"));
     let mut hidden = config.clone();
     hidden.generate.item_text = crate::text::ItemText::Masked;
-    assert!(why(&hidden, &reward).contains("item_text"));
+    assert_eq!(may_travel(&hidden), Err(CannotWrite::ItemText));
+    let mut given = config.clone();
+    given.llm.model = Some("moved away since".into());
+    assert_eq!(may_travel(&given), Err(CannotWrite::Checkpoint));
+    assert_eq!(may_travel(&config), Ok(()));
     assert!(why(&config, &run().model).contains("another width"));
 }
 

@@ -1,0 +1,67 @@
+/** What an address asks for when the page is opened, or when the visitor goes back: whose list, and what of it is not there. */
+import { button, byId } from './dom.js';
+import { asideNote } from './notice.js';
+import { ownTasteInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
+import { blankTaste, Trail } from './tastes.js';
+
+/** @param {string[]} lost */
+export const lostWords = (lost) => `The address names what this demo has not (“${lost.slice(0, 3).join('”, “').slice(0, 120)}”${lost.length > 3 ? ', …' : ''}); the rest of it is shown.`;
+
+/**
+ * @param {object} page
+ * @param {import('./scorer-client.js').ScorerClient} page.client
+ * @param {() => import('./main.js').App|null} page.app
+ * @param {HTMLElement} page.notice
+ * @param {import('./lists.js').Lists} lists
+ */
+export function createArrival(page, lists) {
+  /**
+   * Shows what the address asks for; the first viewer worth meeting where it asks for nobody.
+   * @param {'replace'|'keep'} how
+   */
+  async function openAddress(how) {
+    const app = page.app();
+    if (!app) return;
+    const { loaded } = app;
+    const seed = seedInAddress(); // before the list that stands meanwhile takes its place in the address
+    if (ownTasteInAddress()) {
+      const { taste, lost, follows } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
+      if (lost.length > 0) page.notice.replaceChildren(asideNote(lostWords(lost)));
+      const nearest = follows ? null : await page.client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
+      const trail = new Trail(blankTaste(), taste, follows || (nearest !== null && nearest.viewer === taste.pattern));
+      await lists.openOwn(trail, seed === null ? how : 'replace');
+      if (lists.visit?.trail === trail) offerWriting(seed);
+      return;
+    }
+    const key = viewerInAddress();
+    const named = key === null ? -1 : loaded.viewers.findIndex((viewer) => viewer.key === key);
+    if (key !== null && named < 0) page.notice.replaceChildren(asideNote(`The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`));
+    // A pattern that is not written yet is not in the address of what stands there.
+    await lists.openViewer(named >= 0 ? named : loaded.first, seed === null ? how : 'replace', named >= 0);
+    if (named >= 0 && lists.visit?.user === named) offerWriting(seed);
+  }
+
+  /** The pattern of a link was written where the link comes from; the same seed writes the same one here, if the visitor wants that. @param {number|null} seed */
+  function offerWriting(seed) {
+    const app = page.app();
+    const mine = lists.visit;
+    if (seed === null || !app || !mine || mine.trail.current.written) return;
+    const { loaded, card } = app;
+    if (mine.trail.current.history.length === 0) return;
+    if (!loaded.uses.patterns || !loaded.manifest.files.some(({ role }) => role === 'writer')) {
+      return page.notice.append(asideNote('The address asks for a pattern that is written in the browser, and this demo carries no language model for that. The list reads a stored one.'));
+    }
+    const act = button(
+      { class: 'button' },
+      () => {
+        page.notice.replaceChildren();
+        byId('viewer-heading').focus();
+        if (lists.visit === mine) card.write(seed);
+      },
+      'Write it',
+    );
+    page.notice.append(asideNote('This link reads a pattern that the language model writes in your browser. Until then the list reads a stored one. ', act));
+  }
+
+  return { openAddress };
+}
