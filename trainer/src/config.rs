@@ -242,6 +242,9 @@ pub struct GenerateConfig {
     pub temperature: f64,
     /// Only the most probable tokens with this total probability (nothing is trained on these texts' probabilities).
     pub top_p: f64,
+    /// Taken off the logit of every token that the text already holds, so that a small model does not name the strongest taste
+    /// twice; 0 for none.
+    pub presence_penalty: f64,
     /// Times that a text is sampled at most (1 = once, as in the paper): again while it claims what its prompt does not hold, says
     /// nothing of the item, repeats itself, repeats an earlier reason of the item, or is cut off.
     pub attempts: usize,
@@ -260,6 +263,7 @@ impl Default for GenerateConfig {
             max_new_tokens: 48,
             temperature: 0.6,
             top_p: 0.9,
+            presence_penalty: 0.0,
             attempts: 1,
             item_text: ItemText::Full,
             text_vector: TextVector::FirstLast,

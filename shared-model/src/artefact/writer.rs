@@ -47,6 +47,9 @@ pub struct WriterSettings {
     pub temperature: f64,
     /// Only the most probable tokens with this total probability.
     pub top_p: f64,
+    /// Taken off the logit of every token that the text already holds.
+    #[serde(default)]
+    pub presence_penalty: f64,
     /// Times that a text is sampled at most, while it breaks a rule.
     pub attempts: usize,
     /// How often the model had been corrected.
@@ -111,6 +114,10 @@ impl WriterPart {
                 settings.temperature > 0.0 && settings.temperature <= 10.0,
             ),
             ("top_p", settings.top_p > 0.0 && settings.top_p <= 1.0),
+            (
+                "presence_penalty",
+                (0.0..=100.0).contains(&settings.presence_penalty),
+            ),
         ];
         if let Some((name, _)) = sane.iter().find(|(_, sane)| !sane) {
             return Err(bad(format!("`{name}` is out of its range")));

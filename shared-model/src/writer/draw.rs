@@ -33,6 +33,15 @@ pub(super) fn draw(
     drawn.or(order.last()).map_or(0, |id| *id as u32)
 }
 
+/// Takes the penalty off each token of `before`, once however often it occurs.
+pub(super) fn penalise(logits: &mut [f32], before: &[u32], penalty: f64) {
+    for (place, id) in before.iter().enumerate() {
+        if !before[..place].contains(id) {
+            logits[*id as usize] -= penalty as f32;
+        }
+    }
+}
+
 /// Uniform in [0, 1), in steps of 2⁻⁵³.
 fn unit(rng: &mut ChaCha8Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
@@ -42,6 +51,15 @@ fn unit(rng: &mut ChaCha8Rng) -> f64 {
 mod tests {
     use super::*;
     use rand_chacha::rand_core::SeedableRng;
+
+    #[test]
+    fn a_penalty_is_taken_once() {
+        let mut logits = [3.0, 2.0, 0.5];
+        penalise(&mut logits, &[2, 0, 2], 1.5);
+        assert_eq!(logits, [1.5, 2.0, -1.0]);
+        penalise(&mut logits, &[], 1.5);
+        assert_eq!(logits, [1.5, 2.0, -1.0]);
+    }
 
     #[test]
     fn tokens_come_as_often_as_they_are_probable() {

@@ -346,7 +346,8 @@ impl Draft {
             (None, Prompt::Unread(_)) => unreachable!("it was read above"),
         };
         let temperature = settings.temperature * libm::pow(HOTTER, self.number as f64);
-        let logits = desk.network.logits(&state);
+        let mut logits = desk.network.logits(&state);
+        draw::penalise(&mut logits, &self.attempt.ids, settings.presence_penalty);
         let id = draw::draw(logits, temperature, settings.top_p, &mut rng);
         self.tokens += 1;
         let ended = desk.tokens.ends(id);

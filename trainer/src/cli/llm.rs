@@ -95,6 +95,9 @@ struct GenerateArgs {
     /// Draw among the fewest tokens that have this probability together; 1 for all
     #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = probability)]
     top_p: f64,
+    /// Taken off the logit of every token that the continuation already holds; 0 for none
+    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = temperature)]
+    presence_penalty: f64,
     /// Seed of the draws: each line has a random stream of its own
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     seed: u64,
@@ -175,6 +178,7 @@ fn generate_lines(args: &GenerateArgs, out: &mut impl Write) -> anyhow::Result<(
         temperature: if args.greedy { 0.0 } else { args.temperature },
         top_k: args.top_k,
         top_p: args.top_p,
+        presence_penalty: args.presence_penalty,
         stop: if args.ignore_eos {
             Vec::new()
         } else {

@@ -77,6 +77,11 @@ impl Config {
             top_p > 0.0 && top_p <= 1.0,
             "`generate.top_p` is {top_p}; it must lie above 0 and at most at 1"
         );
+        let penalty = self.generate.presence_penalty;
+        ensure!(
+            penalty >= 0.0 && penalty.is_finite(),
+            "`generate.presence_penalty` is {penalty}; it must be 0 (none) or more"
+        );
         Ok(())
     }
 
@@ -354,6 +359,7 @@ mod tests {
             "correct.novelty_weight=nan",
             "generate.attempts=0",
             "generate.top_p=0.0",
+            "generate.presence_penalty=-1.0",
             "generate.reasons_per_item=0",
             "export.max_users=0",
         ] {

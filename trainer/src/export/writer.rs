@@ -85,6 +85,7 @@ pub fn writer_part(
             max_new_tokens: generate.max_new_tokens,
             temperature: generate.temperature,
             top_p: generate.top_p,
+            presence_penalty: generate.presence_penalty,
             attempts: generate.attempts,
             policy_version,
         },

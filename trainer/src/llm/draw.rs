@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use super::sample::SamplingConfig;
 use crate::device::read;
 
-/// The random stream of each row; rows without one are finished.
-pub(super) type Streams<'a> = Vec<Option<&'a mut ChaCha8Rng>>;
+/// The random stream of each row and what the row holds so far; rows without one are finished.
+pub(super) type Streams<'a> = Vec<Option<(&'a mut ChaCha8Rng, &'a [u32])>>;
 
 /// Logits of all rows together from which on threads share the work.
 const SHARED: usize = 1 << 18;
@@ -17,8 +17,8 @@ const SHARED: usize = 1 << 18;
 /// Draws from `[rows, vocabulary]` in ordinary memory.
 pub(super) fn rows(logits: &[f32], config: &SamplingConfig, streams: Streams) -> Vec<(u32, f32)> {
     let vocabulary = (logits.len() / streams.len().max(1)).max(1);
-    let draw = |(stream, logits): (Option<&mut ChaCha8Rng>, &[f32])| match stream {
-        Some(rng) => one(logits, config, rng),
+    let draw = |(stream, logits): (Option<(&mut ChaCha8Rng, &[u32])>, &[f32])| match stream {
+        Some((rng, before)) => one(logits, before, config, rng),
         None => (0, 0.0),
     };
     if logits.len() >= SHARED {
@@ -60,7 +60,7 @@ pub(super) fn on_device(
         .zip(sums.chunks(blocks))
         .map(|(stream, sums)| {
             let total = sums.iter().map(wide).sum::<f64>();
-            let rest = stream.map_or(0.0, |rng| rng.random::<f64>()) * total;
+            let rest = stream.map_or(0.0, |(rng, _)| rng.random::<f64>()) * total;
             let (block, rest) = place(sums, rest);
             (total, block, rest)
         })
@@ -103,46 +103,100 @@ fn greedy(logits: Tensor<2>, shifted: Tensor<2>) -> Vec<(u32, f32)> {
     pairs.chunks_exact(2).map(pair).collect()
 }
 
-/// Draws one token and its log-probability under the full softmax at the sampling temperature.
-fn one(logits: &[f32], config: &SamplingConfig, rng: &mut ChaCha8Rng) -> (u32, f32) {
-    let best = (0..logits.len()).fold(
-        0,
-        |best, id| if logits[id] > logits[best] { id } else { best },
-    );
-    let temperature = if config.temperature > 0.0 {
-        config.temperature as f32
+/// Draws one token and its log-probability under the full softmax at the sampling temperature. A presence penalty moves what is
+/// drawn; the log-probability stays the model's.
+fn one(
+    logits: &[f32],
+    before: &[u32],
+    config: &SamplingConfig,
+    rng: &mut ChaCha8Rng,
+) -> (u32, f32) {
+    let plain = Softmax::of(logits, config.temperature);
+    let id = if config.presence_penalty == 0.0 || before.is_empty() {
+        plain.draw(config, rng)
     } else {
-        1.0
+        let bent = penalised(logits, before, config.presence_penalty);
+        Softmax::of(&bent, config.temperature).draw(config, rng)
     };
-    let top = logits[best];
-    let weights: Vec<f32> = logits
-        .iter()
-        .map(|logit| ((logit - top) / temperature).exp())
-        .collect();
-    let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-    let log_prob = |id: usize| (logits[id] - top) / temperature - total.ln() as f32;
-    if config.temperature <= 0.0 {
-        return (best as u32, log_prob(best));
+    (id as u32, plain.log_prob(id))
+}
+
+/// The logits with the penalty taken off each token of `before`, once however often it occurs.
+fn penalised(logits: &[f32], before: &[u32], penalty: f64) -> Vec<f32> {
+    let mut bent = logits.to_vec();
+    for id in before {
+        bent[*id as usize] = logits[*id as usize] - penalty as f32;
     }
-    let id = if config.truncates(logits.len()) {
-        let mut order: Vec<usize> = (0..logits.len()).collect();
-        order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
-        if config.top_k > 0 {
-            order.truncate(config.top_k);
+    bent
+}
+
+/// Logits at a temperature; a temperature of 0 draws the best and counts as 1 for probabilities.
+struct Softmax<'a> {
+    logits: &'a [f32],
+    temperature: f32,
+    best: usize,
+    /// `exp((logit − best) / temperature)`.
+    weights: Vec<f32>,
+    total: f64,
+}
+
+impl<'a> Softmax<'a> {
+    fn of(logits: &'a [f32], temperature: f64) -> Self {
+        let best = (0..logits.len()).fold(
+            0,
+            |best, id| if logits[id] > logits[best] { id } else { best },
+        );
+        let temperature = if temperature > 0.0 {
+            temperature as f32
+        } else {
+            1.0
+        };
+        let top = logits[best];
+        let weights: Vec<f32> = logits
+            .iter()
+            .map(|logit| ((logit - top) / temperature).exp())
+            .collect();
+        let total = weights.iter().map(|weight| f64::from(*weight)).sum();
+        Self {
+            logits,
+            temperature,
+            best,
+            weights,
+            total,
         }
-        let kept: f64 = order.iter().map(|id| f64::from(weights[*id])).sum();
-        let mut mass = 0.0;
-        let cut = order.iter().position(|id| {
-            mass += f64::from(weights[*id]) / kept;
-            mass >= config.top_p
-        });
-        order.truncate(cut.map_or(order.len(), |cut| cut + 1));
-        let kept: f64 = order.iter().map(|id| f64::from(weights[*id])).sum();
-        pick(order.iter().copied(), &weights, kept, rng).unwrap_or(best)
-    } else {
-        pick(0..logits.len(), &weights, total, rng).unwrap_or(best)
-    };
-    (id as u32, log_prob(id))
+    }
+
+    fn log_prob(&self, id: usize) -> f32 {
+        (self.logits[id] - self.logits[self.best]) / self.temperature - self.total.ln() as f32
+    }
+
+    fn draw(&self, config: &SamplingConfig, rng: &mut ChaCha8Rng) -> usize {
+        let Self {
+            logits, weights, ..
+        } = self;
+        if config.temperature <= 0.0 {
+            return self.best;
+        }
+        let drawn = if config.truncates(logits.len()) {
+            let mut order: Vec<usize> = (0..logits.len()).collect();
+            order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
+            if config.top_k > 0 {
+                order.truncate(config.top_k);
+            }
+            let kept: f64 = order.iter().map(|id| f64::from(weights[*id])).sum();
+            let mut mass = 0.0;
+            let cut = order.iter().position(|id| {
+                mass += f64::from(weights[*id]) / kept;
+                mass >= config.top_p
+            });
+            order.truncate(cut.map_or(order.len(), |cut| cut + 1));
+            let kept: f64 = order.iter().map(|id| f64::from(weights[*id])).sum();
+            pick(order.iter().copied(), weights, kept, rng)
+        } else {
+            pick(0..logits.len(), weights, self.total, rng)
+        };
+        drawn.unwrap_or(self.best)
+    }
 }
 
 /// Inverse-CDF draw; `None` only if rounding leaves a remainder after the last candidate.
@@ -160,4 +214,38 @@ fn pick(
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    #[test]
+    fn a_presence_penalty_moves_the_draw_and_not_the_probability() {
+        let logits = [3.0f32, 2.0, 0.0];
+        let config = |presence_penalty: f64, temperature: f64| SamplingConfig {
+            presence_penalty,
+            temperature,
+            ..SamplingConfig::default()
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let total = (3f64.exp() + 2f64.exp() + 1.0).ln();
+        // Twice there counts once: 3 − 1.5 < 2.
+        let (id, log_prob) = one(&logits, &[0, 0], &config(1.5, 0.0), &mut rng);
+        assert_eq!(id, 1);
+        assert!((f64::from(log_prob) - (2.0 - total)).abs() < 1e-6);
+        assert_eq!(one(&logits, &[0], &config(0.5, 0.0), &mut rng).0, 0);
+        assert_eq!(one(&logits, &[1], &config(1.5, 0.0), &mut rng).0, 0);
+        // As often as the bent softmax says.
+        let bent = [1.0f64, 2.0, 0.0].map(f64::exp);
+        let expected = bent.map(|weight| 20_000.0 * weight / bent.iter().sum::<f64>());
+        let mut counts = [0; 3];
+        for _ in 0..20_000 {
+            counts[one(&logits, &[0], &config(2.0, 1.0), &mut rng).0 as usize] += 1;
+        }
+        for (count, expected) in counts.iter().zip(expected) {
+            assert!((f64::from(*count) - expected).abs() < 350.0, "{counts:?}");
+        }
+    }
 }

@@ -37,6 +37,9 @@ pub struct SamplingConfig {
     pub top_k: usize,
     /// Only the smallest set of tokens with this total probability; 1 for all.
     pub top_p: f64,
+    /// Taken off the logit of every token that the completion already holds (OpenAI's `presence_penalty`): what is trained on
+    /// the probabilities of its samples leaves it at 0.
+    pub presence_penalty: f64,
     /// Tokens that end a completion.
     pub stop: Vec<u32>,
     /// Seed of the run; each (prompt, copy) has a stream of its own, whatever batch it lands in.
@@ -52,6 +55,7 @@ impl Default for SamplingConfig {
             temperature: 1.0,
             top_k: 0,
             top_p: 1.0,
+            presence_penalty: 0.0,
             stop: Vec::new(),
             seed: 0,
             rows: 64,
@@ -60,6 +64,11 @@ impl Default for SamplingConfig {
 }
 
 impl SamplingConfig {
+    /// Whether more than the softmax of the logits decides what is drawn.
+    pub(super) fn bends(&self, vocabulary: usize) -> bool {
+        self.truncates(vocabulary) || self.presence_penalty != 0.0
+    }
+
     /// Whether tokens are drawn from a part of the vocabulary only.
     pub(super) fn truncates(&self, vocabulary: usize) -> bool {
         self.temperature > 0.0 && ((self.top_k > 0 && self.top_k < vocabulary) || self.top_p < 1.0)
@@ -186,7 +195,7 @@ impl<'a> TensorDecoder<'a> {
 impl Decode for TensorDecoder<'_> {
     fn draw(&self, config: &SamplingConfig, streams: Streams) -> Vec<(u32, f32)> {
         let logits = self.model.logits(self.last.clone());
-        if cpu::is_cpu(&logits.device()) || config.truncates(logits.dims()[1]) {
+        if cpu::is_cpu(&logits.device()) || config.bends(logits.dims()[1]) {
             draw::rows(&read(logits), config, streams)
         } else {
             draw::on_device(logits, config, streams)
@@ -237,7 +246,7 @@ fn sample_batch(
     loop {
         let streams = live
             .iter_mut()
-            .map(|one| (!one.done).then_some(&mut one.rng));
+            .map(|one| (!one.done).then_some((&mut one.rng, one.completion.ids.as_slice())));
         let drawn = decoder.draw(config, streams.collect());
         let mut next = Vec::with_capacity(live.len());
         for (stream, (id, log_prob)) in live.iter_mut().zip(drawn) {

@@ -380,6 +380,7 @@ fn attempt(
         max_new_tokens: config.generate.max_new_tokens,
         temperature: config.generate.temperature * HOTTER.powi(number as i32),
         top_p: config.generate.top_p,
+        presence_penalty: config.generate.presence_penalty,
         top_k: 0,
         stop: language.tokenizer.stop_ids(),
         seed,

@@ -168,33 +168,40 @@ fn cold_it_writes_what_the_trainer_samples_cold() {
     let known = rounded(&language, &part);
     let run = run();
     let artefact = build(&run.input(), &Device::flex()).unwrap();
-    let writer = Writer::new(&part, &artefact.catalogue).unwrap();
     let history = [4, 9, 2, 7, 31];
     // Three are shown, the newest.
     let shown: Vec<&Item> = [2, 7, 31].map(|item| &run.data.items[item]).to_vec();
     let turns = pattern_prompt(&shown, &part.settings.render);
     let ids = known.tokenizer.prompt(&turns).unwrap();
-    let config = SamplingConfig {
-        max_new_tokens: part.settings.max_new_tokens,
-        temperature: 0.0,
-        stop: known.tokenizer.stop_ids(),
-        ..SamplingConfig::default()
-    };
-    let sampled = sample(&known.model, &[&ids], 1, &config, |_| true);
-    let sampled = &sampled[0].as_ref().unwrap()[0];
-    let mut draft = writer.pattern(&history, 1).unwrap();
-    let mut texts = Vec::new();
-    let written = loop {
-        let standing = draft.advance().unwrap();
-        texts.push(standing.text);
-        if let Some(written) = standing.written {
-            break written;
-        }
-    };
-    assert_eq!(written.text, tidy(&known.tokenizer.decode(&sampled.ids)));
-    assert_eq!(written.tokens, sampled.ids.len());
-    assert_eq!(texts.len(), written.tokens, "one token at a time");
-    assert_eq!(written.vector.map(|vector| vector.len()), Some(8));
+    let both = [0.0, 2.0].map(|presence_penalty| {
+        part.settings.presence_penalty = presence_penalty;
+        let config = SamplingConfig {
+            max_new_tokens: part.settings.max_new_tokens,
+            temperature: 0.0,
+            presence_penalty,
+            stop: known.tokenizer.stop_ids(),
+            ..SamplingConfig::default()
+        };
+        let sampled = sample(&known.model, &[&ids], 1, &config, |_| true);
+        let sampled = &sampled[0].as_ref().unwrap()[0];
+        let writer = Writer::new(&part, &artefact.catalogue).unwrap();
+        let mut draft = writer.pattern(&history, 1).unwrap();
+        let mut texts = Vec::new();
+        let written = loop {
+            let standing = draft.advance().unwrap();
+            texts.push(standing.text);
+            if let Some(written) = standing.written {
+                break written;
+            }
+        };
+        assert_eq!(written.text, tidy(&known.tokenizer.decode(&sampled.ids)));
+        assert_eq!(written.tokens, sampled.ids.len());
+        assert_eq!(texts.len(), written.tokens, "one token at a time");
+        assert_eq!(written.vector.map(|vector| vector.len()), Some(8));
+        sampled.ids.clone()
+    });
+    let different = |ids: &[u32]| ids.iter().collect::<std::collections::BTreeSet<_>>().len();
+    assert!(different(&both[0]) < different(&both[1]), "{both:?}");
 }
 
 #[test]
