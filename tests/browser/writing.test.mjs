@@ -88,6 +88,21 @@ test('writing that is asked for while a list is on its way waits for it, and is 
   assert.deepEqual(manners.pageErrors, []);
 });
 
+test('writing whose list was left before it began is not said to be done, and fetches nothing', async () => {
+  const { page, manners } = await open(ownTaste);
+  await page.evaluate(() => {
+    const press = (/** @type {string} */ selector) => /** @type {HTMLButtonElement} */ (document.querySelector(selector)).click();
+    press('[data-do="remove"]');
+    press('#write-pattern');
+    press('.chip:not(.chip-own)');
+  });
+  await page.waitForFunction(() => location.hash.includes('viewer=') || location.hash.includes('user='));
+  await listShown(page);
+  assert.doesNotMatch(await page.locator('body').innerText(), /The pattern is written/);
+  assert.deepEqual(manners.requests.filter((address) => LATER.test(address)), []);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
 test('a link writes the same pattern again when the visitor wants it, and the command prints the same list', async () => {
   const { page } = await open(ownTaste);
   await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();

@@ -100,7 +100,7 @@ export function createLists(page) {
   /** What is being waited for; an answer to anything else is dropped. @type {object} */
   let pending = {};
 
-  /** Ends once the list that was asked for last stands there, or cannot. */
+  /** Ends once the list that was last asked for when this was set stands there, or cannot, or is overtaken. */
   let arriving = Promise.resolve();
 
   /**
@@ -166,11 +166,16 @@ export function createLists(page) {
   async function write(seed, onDraft) {
     const now = visit;
     // A list that is on its way goes first: asked for after this, it would interrupt the writing.
-    await arriving;
-    if (!now || visit !== now) return;
+    for (let awaited = null; awaited !== arriving; ) {
+      awaited = arriving;
+      await awaited;
+    }
+    const overtaken = { kind: 'superseded', message: 'Something newer was asked for.' };
+    if (!now || visit !== now || now.trail.current.history.length === 0) throw overtaken;
     const { current } = now.trail;
     const written = await page.revival().persistently(() => page.client.ask('write-pattern', { taste: current, seed }, onDraft));
-    if (visit === now && now.trail.current === current) edit(withWritten(current, written));
+    if (visit !== now || now.trail.current !== current) throw overtaken;
+    edit(withWritten(current, written));
   }
 
   /** A taste of the visitor's own reads the pattern of the nearest viewer, until they choose another. @param {Visit} now */

@@ -79,8 +79,8 @@ impl Config {
         );
         let penalty = self.generate.presence_penalty;
         ensure!(
-            penalty >= 0.0 && penalty.is_finite(),
-            "`generate.presence_penalty` is {penalty}; it must be 0 (none) or more"
+            (0.0..=100.0).contains(&penalty),
+            "`generate.presence_penalty` is {penalty}; it must lie between 0 (none) and 100"
         );
         Ok(())
     }

@@ -94,7 +94,6 @@ fn what_is_missing_is_what_was_taken_away() {
     assert_eq!(reasons, [Part::Reason(0), Part::Reason(2)]);
 }
 
-/// The first item after some events were removed that still count as taken.
 #[test]
 fn a_written_pattern_is_missing_as_a_stored_one_is() {
     let scorer = Scorer::on_cpu(&artefact(8)).unwrap();
@@ -118,6 +117,7 @@ fn a_written_pattern_is_missing_as_a_stored_one_is() {
     assert!((absence.logit - probe.logit).abs() > 1e-3, "it is missed");
 }
 
+/// The first item after some events were removed that still count as taken.
 fn first_without(scorer: &Scorer, taste: &Taste, removed: &[u32]) -> u32 {
     let mut less = taste.clone();
     let mut place = 0;
