@@ -37,6 +37,12 @@ async function writtenPattern(page) {
   return page.locator('.pattern[data-written] .voice').innerText();
 }
 
+/** Presses buttons one after another before the page can answer any. @param {import('playwright-core').Page} page @param {...string} selectors */
+const pressAtOnce = (page, ...selectors) =>
+  page.evaluate((wanted) => {
+    for (const selector of wanted) /** @type {HTMLButtonElement} */ (document.querySelector(selector)).click();
+  }, selectors);
+
 test('a visitor’s own pattern is written here, token by token, read by the list, and undone', async () => {
   const { page, manners } = await open(ownTaste);
   assert.deepEqual(manners.requests.filter((address) => LATER.test(address)), [], 'nothing of it is fetched before it is asked for');
@@ -77,11 +83,7 @@ test('a visitor’s own pattern is written here, token by token, read by the lis
 
 test('writing that is asked for while a list is on its way waits for it, and is not lost', async () => {
   const { page, manners } = await open(ownTaste);
-  await page.evaluate(() => {
-    const press = (/** @type {string} */ selector) => /** @type {HTMLButtonElement} */ (document.querySelector(selector)).click();
-    press('[data-do="remove"]');
-    press('#write-pattern');
-  });
+  await pressAtOnce(page, '[data-do="remove"]', '#write-pattern');
   assert.ok((await writtenPattern(page)).length > 0);
   await page.waitForFunction(() => /[#&]write=1(&|$)/.test(location.hash) && (location.hash.match(/%2C/g) ?? []).length === 1);
   assert.deepEqual(manners.consoleErrors, []);
@@ -90,12 +92,7 @@ test('writing that is asked for while a list is on its way waits for it, and is 
 
 test('writing whose list was left before it began is not said to be done, and fetches nothing', async () => {
   const { page, manners } = await open(ownTaste);
-  await page.evaluate(() => {
-    const press = (/** @type {string} */ selector) => /** @type {HTMLButtonElement} */ (document.querySelector(selector)).click();
-    press('[data-do="remove"]');
-    press('#write-pattern');
-    press('.chip:not(.chip-own)');
-  });
+  await pressAtOnce(page, '[data-do="remove"]', '#write-pattern', '.chip:not(.chip-own)');
   await page.waitForFunction(() => location.hash.includes('viewer=') || location.hash.includes('user='));
   await listShown(page);
   assert.doesNotMatch(await page.locator('body').innerText(), /The pattern is written/);

@@ -1,11 +1,8 @@
 /** What an address asks for when the page is opened, or when the visitor goes back: whose list, and what of it is not there. */
 import { button, byId } from './dom.js';
-import { asideNote } from './notice.js';
+import { asideNote, lostNote } from './notice.js';
 import { ownTasteInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
 import { blankTaste, Trail } from './tastes.js';
-
-/** @param {string[]} lost */
-export const lostWords = (lost) => `The address names what this demo has not (“${lost.slice(0, 3).join('”, “').slice(0, 120)}”${lost.length > 3 ? ', …' : ''}); the rest of it is shown.`;
 
 /**
  * @param {object} page
@@ -26,7 +23,7 @@ export function createArrival(page, lists) {
     const seed = seedInAddress(); // before the list that stands meanwhile takes its place in the address
     if (ownTasteInAddress()) {
       const { taste, lost, follows } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
-      if (lost.length > 0) page.notice.replaceChildren(asideNote(lostWords(lost)));
+      if (lost.length > 0) page.notice.replaceChildren(lostNote(lost));
       const nearest = follows ? null : await page.client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
       const trail = new Trail(blankTaste(), taste, follows || (nearest !== null && nearest.viewer === taste.pattern));
       await lists.openOwn(trail, seed === null ? how : 'replace');

@@ -38,7 +38,7 @@ function weightBar(scale, weight, family) {
   );
 }
 
-/** What each attention head made of a reason; the bar above is their mean. @param {number[]} heads */
+/** What each attention head made of a reason, each bar a share of all its attention; the number above is their mean. @param {number[]} heads */
 function headBars(heads) {
   if (heads.length < 2) return null;
   const bar = (/** @type {number} */ weight) => withProperty(el('span', { class: 'head-bar', 'aria-hidden': 'true' }), '--length', Math.min(1, weight));

@@ -1,11 +1,10 @@
 /**
  * Whose list stands there: visits of stored viewers, tastes of the visitor's own, and the changes to them. Of several questions under way only the newest one's answer is drawn.
  */
-import { lostWords } from './arrival.js';
 import { byId } from './dom.js';
 import { asFault, needsNewWorker, wording } from './errors.js';
 import { milliseconds, viewerName } from './format.js';
-import { asideNote } from './notice.js';
+import { asideNote, lostNote } from './notice.js';
 import { hashOf, putInAddress, tasteInAddress } from './permalink.js';
 import { FIRST_COUNT, movesNote } from './ranking-list.js';
 import { blankTaste, isOutdated, Trail, withWritten } from './tastes.js';
@@ -69,7 +68,7 @@ export function createLists(page) {
         const viewer = await page.client.ask('viewer', { user });
         if (pending !== token) return;
         const asked = asAddressed ? tasteInAddress(viewer.taste, loaded, (item) => loaded.reasonCounts[item] ?? 0) : { taste: viewer.taste, lost: [] };
-        if (asked.lost.length > 0) page.notice.replaceChildren(asideNote(lostWords(asked.lost)));
+        if (asked.lost.length > 0) page.notice.replaceChildren(lostNote(asked.lost));
         visit = { user, viewer, trail: new Trail(viewer.taste, asked.taste), nearest: null, standing: null };
         await showVisit(how);
       },

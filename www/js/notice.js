@@ -78,3 +78,7 @@ export function faultPanel(fault, onRetry, backend) {
 
 /** Something to know that stops nobody. @param {...(Node|string)} words */
 export const asideNote = (...words) => el('p', { class: 'notice notice-aside', role: 'status' }, ...words);
+
+/** What an address names and this demo has not. @param {string[]} lost */
+export const lostNote = (lost) =>
+  asideNote(`The address names what this demo has not (“${lost.slice(0, 3).join('”, “').slice(0, 120)}”${lost.length > 3 ? ', …' : ''}); the rest of it is shown.`);
