@@ -110,7 +110,7 @@ test('a row opens into the reasons and the history that carried it', async () =>
   const attention = await row.locator('.evidence-part[data-family="reason"] .evidence-row').evaluateAll((/** @type {Element[]} */ shown) =>
     shown.map((reason) => ({
       mean: Number((reason.querySelector('.weight-number')?.textContent ?? '').match(/[\d.]+/)?.[0]),
-      heads: [...(reason.querySelector('.heads span')?.textContent ?? '').matchAll(/([\d.]+)\s*%/g)].map(([, share]) => Number(share)),
+      heads: [...(reason.querySelector('.heads')?.textContent ?? '').matchAll(/([\d.]+)\s*%/g)].map(([, share]) => Number(share)),
       bars: reason.querySelectorAll('.head-bar').length,
     })),
   );

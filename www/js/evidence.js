@@ -42,7 +42,8 @@ function weightBar(scale, weight, family) {
 function headBars(heads) {
   if (heads.length < 2) return null;
   const bar = (/** @type {number} */ weight) => withProperty(el('span', { class: 'head-bar', 'aria-hidden': 'true' }), '--length', Math.min(1, weight));
-  return el('p', { class: 'heads' }, el('span', {}, `By head: ${heads.map(percent).join(', ')}`), ...heads.map(bar));
+  const head = (/** @type {number} */ weight) => el('span', { class: 'head' }, `${percent(weight)} `, bar(weight));
+  return el('p', { class: 'heads' }, 'By head: ', ...heads.map(head));
 }
 
 /**
@@ -145,7 +146,8 @@ function reportButton(reason, item, onReport) {
  * @param {import('./recommendation.js').RowContext} context
  */
 function historyPart(row, { catalogue, taste }) {
-  const shown = row.history.slice(0, MOST_HISTORY);
+  const carrying = row.history.filter(({ weight }) => weight !== 0);
+  const shown = carrying.slice(0, MOST_HISTORY);
   const scale = scaleOf(row.history); // of all events, so that the shown ones keep their true share
   const items = shown.map(({ position, item, weight }) => {
     const entry = catalogue[item];
@@ -171,6 +173,6 @@ function historyPart(row, { catalogue, taste }) {
     { class: 'evidence-part', 'data-family': 'history' },
     el('p', { class: 'evidence-note' }, note),
     items.length > 0 ? el('ul', { class: 'evidence-list' }, ...items) : el('p', { class: 'muted' }, 'No history entered this score.'),
-    rest > 0 ? el('p', { class: 'evidence-source' }, `and ${rest} with less weight`) : null,
+    rest > 0 ? el('p', { class: 'evidence-source' }, `and ${rest} with ${carrying.length > shown.length ? 'less' : 'no'} weight`) : null,
   );
 }

@@ -125,7 +125,7 @@ export class Scorer {
       item,
       rank,
       score,
-      reasons: fit.map((value, index) => ({ index, weight: value / sum, heads: [(1.5 * value) / sum, (0.5 * value) / sum] })),
+      reasons: fit.map((value, index) => ({ index, weight: value / sum, heads: [0.4, 1.3, 1.6, 0.7].map((share) => (share * value) / sum) })),
       history: carried.map((weight, position) => ({ position, item: taste.history[position].item, weight: weight / total })),
     };
   }
