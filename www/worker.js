@@ -129,6 +129,10 @@ const handlers = {
     return ready().engines.cpu.probe(raw(taste), item);
   },
 
+  async carriers({ taste, items }) {
+    return ready().engines.cpu.carriers(raw(taste), Uint32Array.from(items));
+  },
+
   async counterfactual({ taste, limit }) {
     return ready().engines.cpu.counterfactual(raw(taste), limit);
   },

@@ -7,6 +7,8 @@ import { newerTag, voice } from './pieces.js';
 import { absences, waterfall } from './probe.js';
 
 const MOST_HISTORY = 6;
+/** Reasons shown at first. */
+const FIRST_REASONS = 3;
 
 /** @typedef {import('./types.js').Recommendation} Recommendation */
 /** @typedef {import('./types.js').CatalogueItem} CatalogueItem */
@@ -52,14 +54,14 @@ function headBars(heads) {
  * @param {import('./recommendation.js').RowContext} context
  */
 export function evidence(row, context) {
-  const layer = (/** @type {string} */ name, /** @type {string} */ title, /** @type {string} */ what, /** @type {Node[]} */ ...content) =>
+  const layer = (/** @type {string} */ name, /** @type {string} */ title, /** @type {string} */ what, /** @type {(Node|null)[]} */ ...content) =>
     el('section', { class: 'layer', 'data-layer': name }, el('h4', {}, title), el('p', { class: 'layer-what' }, what), ...content);
   return el(
     'div',
     { class: 'evidence' },
     layer('words', 'The words', 'A justification: what the language model wrote. It need not be what moved the score.', reasonsPart(row, context)),
-    layer('evidence', 'What the model looked at', 'Evidence: attention on reasons above, and here the history’s share in the interest for this title.', historyPart(row, context)),
-    layer('test', 'The test', 'What the score is made of, and what it would be without a part. Each line is the model asked again.', testPart(row, context)),
+    layer('evidence', 'What the model looked at', 'Evidence: how much it attended to each reason, and which titles of the history carry the score.', attentionPart(row, context), historyPart(row, context)),
+    layer('test', 'The test', 'What each part is worth, and what the score would be without it. Each line is the model asked again.', testPart(row, context)),
   );
 }
 
@@ -100,16 +102,14 @@ function reasonsPart(row, { dated, uses, viewer, taste, onMute, onReport }) {
     const words = silent ? 'All reasons of this title are muted.' : 'No reason has been written for this title yet.';
     return part(el('p', { class: 'muted' }, words), ...(silent ? [silent] : []));
   }
-  const scale = scaleOf(row.reasons);
-  const items = row.reasons.map((reason) => {
+  const items = row.reasons.map((reason, at) => {
     const source = reason.viewer === null ? null : `written for ${viewerName(reason.viewer)}`;
     const when = dated && reason.time !== null ? date(reason.time) : null;
     const about = [source, when, newerTag(reason, viewer)].filter(Boolean).join(', ');
     return el(
       'li',
-      { class: 'evidence-row' },
-      weightBar(scale, reason.weight, 'reason'),
-      headBars(reason.heads),
+      { class: 'evidence-row numbered', hidden: at >= FIRST_REASONS },
+      el('span', { class: 'row-number' }, at + 1),
       voice('blockquote', reason.text),
       about ? el('p', { class: 'evidence-source' }, about) : null,
       el(
@@ -123,7 +123,45 @@ function reasonsPart(row, { dated, uses, viewer, taste, onMute, onReport }) {
   const written = 'Each was written by the language model when another viewer took this title.';
   const moment = 'All are scored at one moment after all training data, so some are newer than this history.';
   const note = row.reasons.some((reason) => newerTag(reason, viewer)) ? `${written} ${moment}` : written;
-  return part(el('p', { class: 'evidence-note' }, note), el('ul', { class: 'evidence-list' }, ...items), ...(silent ? [silent] : []));
+  const list = el('ol', { class: 'evidence-list' }, ...items);
+  const more = items.length > FIRST_REASONS && button({ class: 'button button-quiet' }, () => unfold(list, more), `${items.length - FIRST_REASONS} more`);
+  return part(el('p', { class: 'evidence-note' }, note), list, ...(more ? [more] : []), ...(silent ? [silent] : []));
+}
+
+/** Shows what a list holds back, in both lists of reasons of its drawer, and goes on there. @param {HTMLElement} list @param {HTMLButtonElement|false} pressed */
+function unfold(list, pressed) {
+  const held = list.querySelector('li[hidden]');
+  for (const row of list.closest('.evidence')?.querySelectorAll('li[hidden]') ?? []) row.removeAttribute('hidden');
+  for (const mark of list.closest('.evidence')?.querySelectorAll('.attention-rest') ?? []) mark.remove();
+  if (pressed) pressed.remove();
+  const next = held?.querySelector('button');
+  if (next) next.focus();
+}
+
+/**
+ * Attention on the reasons, mean and head by head.
+ * @param {Recommendation} row
+ * @param {import('./recommendation.js').RowContext} context
+ */
+function attentionPart(row, { uses }) {
+  if (!uses.reasons || row.reasons.length === 0) return null;
+  const scale = scaleOf(row.reasons);
+  const rest = row.reasons.slice(FIRST_REASONS).reduce((sum, { weight }) => sum + weight, 0);
+  const items = row.reasons.map((reason, at) =>
+    el(
+      'li',
+      { class: 'evidence-row numbered', hidden: at >= FIRST_REASONS },
+      el('span', { class: 'row-number' }, el('span', { class: 'visually-hidden' }, 'Reason '), at + 1),
+      el('div', {}, weightBar(scale, reason.weight, 'reason'), headBars(reason.heads)),
+    ),
+  );
+  return el(
+    'div',
+    { class: 'evidence-part', 'data-family': 'reason' },
+    el('p', { class: 'evidence-note' }, 'Attention on each reason, by its number.'),
+    el('ol', { class: 'evidence-list' }, ...items),
+    rest > 0 ? el('p', { class: 'evidence-source attention-rest' }, `${percent(rest)} on the others`) : null,
+  );
 }
 
 /** @param {import('./types.js').Reason} reason @param {number} item @param {import('./recommendation.js').RowContext['onReport']} onReport */
@@ -142,37 +180,52 @@ function reportButton(reason, item, onReport) {
 }
 
 /**
+ * The titles of the history without which the score would change most, and where the interest unit itself looked.
  * @param {Recommendation} row
  * @param {import('./recommendation.js').RowContext} context
  */
-function historyPart(row, { catalogue, taste }) {
-  const carrying = row.history.filter(({ weight }) => weight !== 0);
-  const shown = carrying.slice(0, MOST_HISTORY);
-  const scale = scaleOf(row.history); // of all events, so that the shown ones keep their true share
-  const items = shown.map(({ position, item, weight }) => {
-    const entry = catalogue[item];
-    if (!entry) return null;
-    const ago = taste.history.length - position;
-    return el(
-      'li',
-      { class: 'evidence-row evidence-history' },
-      weightBar(scale, weight, 'history'),
-      cover(entry),
-      el(
-        'p',
-        {},
-        el('span', { dir: 'auto' }, entry.title),
-        taste.history[position]?.item === item ? el('span', { class: 'evidence-source' }, ago === 1 ? 'the latest' : `${ago} back`) : null,
-      ),
-    );
-  });
-  const rest = row.history.length - shown.length;
-  const note = scale.signed ? 'What was taken before, by its share in this score; hatched bars speak against the title.' : 'What was taken before, by its share in this score.';
-  return el(
-    'div',
-    { class: 'evidence-part', 'data-family': 'history' },
-    el('p', { class: 'evidence-note' }, note),
-    items.length > 0 ? el('ul', { class: 'evidence-list' }, ...items) : el('p', { class: 'muted' }, 'No history entered this score.'),
-    rest > 0 ? el('p', { class: 'evidence-source' }, `and ${rest} with ${carrying.length > shown.length ? 'less' : 'no'} weight`) : null,
+function historyPart(row, { catalogue, taste, carriers }) {
+  const part = el('div', { class: 'evidence-part', 'data-family': 'history', 'aria-busy': 'true' }, el('p', { class: 'muted' }, 'Asking the model without each of them …'));
+  carriers.then(
+    (all) => {
+      const carrying = all.filter(({ adds }) => adds !== 0);
+      const shown = carrying.slice(0, MOST_HISTORY);
+      const scale = scaleOf(carrying.map(({ adds }) => ({ weight: adds })));
+      const items = shown.map(({ event, item, adds }) => {
+        const entry = catalogue[item];
+        if (!entry) return null;
+        const ago = taste.history.length - event;
+        return el(
+          'li',
+          { class: 'evidence-row evidence-history' },
+          weightBar(scale, adds, 'history'),
+          cover(entry),
+          el('p', {}, el('span', { dir: 'auto' }, entry.title), el('span', { class: 'evidence-source' }, ago === 1 ? 'the latest' : `${ago} back`)),
+        );
+      });
+      const rest = all.length - shown.length;
+      part.removeAttribute('aria-busy');
+      part.replaceChildren(
+        el('p', { class: 'evidence-note' }, `What the score, before the final squashing, loses without a title${scale.signed ? '; hatched bars speak against this one' : ''}.`),
+        items.length > 0 ? el('ul', { class: 'evidence-list' }, ...items) : el('p', { class: 'muted' }, 'No history entered this score.'),
+        ...(rest > 0 ? [el('p', { class: 'evidence-source' }, `and ${rest} that change it ${carrying.length > shown.length ? 'less' : 'not at all'}`)] : []),
+        ...interestNote(row, catalogue),
+      );
+    },
+    (thrown) => {
+      part.removeAttribute('aria-busy');
+      part.replaceChildren(el('p', { class: 'muted' }, asFault(thrown).kind === 'superseded' ? 'The taste changed before the answer came.' : wording(asFault(thrown)).title));
+    },
   );
+  return part;
+}
+
+/** Where the interest unit looked. Its weights lie on states, not on titles. @param {Recommendation} row @param {CatalogueItem[]} catalogue */
+function interestNote({ history }, catalogue) {
+  const [most] = history;
+  const title = most && catalogue[most.item]?.title;
+  if (!most || !title || most.weight === 0) return [];
+  return [
+    el('p', { class: 'evidence-note', dir: 'auto' }, `Its interest unit looks at states, each of which sums up all before it: ${percent(Math.abs(most.weight))} of it lies on the one after ${title}.`),
+  ];
 }

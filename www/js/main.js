@@ -179,6 +179,7 @@ function build(loaded) {
   stage.hidden = false;
   const { taste, edit, write, reset, step, showMore, openViewer, openOwn, reasonText } = lists;
   const probe = (/** @type {number} */ item) => revival.persistently(() => client.ask('probe', { taste: taste(), item }));
+  const carriers = (/** @type {number[]} */ items) => revival.persistently(() => client.ask('carriers', { taste: taste(), items }));
   const counterfactual = (/** @type {number} */ limit) => revival.persistently(() => client.ask('counterfactual', { taste: taste(), limit }));
   const questions = createQuestions(loaded, { taste, counterfactual, probe, edit });
   const along = createTakeAlong(loaded, () => (lists.visit?.standing ? { ...lists.visit.standing, own: ownOf(lists.visit), name: nameOf(lists.visit, loaded) } : null));
@@ -201,6 +202,7 @@ function build(loaded) {
       {
         onMore: showMore,
         onProbe: probe,
+        onCarriers: carriers,
         onMute: (reasons) => edit(reasons.reduce(toggled, taste())),
         onReport: (item, reason) => along.report(item, reason, reasonText(item, reason)),
       },

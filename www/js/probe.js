@@ -14,48 +14,34 @@ import { voice } from './pieces.js';
 const MOST_ABSENCES = 5;
 
 /** @type {Record<string, string>} */
-const STEP_NAMES = {
+const PART_NAMES = {
   identities: 'The title alone',
   pattern: '+ the pattern',
   reasons: '+ the reasons',
   history: '+ the history',
 };
 
-/** @param {number} rank */
-const rankWords = (rank) => `rank ${count(rank)}`;
-
-/**
- * The steps as contributions: the first stands for itself, each further one for what it adds to the logit.
- * @param {Probe} probe
- */
-export const contributions = ({ steps }) =>
-  steps.map(({ part, logit, rank }, at) => ({
-    part: String(part),
-    change: at === 0 ? logit : logit - (steps[at - 1]?.logit ?? 0),
-    rank,
-    from: at === 0 ? null : (steps[at - 1]?.rank ?? null),
-  }));
-
-/** How a score comes about, one part after another. @param {Probe} probe */
-export function waterfall(probe) {
-  const parts = contributions(probe);
-  const largest = Math.max(...parts.map(({ change }) => Math.abs(change)), Number.MIN_VALUE);
-  const rows = parts.map(({ part, change, rank, from }) =>
+/** What each part is worth to a score. @param {Probe} probe */
+export function waterfall({ shares, logit, rank }) {
+  const largest = Math.max(...shares.map(({ adds }) => Math.abs(adds)), Number.MIN_VALUE);
+  const rows = shares.map(({ part, adds, rank_without: without }) =>
     el(
       'tr',
       {},
-      el('th', { scope: 'row' }, STEP_NAMES[part] ?? part),
-      el('td', { class: 'fall-cell' }, bar(change, largest)),
-      el('td', { class: 'number' }, signed(change)),
-      el('td', { class: 'number' }, from === null || from === rank ? rankWords(rank) : [rankWords(from), ' → ', count(rank)].join('')),
+      el('th', { scope: 'row' }, PART_NAMES[String(part)] ?? String(part)),
+      el('td', { class: 'fall-cell' }, bar(adds, largest)),
+      el('td', { class: 'number' }, signed(adds)),
+      el('td', { class: 'number' }, without === null ? '–' : `rank ${count(without)}`),
     ),
   );
+  const together = el('tr', { class: 'probe-sum' }, el('th', { scope: 'row' }, 'Together'), el('td', { class: 'fall-cell' }), el('td', { class: 'number' }, signed(logit)), el('td', { class: 'number' }, `rank ${count(rank)}`));
+  const head = (/** @type {string} */ name, /** @type {boolean} */ number) => el('th', { scope: 'col', class: number ? 'number' : null }, name);
   return el(
     'table',
     { class: 'probe-table' },
-    el('caption', {}, 'The score, built up from nothing. A part’s number is what it adds before the final squashing into 0 to 1.'),
-    el('thead', { class: 'visually-hidden' }, el('tr', {}, ...['Part', 'Bar', 'Adds', 'Rank'].map((name) => el('th', { scope: 'col' }, name)))),
-    el('tbody', {}, ...rows),
+    el('caption', {}, 'What the score is made of, before the final squashing into 0 to 1: each part’s worth, as the mean over all orders in which the parts could come (Shapley).'),
+    el('thead', {}, el('tr', {}, head('Part', false), el('th', { scope: 'col', class: 'fall-cell' }, el('span', { class: 'visually-hidden' }, 'Bar')), head('adds', true), head('without it', true))),
+    el('tbody', {}, ...rows, together),
   );
 }
 
@@ -111,8 +97,7 @@ function partName(part, taste, catalogue, reasonText) {
  * @param {import('./types.js').CatalogueItem[]} catalogue
  */
 export function shortfall(probe, first, catalogue) {
-  const theirs = contributions(first);
-  const gaps = contributions(probe).map(({ part, change }, at) => ({ part, gap: change - (theirs[at]?.change ?? 0) }));
+  const gaps = probe.shares.map(({ part, adds }, at) => ({ part: String(part), gap: adds - (first.shares[at]?.adds ?? 0) }));
   const worst = gaps.reduce((least, one) => (one.gap < least.gap ? one : least));
   const title = catalogue[first.item]?.title ?? 'the first title';
   const words = { identities: 'what the model thinks of the title for anybody', pattern: 'what the pattern gives it', reasons: 'what its reasons give it', history: 'what the history gives it' };

@@ -1,6 +1,6 @@
 /** The ranked list with its header, its test against the held-out choice, questions about it, and the way to see more. */
 import { backendName } from './backend-badge.js';
-import { button, el } from './dom.js';
+import { button, el, nextTask } from './dom.js';
 import { count, milliseconds } from './format.js';
 import { heldOutCard } from './held-out.js';
 import { faultPanel } from './notice.js';
@@ -26,11 +26,12 @@ const MOST = 100;
  * @param {object} told
  * @param {(count: number) => void} told.onMore asked to show this many
  * @param {(item: number) => Promise<import('./types.js').Probe>} told.onProbe
+ * @param {(items: number[]) => Promise<import('./types.js').Carrier[][]>} told.onCarriers
  * @param {(reasons: import('./types.js').Muted[]) => void} told.onMute
  * @param {(item: number, reason: number) => boolean} told.onReport
  * @param {HTMLElement[]} extras stand between the test and the list
  */
-export function createRankingList(root, loaded, { onMore, onProbe, onMute, onReport }, extras) {
+export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, onMute, onReport }, extras) {
   const { catalogue, dated, uses, backend } = loaded;
   const summary = el('p', { class: 'ranking-summary' });
   const moves = el('p', { class: 'moves-note', hidden: true });
@@ -89,7 +90,10 @@ export function createRankingList(root, loaded, { onMore, onProbe, onMute, onRep
       const reasonText = (/** @type {number} */ item, /** @type {number} */ index) =>
         recommendations.find((row) => row.item === item)?.reasons.find((reason) => reason.index === index)?.text ?? null;
       const context = { catalogue, dated, uses, ...view, heldOut: ranking.held_out?.item ?? null, reasonText, onProbe, onMute, onReport };
-      const fresh = recommendations.slice(list.childElementCount).map((row) => recommendationRow(row, context));
+      const rows = recommendations.slice(list.childElementCount);
+      // Asked for once the list stands: each title of the history is taken out for it.
+      const carriers = view.taste.history.length === 0 || rows.length === 0 ? Promise.resolve([]) : nextTask().then(() => onCarriers(rows.map(({ item }) => item)));
+      const fresh = rows.map((row, at) => recommendationRow(row, { ...context, carriers: carriers.then((all) => all[at] ?? []) }));
       list.append(...fresh);
       const shown = list.childElementCount;
       const next = Math.min(shown + STEP, MOST, scored);

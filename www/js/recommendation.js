@@ -16,6 +16,7 @@ import { attributeLine, newerTag, voice } from './pieces.js';
  * @property {import('./types.js').Taste} taste what was asked
  * @property {number|null} heldOut index of the item really taken next
  * @property {(item: number, index: number) => string|null} reasonText
+ * @property {Promise<import('./types.js').Carrier[]>} carriers of this title, once they are known
  * @property {(item: number) => Promise<import('./types.js').Probe>} onProbe
  * @property {(reasons: import('./types.js').Muted[]) => void} onMute mutes reasons, or lets them speak again
  * @property {(item: number, reason: number) => boolean} onReport whether it could be kept
@@ -59,7 +60,7 @@ export function recommendationRow(row, context) {
       { class: 'recommendation-body' },
       leadingReason(row, context),
       el('div', { class: 'own-reason' }),
-      leaningOn(row, context.catalogue),
+      leaningOn(context),
       el(
         'div',
         { class: 'recommendation-foot' },
@@ -103,15 +104,22 @@ function move({ rank, before }) {
 }
 
 /**
- * The two titles of the history that spoke most for this one.
- * @param {Recommendation} row
- * @param {import('./types.js').CatalogueItem[]} catalogue
+ * The two titles of the history without which this one's score would fall most: drawn once the model has been asked.
+ * @param {RowContext} context
  */
-function leaningOn(row, catalogue) {
-  const titles = new Set(row.history.filter(({ weight }) => weight > 0).map(({ item }) => catalogue[item]?.title));
-  const [first, second] = [...titles].map((title) => el('em', { dir: 'auto' }, title));
-  if (!first) return null;
-  return el('p', { class: 'leaning' }, 'Leans most on ', first, ...(second ? [' and ', second] : []), ' in this history.');
+function leaningOn({ carriers, catalogue, taste }) {
+  if (taste.history.length === 0) return null;
+  const line = el('p', { class: 'leaning', 'data-waiting': 'true' }, '\u00a0');
+  carriers.then(
+    (all) => {
+      delete line.dataset.waiting;
+      const titles = new Set(all.filter(({ adds }) => adds > 0).map(({ item }) => catalogue[item]?.title));
+      const [first, second] = [...titles].map((title) => el('em', { dir: 'auto' }, title));
+      line.replaceChildren(...(first ? ['Leans most on ', first, ...(second ? [' and ', second] : []), ' in this history.'] : ['No title of this history speaks for it by itself.']));
+    },
+    () => line.remove(),
+  );
+  return line;
 }
 
 /** @param {Recommendation} row @param {RowContext} context */

@@ -77,7 +77,7 @@
  * @property {(number|null)[]} [before] per recommendation its rank for the taste it is compared with; null where it had been taken
  *
  * @typedef {'identities'|'pattern'|'reasons'|'history'|{reason: number}|{event: number}} Part of what the model reads; an event is a place in the taste's history
- * @typedef {{part: Part, logit: number, score: number, rank: number}} Step
+ * @typedef {{part: Part, adds: number, rank_without: number|null}} Share `adds`: logits; of the title alone what it has without all else, of the others the mean over all orders in which they could come (Shapley)
  * @typedef {{part: Part, logit: number, score: number, rank: number|null}} Absence
  *
  * @typedef {object} Probe one item's score taken apart
@@ -85,8 +85,10 @@
  * @property {number} logit
  * @property {number} score
  * @property {number} rank
- * @property {Step[]} steps from the item alone, then with the pattern, the reasons, the history
+ * @property {Share[]} shares of the title alone, the pattern, the reasons, the history; they sum to the logit
  * @property {Absence[]} without the score with one part less
+ *
+ * @typedef {{event: number, item: number, adds: number}} Carrier what a title's score, before the sigmoid, loses without an event, a place in the taste's history
  *
  * @typedef {object} Counterfactual
  * @property {number} first
@@ -105,6 +107,7 @@
  * @typedef {object} CpuQuestions what only the CPU's is asked
  * @property {(viewer: number) => Promise<RawTaste>} taste
  * @property {(taste: RawTaste, item: number) => Promise<Probe>} probe
+ * @property {(taste: RawTaste, items: Uint32Array) => Promise<Carrier[][]>} carriers
  * @property {(taste: RawTaste, limit: number) => Promise<Counterfactual|null>} counterfactual
  * @property {(items: Uint32Array) => Promise<Nearest|null>} nearest
  *
@@ -172,12 +175,13 @@
  * @typedef {{type: 'measure', taste: Taste, times: number}} MeasureRequest
  * @typedef {{type: 'scores', taste: Taste}} ScoresRequest
  * @typedef {{type: 'probe', taste: Taste, item: number}} ProbeRequest
+ * @typedef {{type: 'carriers', taste: Taste, items: number[]}} CarriersRequest
  * @typedef {{type: 'counterfactual', taste: Taste, limit: number}} CounterfactualRequest
  * @typedef {{type: 'nearest', items: number[]}} NearestRequest
  * @typedef {{type: 'compare', user: number, items: number[]}} CompareRequest
  * @typedef {{type: 'write-pattern', taste: Taste, seed: number}} WritePatternRequest
  * @typedef {{type: 'write-reason', pattern: string|null, item: number, seed: number}} WriteReasonRequest
- * @typedef {LoadRequest|BackendRequest|ViewerRequest|RecommendRequest|MeasureRequest|ScoresRequest|ProbeRequest|CounterfactualRequest|NearestRequest|CompareRequest|WritePatternRequest|WriteReasonRequest} Request
+ * @typedef {LoadRequest|BackendRequest|ViewerRequest|RecommendRequest|MeasureRequest|ScoresRequest|ProbeRequest|CarriersRequest|CounterfactualRequest|NearestRequest|CompareRequest|WritePatternRequest|WriteReasonRequest} Request
  *
  * @typedef {object} Answers what each request type is answered with
  * @property {Loaded} load
@@ -187,6 +191,7 @@
  * @property {Measured} measure
  * @property {Float32Array} scores
  * @property {Probe} probe
+ * @property {Carrier[][]} carriers for each title the events of the history, those first that count most
  * @property {Counterfactual|null} counterfactual
  * @property {Nearest|null} nearest
  * @property {Compared} compare

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use crate::text::Attribute;
+use crate::text::Item;
 
 /// One entry of `catalogue.json`; its position is the item's index everywhere else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,16 @@ pub struct CatalogueItem {
     pub attributes: Vec<Attribute>,
     /// Training interactions with the item (its popularity).
     pub count: u32,
+}
+
+impl From<&CatalogueItem> for Item {
+    fn from(item: &CatalogueItem) -> Self {
+        Self {
+            key: item.key.clone(),
+            title: item.title.clone(),
+            attributes: item.attributes.clone(),
+        }
+    }
 }
 
 /// One step of a user's history.

@@ -28,6 +28,17 @@ pub struct Taste {
     pub muted: Vec<Muted>,
 }
 
+impl Taste {
+    /// The same read without a pattern.
+    pub fn without_pattern(&self) -> Self {
+        Self {
+            pattern: None,
+            written: None,
+            ..self.clone()
+        }
+    }
+}
+
 /// One event of a taste's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -223,7 +223,7 @@ fn a_taste_that_cannot_be_is_an_error_that_says_so() {
     assert_eq!(logits(&scorer, &taste), once);
     assert_eq!(
         scorer
-            .probe(&own, &scorer.steps(&own).unwrap(), 60)
+            .probe(&own, &scorer.coalitions(&own).unwrap(), 60)
             .unwrap_err()
             .kind(),
         "bad-taste"

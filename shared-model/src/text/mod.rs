@@ -16,7 +16,7 @@ pub use claims::{Hallucination, Mention, Vocabulary, claims, hallucination, hold
 pub use prompts::{Role, Turn, alignment_prompt, pattern_prompt, reason_prompt};
 pub use render::{RenderOptions, item_line, shown_attributes, shown_title};
 pub use rules::Rules;
-pub use said::{Said, said, stutters};
+pub use said::{Said, misspeaks, said, stutters};
 pub use strands::{Frequencies, Strand, features, strands};
 
 use serde::{Deserialize, Serialize};

@@ -8,8 +8,8 @@ use std::borrow::Borrow;
 
 use super::strands::{TITLE, telling_strands};
 use super::{
-    Frequencies, Item, RenderOptions, Vocabulary, claims, hallucination, holds, mentions, said,
-    strands, stutters, words,
+    Frequencies, Item, RenderOptions, Vocabulary, claims, hallucination, holds, mentions,
+    misspeaks, said, strands, stutters, words,
 };
 
 /// Features that a pattern may name: of what repeats in a short history the third is often an accident (benches/LOG.md).
@@ -62,7 +62,8 @@ impl Rules {
     }
 
     /// What is wrong with a reason: claims that the prompt does not hold, silence, saying the same thing twice, giving no cause
-    /// though the pattern names something of the item, and being equal to one of `others`, the item's reasons that may be seen.
+    /// though the pattern names something of the item, an article that does not go with its word, and being equal to one of `others`,
+    /// the item's reasons that may be seen.
     pub fn reason_flaws<'t>(
         &self,
         reason: &str,
@@ -73,12 +74,18 @@ impl Rules {
         let found = self.held(reason, item, pattern);
         let own = words(reason);
         let repeated = others.into_iter().any(|other| words(other) == own);
-        let flaws = [found.silent, found.stutters, found.evasive, repeated];
+        let flaws = [
+            found.silent,
+            found.stutters,
+            found.evasive,
+            misspeaks(reason),
+            repeated,
+        ];
         found.unheld + flaws.into_iter().filter(|flaw| *flaw).count()
     }
 
     /// What is wrong with a pattern: values that are not of the two most telling strands of the shown history, none at all though
-    /// there are such strands, saying the same thing twice.
+    /// there are such strands, saying the same thing twice, an article that does not go with its word.
     pub fn pattern_flaws(&self, pattern: &str, history: &[impl Borrow<Item>]) -> usize {
         let history: Vec<&Item> = history.iter().map(Borrow::borrow).collect();
         let found = strands(&history, &self.frequencies, &self.options);
@@ -88,9 +95,14 @@ impl Rules {
         let unheld = claimed.iter().filter(|claim| !runs(&claim.value)).count();
         let silent =
             claimed.is_empty() && telling.iter().any(|strand| strand.feature.kind != TITLE);
+        let flaws = [silent, self.repeats(pattern), misspeaks(pattern)];
+        unheld + flaws.into_iter().filter(|flaw| *flaw).count()
+    }
+
+    /// Whether a pattern names a value twice, or says the same words twice in a row.
+    pub fn repeats(&self, pattern: &str) -> bool {
         let named = mentions(pattern, &self.vocabulary).len();
-        let stutters = named > claimed.len() || stutters(pattern);
-        unheld + usize::from(silent) + usize::from(stutters)
+        named > claims(pattern, &self.vocabulary).len() || stutters(pattern)
     }
 
     fn held(&self, reason: &str, item: &Item, pattern: Option<&str>) -> Held {
@@ -170,6 +182,8 @@ mod tests {
         let of = |reason: &str| rules.reason_flaws(reason, &items[0], None, seen);
         assert_eq!(of("A noir set in Oslo."), 0);
         assert_eq!(of("a noir in Oslo"), 1, "said before");
+        assert_eq!(of("An noir set in Oslo."), 1, "no English");
+        assert_eq!(of("A noir of the the Oslo kind."), 1, "twice the");
         assert_eq!(of("For the curious."), 1, "silent");
         assert_eq!(
             of("Someone fond of comedy takes a noir noir set in Lima."),
@@ -194,6 +208,7 @@ mod tests {
         assert_eq!(of("Likes noir, often with Oslo."), 0);
         assert_eq!(of("Likes noir; lately comedy."), 1);
         assert_eq!(of("Likes noir, often with noir."), 1, "twice");
+        assert_eq!(of("Likes an noir."), 1, "no English");
         assert_eq!(of("Likes this and that."), 1, "silent");
         assert_eq!(rules.pattern_flaws("Is new here.", &[] as &[Item]), 0);
     }

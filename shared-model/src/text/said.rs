@@ -184,10 +184,18 @@ fn goes_on(gap: &[String]) -> bool {
     gap.iter().all(joins) && behind.iter().all(plain)
 }
 
-/// Whether a text says the same words twice in a row ("likes Comedy and Comedy", "the 1990s and the 1990s"): up to three
-/// words, with nothing between them but what joins a list.
+/// Whether a text says the same words twice in a row ("likes Comedy and Comedy", "the 1990s and the 1990s", "of the the 1990s"): up
+/// to three words, with nothing between them but what joins a list.
 pub fn stutters(text: &str) -> bool {
-    let words: Vec<String> = tokens(text)
+    let all = tokens(text);
+    let article = |word: &str| ["the", "a", "an"].contains(&word);
+    if all
+        .windows(2)
+        .any(|pair| pair.iter().all(|word| article(word)))
+    {
+        return true;
+    }
+    let words: Vec<String> = all
         .into_iter()
         .filter(|word| !["and", "or", "the", "a", "an", ","].contains(&word.as_str()))
         .collect();
@@ -200,6 +208,25 @@ pub fn stutters(text: &str) -> bool {
             let (first, second) = window.split_at(length);
             first == second && spoken(first)
         })
+    })
+}
+
+/// Whether an article does not go with its word ("a adventure", "an tragedy"). Words whose sound their letters do not tell are let
+/// pass: those with `u`, `h` or a digit in front, and single letters.
+pub fn misspeaks(text: &str) -> bool {
+    tokens(text).windows(2).any(|pair| {
+        let (article, word) = (pair[0].as_str(), pair[1].as_str());
+        let silent = ["one", "once", "ouija", "eu", "ewe"];
+        let vowel = word.starts_with(['a', 'e', 'i', 'o'])
+            && !silent.iter().any(|start| word.starts_with(start));
+        let consonant = word
+            .starts_with(|letter: char| letter.is_ascii_lowercase() && !"aeiouh".contains(letter));
+        word.chars().nth(1).is_some_and(char::is_alphabetic)
+            && match article {
+                "a" => vowel,
+                "an" => consonant,
+                _ => false,
+            }
     })
 }
 
@@ -229,6 +256,25 @@ mod tests {
         let values = |side: Vec<Attribute>| side.into_iter().map(|one| one.value).collect();
         let said = said(text, &Vocabulary::of(&catalogue()));
         (values(said.item), values(said.taste))
+    }
+
+    #[test]
+    fn articles_go_with_their_words() {
+        for wrong in [
+            "Takes a adventure.",
+            "It is an tragedy.",
+            "With A eerie mood.",
+        ] {
+            assert!(misspeaks(wrong), "{wrong}");
+        }
+        for right in [
+            "An adventure, a tragedy and an eerie mood.",
+            "A one-off, a European, a union, an hour, a 1980s farce, an 80s farce.",
+            "Plan a, an x; a b-side.",
+            "",
+        ] {
+            assert!(!misspeaks(right), "{right}");
+        }
     }
 
     #[test]

@@ -125,12 +125,7 @@ impl Writer {
             let found = part.tensors.get(name);
             found.map_or_else(Vec::new, |tensor| tensor.values.clone())
         };
-        let item = |item: &CatalogueItem| Item {
-            key: item.key.clone(),
-            title: item.title.clone(),
-            attributes: item.attributes.clone(),
-        };
-        let items: Vec<Item> = catalogue.iter().map(item).collect();
+        let items: Vec<Item> = catalogue.iter().map(Item::from).collect();
         let desk = Desk {
             network: Network::new(&part.settings.model, &part.tensors),
             tokens: Tokens::new(&part.tokenizer)?,

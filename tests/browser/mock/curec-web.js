@@ -93,10 +93,24 @@ export class Scorer {
   async probe(taste, item) {
     const at = (part, changed) => ({ part, logit: this.#logit(changed, item), score: mockScores(this.#catalogue, changed)[item], rank: this.#rank(changed, item) });
     const nothing = { ...taste, history: [] };
-    const steps = [at('identities', nothing), at('pattern', nothing), at('reasons', nothing), at('history', taste)];
+    const whole = at('whole', taste);
+    const alone = this.#logit(nothing, item);
+    const shares = [
+      { part: 'identities', adds: alone, rank_without: null },
+      { part: 'pattern', adds: 0.25, rank_without: whole.rank + 1 },
+      { part: 'reasons', adds: -0.5, rank_without: whole.rank },
+      { part: 'history', adds: whole.logit - alone + 0.25, rank_without: this.#rank(nothing, item) },
+    ];
     const without = taste.history.map((_, event) => at({ event }, { ...taste, history: taste.history.filter((_, place) => place !== event) }));
-    const { logit, score, rank } = steps[3];
-    return { item, logit, score, rank, steps, without };
+    const { logit, score, rank } = whole;
+    return { item, logit, score, rank, shares, without };
+  }
+
+  async carriers(taste, items) {
+    const adds = (item, event) => this.#logit(taste, item) - this.#logit({ ...taste, history: taste.history.filter((_, place) => place !== event) }, item);
+    return [...items].map((item) =>
+      taste.history.map((taken, event) => ({ event, item: taken.item, adds: adds(item, event) })).sort((a, b) => Math.abs(b.adds) - Math.abs(a.adds) || b.event - a.event),
+    );
   }
 
   async counterfactual(taste, limit) {

@@ -2,6 +2,7 @@
 
 use curec_shared_model::artefact::{Artefact, ArtefactError, Preview, PreviewItem, PreviewRow};
 use curec_shared_model::scorer::Scorer;
+use curec_shared_model::text::{Item, RenderOptions, Rules, misspeaks};
 
 use super::ExportError;
 
@@ -25,6 +26,8 @@ pub(super) fn preview(artefact: &Artefact) -> Result<Preview, ExportError> {
     let scorer = Scorer::on_cpu(artefact)?;
     let taste = scorer.taste(user)?;
     let shown = pollster::block_on(scorer.recommend(&taste, ROWS))?;
+    let items: Vec<u32> = shown.recommendations.iter().map(|one| one.item).collect();
+    let carriers = scorer.carriers(&taste, &items)?;
     let item = |index: u32| PreviewItem::of(index, &artefact.catalogue[index as usize]);
     let viewer = &artefact.users[user as usize];
     let events = viewer.history.iter().rev().take(EVENTS);
@@ -33,15 +36,15 @@ pub(super) fn preview(artefact: &Artefact) -> Result<Preview, ExportError> {
         key: viewer.key.clone(),
         pattern: viewer.pattern.clone().filter(|_| config.use_patterns),
         history: events.map(|event| item(event.item)).collect(),
-        recommendations: (shown.recommendations.iter())
-            .map(|one| {
+        recommendations: (shown.recommendations.iter().zip(&carriers))
+            .map(|(one, carriers)| {
                 let list = &artefact.reasons[one.item as usize];
                 let leading = one
                     .reasons
                     .first()
                     .map(|reason| &list[reason.index as usize]);
                 let mut carried_by: Vec<String> = Vec::new();
-                for event in one.history.iter().filter(|event| event.weight > 0.0) {
+                for event in carriers.iter().filter(|event| event.adds > 0.0) {
                     let title = &artefact.catalogue[event.item as usize].title;
                     if carried_by.len() < CARRIED_BY && !carried_by.contains(title) {
                         carried_by.push(title.clone());
@@ -58,9 +61,12 @@ pub(super) fn preview(artefact: &Artefact) -> Result<Preview, ExportError> {
     })
 }
 
-/// A viewer with a pattern, of them the one whose history is nearest to the middle in length, the first of several. Whether their list is a
-/// hit plays no part.
+/// A viewer with a pattern that says nothing twice, of them the one whose history is nearest to the middle in length, the first of several.
+/// Whether their list is a hit plays no part.
 fn typical(artefact: &Artefact) -> Option<u32> {
+    let items: Vec<Item> = artefact.catalogue.iter().map(Item::from).collect();
+    let rules = Rules::new(&items, &RenderOptions::default());
+    let clean = |pattern: &String| !rules.repeats(pattern) && !misspeaks(pattern);
     let mut lengths: Vec<usize> = artefact
         .users
         .iter()
@@ -71,7 +77,12 @@ fn typical(artefact: &Artefact) -> Option<u32> {
     let users = artefact.users.iter().enumerate();
     let best = users.min_by_key(|(index, user)| {
         let far = user.history.len().abs_diff(middle);
-        (user.pattern.is_none(), far, *index)
+        (
+            !user.pattern.as_ref().is_some_and(clean),
+            user.pattern.is_none(),
+            far,
+            *index,
+        )
     });
     best.map(|(index, _)| index as u32)
 }

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use curec_shared_model::artefact::Comparison;
-use curec_shared_model::scorer::probe::Steps;
+use curec_shared_model::scorer::probe::Coalitions;
 use curec_shared_model::scorer::{ScoreError, Scorer as Model, Taste};
 use curec_web_bridge::{Answers, Failure, artefact, bytes_of, parsed, plain, promise};
 use js_sys::{Map, Promise};
@@ -34,19 +34,19 @@ pub struct Scorer {
 struct Inner {
     answers: Answers,
     /// Of the last taste that was probed: its items are looked at one after another.
-    steps: RefCell<Option<(Taste, Rc<Steps>)>>,
+    coalitions: RefCell<Option<(Taste, Rc<Coalitions>)>>,
 }
 
 impl Inner {
-    fn steps(&self, taste: &Taste) -> Result<Rc<Steps>, ScoreError> {
-        if let Some((known, steps)) = &*self.steps.borrow()
+    fn coalitions(&self, taste: &Taste) -> Result<Rc<Coalitions>, ScoreError> {
+        if let Some((known, found)) = &*self.coalitions.borrow()
             && known == taste
         {
-            return Ok(steps.clone());
+            return Ok(found.clone());
         }
-        let steps = Rc::new(self.answers.model().steps(taste)?);
-        *self.steps.borrow_mut() = Some((taste.clone(), steps.clone()));
-        Ok(steps)
+        let found = Rc::new(self.answers.model().coalitions(taste)?);
+        *self.coalitions.borrow_mut() = Some((taste.clone(), found.clone()));
+        Ok(found)
     }
 }
 
@@ -78,7 +78,7 @@ impl Scorer {
             let model = Model::on_cpu(&artefact(&manifest_json, &files)?)?;
             let inner = Rc::new(Inner {
                 answers: Answers::new(model),
-                steps: RefCell::new(None),
+                coalitions: RefCell::new(None),
             });
             Ok(Self { inner }.into())
         })
@@ -131,8 +131,20 @@ impl Scorer {
         item: u32,
     ) -> Promise {
         self.answer(taste, move |inner, taste| {
-            let steps = inner.steps(&taste)?;
-            plain(&inner.answers.model().probe(&taste, &steps, item)?)
+            let found = inner.coalitions(&taste)?;
+            plain(&inner.answers.model().probe(&taste, &found, item)?)
+        })
+    }
+
+    /// For each of some items the past events whose absence changes its score most.
+    #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
+    pub fn carriers(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Taste")] taste: JsValue,
+        items: Vec<u32>,
+    ) -> Promise {
+        self.answer(taste, move |inner, taste| {
+            plain(&inner.answers.model().carriers(&taste, &items)?)
         })
     }
 

@@ -1,15 +1,20 @@
 //! What would be without a part of a taste: every number here is the model's own, asked again.
 //!
-//! [`Scorer::steps`] builds a score up from nothing; [`Scorer::probe`] takes one part away at a time; [`Scorer::counterfactual`]
-//! looks for the fewest past items without which another item would be first. An attention weight says where a model looked; only asking again says what it
-//! would have done.
+//! [`Scorer::coalitions`] asks with every subset of pattern, reasons and history, and [`Coalitions::shares`] says from that what each of
+//! them is worth to a score; [`Scorer::probe`] takes one part away at a time; [`Scorer::carriers`] does so with the events of a whole
+//! list; [`Scorer::counterfactual`] looks for the fewest past items without which another item would be first. An attention weight says where a
+//! model looked; only asking again says what it would have done.
 
+mod carriers;
+mod coalitions;
 mod counterfactual;
 mod nearest;
 #[cfg(test)]
 #[cfg(feature = "tensors")]
 mod tests;
 
+pub use carriers::Carrier;
+pub use coalitions::{Coalitions, Share};
 pub use counterfactual::Counterfactual;
 pub use nearest::Nearest;
 
@@ -22,32 +27,6 @@ use crate::explain::pessimistic_rank;
 
 /// Events whose absence is also ranked against the whole catalogue.
 const RANKED_EVENTS: usize = 5;
-
-/// How a score comes about: logits of the whole catalogue, each with one part more than the one before.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Steps {
-    /// Neither pattern nor reasons nor history: what the model thinks of an item for anybody.
-    pub identities: Vec<f32>,
-    /// With the pattern.
-    pub pattern: Vec<f32>,
-    /// With the reasons of the candidates as well.
-    pub reasons: Vec<f32>,
-    /// With the history as well: the score.
-    pub history: Vec<f32>,
-}
-
-/// One of the four steps for one item.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Step {
-    /// What was added.
-    pub part: Part,
-    /// Before the sigmoid.
-    pub logit: f32,
-    /// `ŷ`
-    pub score: f32,
-    /// Among the items not taken, ties against it.
-    pub rank: u32,
-}
 
 /// A part of what the model reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -91,72 +70,34 @@ pub struct Probe {
     pub score: f32,
     /// Among the items not taken, ties against it.
     pub rank: u32,
-    /// How it came about, see [`Steps`].
-    pub steps: [Step; 4],
+    /// What each part is worth to it, see [`Coalitions::shares`].
+    pub shares: [Share; 4],
     /// Without the pattern; then without each reason that counts; then without each event that is seen, oldest first.
     pub without: Vec<Absence>,
 }
 
-impl Steps {
-    /// The four steps of one item, ranked among what is not `hidden`.
-    pub fn of(&self, item: u32, hidden: &[bool]) -> [Step; 4] {
-        [
-            (Part::Identities, &self.identities),
-            (Part::Pattern, &self.pattern),
-            (Part::Reasons, &self.reasons),
-            (Part::History, &self.history),
-        ]
-        .map(|(part, logits)| {
-            let logit = logits[item as usize];
-            Step {
-                part,
-                logit,
-                score: sigmoid(logit),
-                rank: pessimistic_rank(logits, hidden, item as usize),
-            }
-        })
-    }
-}
-
 impl Scorer {
-    /// Scores the whole catalogue four times, each time with one part more.
-    ///
-    /// # Errors
-    /// A taste that cannot be; a score that is no number.
-    pub fn steps(&self, taste: &Taste) -> Result<Steps, ScoreError> {
-        let side = self.side(taste)?;
-        let states = self.cpu.states(&side);
-        let all = self.cpu.catalogue();
-        let logits = |states: &[f32], pattern: &[f32], reasons: bool| {
-            let moment = Moment { states, pattern };
-            let logits = self.cpu.logits(moment, &all, &side.muted, reasons);
-            finite(&logits).map(|()| logits)
-        };
-        Ok(Steps {
-            identities: logits(&[], &self.viewers.no_pattern, false)?,
-            pattern: logits(&[], &side.pattern, false)?,
-            reasons: logits(&[], &side.pattern, true)?,
-            history: logits(&states, &side.pattern, true)?,
-        })
-    }
-
-    /// Takes one item's score apart. `steps` are the same taste's.
+    /// Takes one item's score apart. `coalitions` are the same taste's.
     ///
     /// # Errors
     /// An item or a taste that cannot be; a score that is no number.
-    pub fn probe(&self, taste: &Taste, steps: &Steps, item: u32) -> Result<Probe, ScoreError> {
+    pub fn probe(
+        &self,
+        taste: &Taste,
+        coalitions: &Coalitions,
+        item: u32,
+    ) -> Result<Probe, ScoreError> {
         self.viewers.in_range(item)?;
         let hidden = self.hidden(taste);
-        let without = self.without(taste, &steps.history, item, &hidden)?;
-        let steps = steps.of(item, &hidden);
-        let [.., now] = steps;
+        let whole = coalitions.whole();
+        let logit = whole[item as usize];
         Ok(Probe {
             item,
-            logit: now.logit,
-            score: now.score,
-            rank: now.rank,
-            steps,
-            without,
+            logit,
+            score: sigmoid(logit),
+            rank: pessimistic_rank(whole, &hidden, item as usize),
+            shares: coalitions.shares(item, &hidden),
+            without: self.without(taste, whole, item, &hidden)?,
         })
     }
 
@@ -185,11 +126,7 @@ impl Scorer {
             rank: Some(pessimistic_rank(logits, hidden, item as usize)),
         };
         // Titles that were added are matched with the pattern too.
-        let nobody = self.side(&Taste {
-            pattern: None,
-            written: None,
-            ..taste.clone()
-        })?;
+        let nobody = self.side(&taste.without_pattern())?;
         let without_pattern = whole(&nobody, &self.cpu.states(&nobody))?;
         let mut found = vec![ranked(Part::Pattern, &without_pattern)];
         // Other items do not change where one of this item's reasons is missing.

@@ -7,39 +7,125 @@ use crate::artefact::{HistoryEvent, sample};
 use crate::explain::top;
 
 #[test]
-fn steps_go_from_nothing_to_the_score() {
+fn coalitions_are_the_taste_scored_with_less() {
     let scorer = Scorer::on_cpu(&artefact(7)).unwrap();
-    let nothing = Taste::default();
-    let base = scorer.steps(&nothing).unwrap();
-    assert_eq!(base.pattern, base.identities);
-    assert_eq!(base.history, base.reasons);
-    assert_eq!(base.reasons[..1], base.pattern[..1], "item 0 has no reason");
-    assert!(apart(&base.reasons, &base.pattern));
+    let nothing = scorer.coalitions(&Taste::default()).unwrap();
+    assert_eq!(
+        nothing.with(true, false, true),
+        nothing.with(false, false, false)
+    );
+    let (alone, reasons) = (
+        nothing.with(false, false, false),
+        nothing.with(false, true, false),
+    );
+    assert_eq!(reasons[..1], alone[..1], "item 0 has no reason");
+    assert!(apart(reasons, alone));
     for user in 0..3 {
         let taste = scorer.taste(user).unwrap();
-        let steps = scorer.steps(&taste).unwrap();
-        assert_eq!(steps.identities, base.identities);
-        assert_eq!(steps.history, logits(&scorer, &taste));
+        let found = scorer.coalitions(&taste).unwrap();
+        assert_eq!(found.with(false, false, false), alone);
+        assert_eq!(found.whole(), logits(&scorer, &taste));
         let mut less = taste.clone();
         less.history.clear();
-        assert_eq!(steps.reasons, logits(&scorer, &less));
-        let hidden = scorer.hidden(&taste);
-        let probe = scorer.probe(&taste, &steps, 23).unwrap();
-        for step in probe.steps {
-            let logits = match step.part {
-                Part::Identities => &steps.identities,
-                Part::Pattern => &steps.pattern,
-                Part::Reasons => &steps.reasons,
-                _ => &steps.history,
-            };
-            assert_eq!(step.logit, logits[23]);
-            assert_eq!(step.rank, pessimistic_rank(logits, &hidden, 23));
+        assert_eq!(found.with(true, true, false), logits(&scorer, &less));
+        let less = taste.without_pattern();
+        assert_eq!(found.with(false, true, true), logits(&scorer, &less));
+        let mut less = taste.clone();
+        for item in 0..ITEMS as u32 {
+            let reasons = scorer.cpu.reasons(item, &[]);
+            less.muted
+                .extend(reasons.iter().map(|&reason| Muted { item, reason }));
         }
-        assert_eq!(
-            (probe.logit, probe.rank),
-            (probe.steps[3].logit, probe.steps[3].rank)
-        );
+        near(found.with(true, false, true), &logits(&scorer, &less));
     }
+}
+
+/// Shapley's value as it is defined: the mean over the six orders in which three parts can come.
+#[test]
+fn shares_are_means_over_all_orders_and_sum_to_the_score() {
+    let scorer = Scorer::on_cpu(&artefact(7)).unwrap();
+    let taste = scorer.taste(0).unwrap();
+    let hidden = scorer.hidden(&taste);
+    let found = scorer.coalitions(&taste).unwrap();
+    let item = 23;
+    let at = |there: [bool; 3]| found.with(there[0], there[1], there[2])[item];
+    let orders = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
+    let mut expected = [0.0f32; 3];
+    for order in orders {
+        let mut there = [false; 3];
+        for part in order {
+            let before = at(there);
+            there[part] = true;
+            expected[part] += (at(there) - before) / 6.0;
+        }
+    }
+    let probe = scorer.probe(&taste, &found, item as u32).unwrap();
+    let [alone, parts @ ..] = probe.shares;
+    assert_eq!((alone.part, alone.rank_without), (Part::Identities, None));
+    assert_eq!(alone.adds, at([false; 3]));
+    near(&parts.map(|share| share.adds), &expected);
+    assert!(
+        expected.iter().all(|adds| adds.abs() > 1e-4),
+        "{expected:?}"
+    );
+    near(
+        &[probe.shares.iter().map(|share| share.adds).sum::<f32>()],
+        &[probe.logit],
+    );
+    let without = [
+        (Part::Pattern, [false, true, true]),
+        (Part::Reasons, [true, false, true]),
+        (Part::History, [true, true, false]),
+    ];
+    for (share, (part, there)) in parts.iter().zip(without) {
+        let logits = found.with(there[0], there[1], there[2]);
+        let rank = pessimistic_rank(logits, &hidden, item);
+        assert_eq!((share.part, share.rank_without), (part, Some(rank)));
+    }
+    assert_eq!(probe.rank, pessimistic_rank(found.whole(), &hidden, item));
+}
+
+/// What an event carries is what its absence takes away, as a probe of the item has it.
+#[test]
+fn carriers_are_absences() {
+    let scorer = Scorer::on_cpu(&artefact(8)).unwrap();
+    let mut taste = scorer.taste(2).unwrap();
+    taste.history.push(Taken {
+        item: 50,
+        position: None,
+    });
+    let found = scorer.coalitions(&taste).unwrap();
+    let items = [31, 4, 17];
+    let carriers = scorer.carriers(&taste, &items).unwrap();
+    assert_eq!(carriers.len(), 3);
+    for (item, carriers) in items.into_iter().zip(&carriers) {
+        let probe = scorer.probe(&taste, &found, item).unwrap();
+        let events = (probe.without.iter()).filter_map(|absence| match absence.part {
+            Part::Event(place) => Some((place, probe.logit - absence.logit)),
+            _ => None,
+        });
+        let mut expected: Vec<(u32, f32)> = events.collect();
+        expected.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(b.0.cmp(&a.0)));
+        let list = carriers.iter().map(|one| (one.event, one.adds));
+        assert_eq!(list.collect::<Vec<_>>(), expected);
+        assert!(expected.len() == WINDOW && expected[0].1.abs() > 1e-3);
+        for one in carriers {
+            assert_eq!(one.item, taste.history[one.event as usize].item);
+        }
+    }
+    assert!(scorer.carriers(&Taste::default(), &[1]).unwrap()[0].is_empty());
+    let out = scorer.carriers(&taste, &[ITEMS as u32]);
+    assert!(matches!(
+        out,
+        Err(crate::scorer::ScoreError::BadTaste { .. })
+    ));
 }
 
 /// Every absence is the taste scored again without it; where it is ranked, it is ranked among the same items.
@@ -50,7 +136,7 @@ fn what_is_missing_is_what_was_taken_away() {
     let hidden = scorer.hidden(&taste);
     let item = 31; // three reasons
     let probe = scorer
-        .probe(&taste, &scorer.steps(&taste).unwrap(), item)
+        .probe(&taste, &scorer.coalitions(&taste).unwrap(), item)
         .unwrap();
     let (mut ranked, mut parts) = (0, Vec::new());
     for absence in &probe.without {
@@ -88,7 +174,7 @@ fn what_is_missing_is_what_was_taken_away() {
         ..taste
     };
     let probe = scorer
-        .probe(&muted, &scorer.steps(&muted).unwrap(), item)
+        .probe(&muted, &scorer.coalitions(&muted).unwrap(), item)
         .unwrap();
     let reasons: Vec<Part> = probe.without[1..3].iter().map(|one| one.part).collect();
     assert_eq!(reasons, [Part::Reason(0), Part::Reason(2)]);
@@ -107,7 +193,7 @@ fn a_written_pattern_is_missing_as_a_stored_one_is() {
     });
     let item = 31;
     let probe = scorer
-        .probe(&taste, &scorer.steps(&taste).unwrap(), item)
+        .probe(&taste, &scorer.coalitions(&taste).unwrap(), item)
         .unwrap();
     let absence = probe.without[0];
     assert_eq!(absence.part, Part::Pattern);
@@ -187,7 +273,7 @@ fn an_event_that_waits_takes_the_place_of_one_that_goes() {
         assert_eq!((side.seen(), side.window().len()), (2..8, WINDOW));
         let item = 31;
         let probe = scorer
-            .probe(&taste, &scorer.steps(&taste).unwrap(), item)
+            .probe(&taste, &scorer.coalitions(&taste).unwrap(), item)
             .unwrap();
         for absence in &probe.without {
             let mut less = taste.clone();
