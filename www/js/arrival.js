@@ -1,7 +1,7 @@
 /** What an address asks for when the page is opened, or when the visitor goes back: whose list, and what of it is not there. */
 import { button, byId } from './dom.js';
 import { asideNote, lostNote } from './notice.js';
-import { ownTasteInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
+import { ownTasteInAddress, rowsInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
 import { blankTaste, Trail } from './tastes.js';
 
 /**
@@ -20,21 +20,20 @@ export function createArrival(page, lists) {
     const app = page.app();
     if (!app) return;
     const { loaded } = app;
-    const seed = seedInAddress(); // before the list that stands meanwhile takes its place in the address
+    const seed = seedInAddress(); // the address stays as it is until it is written, or something is changed
     if (ownTasteInAddress()) {
       const { taste, lost, follows } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
       if (lost.length > 0) page.notice.replaceChildren(lostNote(lost));
       const nearest = follows ? null : await page.client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
       const trail = new Trail(blankTaste(), taste, follows || (nearest !== null && nearest.viewer === taste.pattern));
-      await lists.openOwn(trail, seed === null ? how : 'replace');
+      await lists.openOwn(trail, seed === null ? how : 'keep', rowsInAddress());
       if (lists.visit?.trail === trail) offerWriting(seed);
       return;
     }
     const key = viewerInAddress();
     const named = key === null ? -1 : loaded.viewers.findIndex((viewer) => viewer.key === key);
     if (key !== null && named < 0) page.notice.replaceChildren(asideNote(`The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`));
-    // A pattern that is not written yet is not in the address of what stands there.
-    await lists.openViewer(named >= 0 ? named : loaded.first, seed === null ? how : 'replace', named >= 0);
+    await lists.openViewer(named >= 0 ? named : loaded.first, seed === null ? how : 'keep', named >= 0);
     if (named >= 0 && lists.visit?.user === named) offerWriting(seed);
   }
 

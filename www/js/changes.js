@@ -9,7 +9,14 @@ const MOST_WORDS = 200;
  * @param {string} now
  */
 export function changes(before, now) {
-  return el('p', { class: 'voice changes', dir: 'auto' }, ...wordsOf(before, now).flatMap(({ kind, text }, at) => [...(at > 0 ? [' '] : []), kind === 'same' ? text : el(kind, {}, el('span', { class: 'visually-hidden' }, kind === 'del' ? 'removed: ' : 'added: '), text)]));
+  const parts = wordsOf(before, now);
+  const kept = parts.filter(({ kind }) => kind === 'same').reduce((sum, { text }) => sum + text.split(' ').length, 0);
+  // Two sentences with little in common are read one after the other, not through each other.
+  if (kept * 2 < Math.min(...[before, now].map((text) => text.split(/\s+/).filter(Boolean).length))) {
+    const line = (/** @type {'del'|'ins'} */ kind, /** @type {string} */ said, /** @type {string} */ text) => el('p', { class: 'voice changes', dir: 'auto' }, el(kind, {}, el('span', { class: 'visually-hidden' }, said), text));
+    return el('div', {}, line('del', 'before: ', before.trim()), line('ins', 'now: ', now.trim()));
+  }
+  return el('p', { class: 'voice changes', dir: 'auto' }, ...parts.flatMap(({ kind, text }, at) => [...(at > 0 ? [' '] : []), kind === 'same' ? text : el(kind, {}, el('span', { class: 'visually-hidden' }, kind === 'del' ? 'removed: ' : 'added: '), text)]));
 }
 
 /**

@@ -45,7 +45,8 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
   let active = -1;
   let marked = -1;
 
-  const restHint = () => (hint.textContent = rest);
+  let resting = rest;
+  const restHint = () => (hint.textContent = resting);
 
   function open() {
     const typed = input.value.trim().toLowerCase();
@@ -139,9 +140,11 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
     mark(index) {
       marked = index;
     },
-    /** What may be chosen has changed: an open list follows. */
-    refresh() {
-      if (!list.hidden) open();
+    /** What may be chosen has changed: an open list follows. @param {string} [words] what the hint says meanwhile */
+    refresh(words = rest) {
+      resting = words;
+      if (list.hidden) restHint();
+      else open();
     },
   };
 }

@@ -33,8 +33,8 @@ export function createCompare(root, loaded, asked) {
   const status = el('p', { class: 'visually-hidden', role: 'status' });
   root.replaceChildren(el('h2', { id: 'compare-heading' }, 'And without the reasons?'), lead, toggle, status, body);
   root.hidden = !there;
-  /** @type {number|null} */
-  let user = null;
+  /** Nobody has been shown yet. @type {number|null|undefined} */
+  let user;
   /** Answers to an older question are not shown. */
   let newest = 0;
 
@@ -45,7 +45,7 @@ export function createCompare(root, loaded, asked) {
   }
 
   async function open() {
-    if (user === null) return;
+    if (user === null || user === undefined) return;
     const own = (newest += 1);
     const of = user;
     toggle.setAttribute('aria-expanded', 'true');

@@ -91,7 +91,8 @@ export function withProperty(element, name, value) {
 }
 
 /**
- * Draws something anew and puts the focus back where it was, by id or label; on the heading where that is gone.
+ * Draws something anew and puts the focus back where it was, by id or label. Where that is gone or cannot be pressed any more: on what does
+ * the same in the row that took its place, on its neighbour, or on the heading.
  * @param {HTMLElement} root
  * @param {() => void} redraw
  */
@@ -100,10 +101,22 @@ export function keepingFocus(root, redraw) {
   const inside = active instanceof HTMLElement && root.contains(active) ? active : null;
   const label = inside?.getAttribute('aria-label');
   const selector = inside?.id ? `#${CSS.escape(inside.id)}` : label ? `[aria-label="${CSS.escape(label)}"]` : 'h2';
+  const row = inside?.closest('li');
+  const place = row ? [...(row.parentElement?.children ?? [])].indexOf(row) : -1;
+  const list = row?.parentElement?.id;
+  const group = inside?.closest('[role="group"]')?.getAttribute('aria-label');
   redraw();
   if (!inside) return;
-  const found = root.querySelector(selector);
-  const target = found instanceof HTMLElement && !found.hasAttribute('disabled') ? found : root.querySelector('h2');
+  const rows = list ? [...(root.querySelector(`#${CSS.escape(list)}`)?.children ?? [])] : [];
+  const near = rows[Math.min(place, rows.length - 1)];
+  const candidates = [
+    root.querySelector(selector),
+    near?.querySelector(`[data-do="${CSS.escape(inside.dataset.do ?? '')}"]`),
+    ...(near?.querySelectorAll('button') ?? []),
+    ...(group ? root.querySelectorAll(`[role="group"][aria-label="${CSS.escape(group)}"] button`) : []),
+    root.querySelector('h2'),
+  ];
+  const target = candidates.find((one) => one instanceof HTMLElement && !one.hasAttribute('disabled'));
   if (!(target instanceof HTMLElement)) return;
   if (target instanceof HTMLInputElement) target.dataset.quiet = 'true'; // a search does not open its list by itself
   target.focus({ preventScroll: true });

@@ -90,7 +90,7 @@ function testPart(row, { taste, catalogue, reasonText, onProbe }) {
  * @param {Recommendation} row
  * @param {import('./recommendation.js').RowContext} context
  */
-function reasonsPart(row, { dated, uses, viewer, taste, onMute, onReport }) {
+function reasonsPart(row, { dated, uses, viewer, taste, onMute, onReport, isReported }) {
   const part = (/** @type {Node[]} */ ...content) => el('div', { class: 'evidence-part', 'data-family': 'reason' }, ...content);
   const muted = taste.muted.filter(({ item }) => item === row.item);
   const silent =
@@ -116,7 +116,7 @@ function reasonsPart(row, { dated, uses, viewer, taste, onMute, onReport }) {
         'div',
         { class: 'reason-tools' },
         button({ class: 'button-link' }, () => onMute([{ item: row.item, reason: reason.index }]), 'Mute', el('span', { class: 'visually-hidden' }, `: ${reason.text}`)),
-        reportButton(reason, row.item, onReport),
+        reportButton(reason, row.item, onReport, isReported),
       ),
     );
   });
@@ -164,18 +164,23 @@ function attentionPart(row, { uses }) {
   );
 }
 
-/** @param {import('./types.js').Reason} reason @param {number} item @param {import('./recommendation.js').RowContext['onReport']} onReport */
-function reportButton(reason, item, onReport) {
+/** @param {import('./types.js').Reason} reason @param {number} item @param {import('./recommendation.js').RowContext['onReport']} onReport @param {import('./recommendation.js').RowContext['isReported']} isReported */
+function reportButton(reason, item, onReport, isReported) {
   const report = button(
     { class: 'button-link' },
     () => {
-      const kept = onReport(item, reason.index);
-      report.disabled = true;
-      report.textContent = kept ? 'Noted on this device' : 'This browser keeps nothing for this page';
+      if (report.hasAttribute('aria-disabled')) return;
+      done(onReport(item, reason.index));
     },
     'Report as bad',
     el('span', { class: 'visually-hidden' }, `: ${reason.text}`),
   );
+  // Not `disabled`: whoever pressed it stays on it.
+  const done = (/** @type {boolean} */ kept) => {
+    report.setAttribute('aria-disabled', 'true');
+    report.textContent = kept ? 'Noted on this device; “Take it along” has it' : 'This browser keeps nothing for this page';
+  };
+  if (isReported(item, reason.index)) done(true);
   return report;
 }
 

@@ -5,7 +5,7 @@ import { byId } from './dom.js';
 import { asFault, needsNewWorker, wording } from './errors.js';
 import { milliseconds, viewerName } from './format.js';
 import { asideNote, lostNote } from './notice.js';
-import { hashOf, putInAddress, tasteInAddress } from './permalink.js';
+import { hashOf, putInAddress, rowsInAddress, tasteInAddress } from './permalink.js';
 import { FIRST_COUNT, movesNote } from './ranking-list.js';
 import { blankTaste, isOutdated, Trail, withWritten } from './tastes.js';
 import { rewrite, writeReasons } from './writing.js';
@@ -22,6 +22,7 @@ import { rewrite, writeReasons } from './writing.js';
  * @property {import('./types.js').ArtefactUser|null} viewer
  * @property {Trail} trail
  * @property {import('./types.js').Nearest|null} nearest
+ * @property {number} rows how many are shown
  * @property {{ranking: import('./types.js').Ranking, taste: Taste}|null} standing the list that stands there, and what it is of
  */
 /** What the address and the command line leave unsaid. @param {Visit} of */
@@ -59,6 +60,7 @@ export function createLists(page) {
     // Nobody's until they are here: what stands there must not be changed any more.
     visit = null;
     app.picker.show(user);
+    app.bar.show(null);
     app.questions.renew(null);
     app.ranking.busy();
     const token = {};
@@ -69,7 +71,7 @@ export function createLists(page) {
         if (pending !== token) return;
         const asked = asAddressed ? tasteInAddress(viewer.taste, loaded, (item) => loaded.reasonCounts[item] ?? 0) : { taste: viewer.taste, lost: [] };
         if (asked.lost.length > 0) page.notice.replaceChildren(lostNote(asked.lost));
-        visit = { user, viewer, trail: new Trail(viewer.taste, asked.taste), nearest: null, standing: null };
+        visit = { user, viewer, trail: new Trail(viewer.taste, asked.taste), nearest: null, rows: asAddressed ? rowsInAddress() : FIRST_COUNT, standing: null };
         await showVisit(how);
       },
       () => openViewer(user, 'keep', asAddressed),
@@ -81,16 +83,18 @@ export function createLists(page) {
    * Shows a taste of the visitor's own.
    * @param {Trail} trail
    * @param {'push'|'replace'|'keep'} how
+   * @param {number} [rows] how many are shown
    */
-  async function openOwn(trail, how) {
+  async function openOwn(trail, how, rows = FIRST_COUNT) {
     const app = page.app();
     if (!app) return;
     if (how === 'push') page.notice.replaceChildren();
     document.title = 'Your own taste · curec';
     app.picker.show(null);
+    app.bar.show(null);
     app.questions.renew(null);
     app.ranking.busy();
-    visit = { user: null, viewer: null, trail, nearest: null, standing: null };
+    visit = { user: null, viewer: null, trail, nearest: null, rows, standing: null };
     const mine = visit;
     await showVisit(how);
     if (how === 'push' && visit === mine) byId('viewer').querySelector('input')?.focus();
@@ -121,15 +125,17 @@ export function createLists(page) {
         if (now.user === null && !now.trail.current.written) await follow(now);
         if (pending !== token) return;
         const { trail } = now;
-        if (how !== 'keep') putInAddress(hashOf(trail.current, ownOf(now), current.loaded), how);
+        if (how !== 'keep') putInAddress(hashOf(trail.current, ownOf(now), current.loaded, now.rows), how);
         current.card.show(await person(now, current.loaded));
+        if (now.user === null && trail.current.history.length === 0) return nothingYet(now, current);
         const compared = trail.changed && (now.user !== null || moves);
         const before = !compared ? null : now.user !== null ? trail.base : (now.standing?.taste ?? trail.base);
-        const ranking = await page.client.ask('recommend', { taste: trail.current, count: FIRST_COUNT, before });
+        const ranking = await page.client.ask('recommend', { taste: trail.current, count: now.rows, before });
         if (pending !== token) return;
         now.standing = { ranking, taste: trail.current };
         const view = { viewer: now.viewer, taste: trail.current, compared };
         current.ranking.show(ranking, view);
+        current.bar.show({ ...now.standing, own: ownOf(now), moved: compared ? movesNote(ranking, view) : '', canUndo: trail.canUndo });
         current.questions.renew(ranking.recommendations[0]?.item ?? null);
         current.compare.renew(now.user, now.viewer?.pattern ?? null);
         page.badge.ranked(ranking, current.loaded.backend.used);
@@ -140,6 +146,16 @@ export function createLists(page) {
       token,
     );
     await arriving;
+  }
+
+  /** A taste of the visitor's own in which nothing was picked. @param {Visit} now @param {App} current */
+  function nothingYet(now, current) {
+    now.standing = null;
+    current.ranking.empty();
+    current.bar.show(null);
+    current.questions.renew(null);
+    current.compare.renew(null, null);
+    page.announcer.textContent = 'Your own taste: pick a title or two.';
   }
 
   /** Whether the list may go on: with the pattern written anew, or without it where it cannot be written. @param {Visit} now */
@@ -189,8 +205,8 @@ export function createLists(page) {
     const of = trail.current.written ? null : trail.current.pattern;
     const key = of === null ? '' : (loaded.viewers[of]?.key ?? '');
     const text = of === null ? null : of === user ? (viewer?.pattern ?? null) : (await page.client.ask('viewer', { user: of })).pattern;
-    const tastes = user === null ? [] : (loaded.viewers[user]?.tastes ?? []);
-    return { viewer, tastes, trail, nearest, pattern: of === null ? null : { viewer: of, key, text } };
+    const taste = user === null ? '' : (loaded.viewers[user]?.name ?? '');
+    return { viewer, taste, trail, nearest, pattern: of === null ? null : { viewer: of, key, text } };
   }
 
   /** @param {Visit} now @param {import('./types.js').Ranking} ranking @param {string} moved @param {Loaded} loaded */
@@ -241,6 +257,8 @@ export function createLists(page) {
         const ranking = await page.client.ask('recommend', { taste: trail.current, count, before: compared ? trail.base : null, aside: true });
         if (pending !== token) return;
         now.standing = { ranking, taste: trail.current };
+        now.rows = count;
+        putInAddress(hashOf(trail.current, ownOf(now), current.loaded, count), 'replace');
         const heading = current.ranking.append(ranking, { viewer: now.viewer, taste: trail.current, compared });
         heading?.setAttribute('tabindex', '-1');
         heading?.focus();

@@ -2,6 +2,7 @@
 import { createArrival } from './arrival.js';
 import { createBackendBadge } from './backend-badge.js';
 import { ARTEFACT } from './build.js';
+import { createChangeBar } from './change-bar.js';
 import { createCompare } from './compare.js';
 import { byId, el, nextTask } from './dom.js';
 import { asFault } from './errors.js';
@@ -46,6 +47,7 @@ const client = new ScorerClient({
   onProgress: (report) => {
     progress.update(report);
     badge.progress(report);
+    app?.card.progress(report);
   },
   onBackend: (backend) => {
     if (!app) return;
@@ -69,6 +71,7 @@ const client = new ScorerClient({
  * @property {ReturnType<typeof createQuestions>} questions
  * @property {ReturnType<typeof createTakeAlong>} along
  * @property {ReturnType<typeof createCompare>} compare
+ * @property {ReturnType<typeof createChangeBar>} bar
  */
 /** @type {App|null} */
 let app = null;
@@ -105,12 +108,14 @@ async function start(again = false) {
   for (const part of [picker, stage, comparison, results]) part.hidden = true;
   try {
     const loaded = await load(again);
+    const reading = placeInList();
     await nextTask(); // to unpack a large catalogue and to draw from it are two tasks, and a press may come between
     clearFirstView();
     notice.replaceChildren();
     app = build(loaded);
     setState('ready');
     await arrival.openAddress('replace');
+    reading();
     kept.begin(loaded);
   } catch (thrown) {
     const fault = asFault(thrown);
@@ -131,6 +136,20 @@ function cancel() {
   notice.replaceChildren(panel);
   panel.querySelector('button')?.focus();
   announcer.textContent = 'Stopped.';
+}
+
+/** Where somebody reads in the first view; what is answered puts the same row of the live list in the same place. */
+function placeInList() {
+  const top = (/** @type {Element} */ row) => row.getBoundingClientRect().top;
+  const rows = [...firstView.querySelectorAll('.recommendation')];
+  const place = scrollY > 0 ? rows.findIndex((row) => row.getBoundingClientRect().bottom > 0) : -1;
+  const row = rows[place];
+  if (!row) return () => {};
+  const before = top(row);
+  return () => {
+    const live = byId('ranking').querySelectorAll('.recommendation')[place];
+    if (live) scrollBy({ top: top(live) - before, behavior: 'instant' });
+  };
 }
 
 function clearFirstView() {
@@ -205,11 +224,13 @@ function build(loaded) {
         onCarriers: carriers,
         onMute: (reasons) => edit(reasons.reduce(toggled, taste())),
         onReport: (item, reason) => along.report(item, reason, reasonText(item, reason)),
+        isReported: (item, reason) => along.isReported(item, reason),
       },
       [questions.element, along.element],
     ),
     questions,
     along,
+    bar: createChangeBar(byId('change-bar'), loaded, () => step('undo')),
   };
 }
 

@@ -16,6 +16,9 @@ const ROLES = new Set(['writer', 'tokenizer', 'writer-model']);
 /** As many digits as an address may have. */
 const MOST_SEED = 999_999_999;
 
+/** @param {HTMLButtonElement} of @param {boolean} busy */
+const setBusy = (of, busy) => (busy ? of.setAttribute('aria-disabled', 'true') : of.removeAttribute('aria-disabled'));
+
 /**
  * @param {import('./types.js').Loaded} loaded
  * @param {(seed: number, onDraft: (text: string, attempt: number) => void) => Promise<void>} onWrite asked for a pattern of the present history
@@ -24,7 +27,7 @@ export function createPatternDesk(loaded, onWrite) {
   const size = loaded.manifest.files.filter(({ role }) => ROLES.has(role)).reduce((sum, file) => sum + file.bytes, 0);
   /** Whether the language model has been fetched in this visit. */
   let here = false;
-  /** What is under way, or went wrong; it survives the card being drawn again. @type {{of: Person['trail']|null, words: string, text: string, busy: boolean, retry: (() => void)|null}|null} */
+  /** What is under way, or went wrong; it survives the card being drawn again. @type {{of: Person['trail']|null, words: string, text: string, busy: boolean, share: number|null, retry: (() => void)|null}|null} */
   let state = null;
   /** Whose card it is. @type {Person['trail']|null} */
   let trail = null;
@@ -37,11 +40,12 @@ export function createPatternDesk(loaded, onWrite) {
 
   const say = (/** @type {string} */ words) => status.textContent !== words && (status.textContent = words);
 
-  function drawLive() {
+  /** @param {boolean} [aloud] whether listeners are told */
+  function drawLive(aloud = true) {
     const again = state?.retry;
     figure.replaceChildren(
       ...(state
-        ? [el('figure', { class: 'pattern', 'data-writing': state.busy ? 'true' : null }, state.text ? voice('blockquote', state.text) : null, el('figcaption', { 'aria-hidden': 'true' }, state.words))]
+        ? [el('figure', { class: 'pattern', 'data-writing': state.busy ? 'true' : null }, state.text ? voice('blockquote', state.text) : null, state.share === null ? null : el('progress', { 'aria-label': 'The language model', max: 1, value: state.share }), el('figcaption', { 'aria-hidden': 'true' }, state.words))]
         : []),
       ...(again
         ? [
@@ -56,14 +60,15 @@ export function createPatternDesk(loaded, onWrite) {
           ]
         : []),
     );
-    if (state) say(state.words);
-    if (offerButton) offerButton.disabled = Boolean(state?.busy);
+    if (state && aloud) say(state.words);
+    // Not `disabled`: whoever pressed it stays on it.
+    if (offerButton) setBusy(offerButton, Boolean(state?.busy));
   }
 
   /** @param {number} seed */
   async function write(seed) {
     if (state?.busy) return;
-    const own = { of: trail, words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, text: '', busy: true, retry: null };
+    const own = { of: trail, words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, text: '', busy: true, share: here ? null : 0, retry: null };
     state = own;
     drawLive();
     try {
@@ -71,7 +76,8 @@ export function createPatternDesk(loaded, onWrite) {
         if (state !== own) return;
         here = true;
         own.text = text;
-        own.words = attempt === 1 ? 'The language model is writing, here in your browser …' : `Attempt ${attempt}: the one before named what these titles do not hold, or repeated itself.`;
+        own.share = null;
+        own.words = attempt === 1 ? 'The language model is writing, here in your browser …' : `The language model is writing, here in your browser … It has thrown away ${plural(attempt - 1, 'draft')} that said what these titles do not hold.`;
         drawLive();
       });
       here = true;
@@ -83,7 +89,7 @@ export function createPatternDesk(loaded, onWrite) {
       const fault = asFault(thrown);
       if (state !== own) return;
       const words = `${wording(fault).title}. The list reads the pattern it read before.`;
-      state = fault.kind === 'superseded' ? null : { of: own.of, words, text: '', busy: false, retry: () => write(seed) };
+      state = fault.kind === 'superseded' ? null : { of: own.of, words, text: '', busy: false, share: null, retry: () => write(seed) };
     }
     drawLive();
   }
@@ -127,7 +133,8 @@ export function createPatternDesk(loaded, onWrite) {
     const written = trail.current.written;
     const words = written ? 'Write another' : 'Let the language model write one for this history';
     const next = written ? (written.seed % MOST_SEED) + 1 : 1;
-    offerButton = button({ id: 'write-pattern', class: 'button', disabled: Boolean(state?.busy) || isOutdated(trail.current) }, () => write(next), words);
+    offerButton = button({ id: 'write-pattern', class: 'button' }, (event) => /** @type {Element} */ (event.currentTarget).hasAttribute('aria-disabled') || write(next), words);
+    setBusy(offerButton, Boolean(state?.busy) || isOutdated(trail.current));
     return el(
       'div',
       { class: 'pattern-offer' },
@@ -138,6 +145,14 @@ export function createPatternDesk(loaded, onWrite) {
 
   return {
     write,
+
+    /** How much of the language model is here. @param {import('./types.js').Progress} report */
+    progress({ phase, loaded: got, total }) {
+      if (phase !== 'writer' || !state?.busy || here) return;
+      state.words = `The language model is fetched: ${bytes(got)}${total ? ` of ${bytes(total)}` : ''} …`;
+      state.share = total ? Math.min(1, got / total) : null;
+      drawLive(false);
+    },
 
     /** @param {Person} person @param {boolean} editing whether something may be changed @returns {(HTMLElement|null)[]} */
     draw(person, editing) {

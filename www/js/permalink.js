@@ -7,6 +7,7 @@
  *    &pattern=KEY|none                 another pattern than theirs; always there for a taste of the visitor's own
  *    &write=SEED                       instead of a stored pattern one that the language model writes of this history, here
  *    &mute=KEY@PLACE,…                 reasons that do not count
+ *    &rows=N                           how many rows are shown, where more than the first ones are
  *
  * Keys are the data set's own; in lists `%2C`, `%40` and `%25` stand for a comma, an at and a percent sign. An address is a stranger's text: what does not exist is left out, and said.
  */
@@ -14,6 +15,10 @@ import { blankTaste } from './tastes.js';
 
 /** @typedef {import('./types.js').Taste} Taste */
 /** @typedef {import('./types.js').Loaded} Loaded */
+
+/** Rows that are shown without being asked for, and as many as are shown at most. */
+export const FEWEST_ROWS = 10;
+export const MOST_ROWS = 100;
 
 /** As many as the scorer takes. */
 const MOST = 10_000;
@@ -50,6 +55,12 @@ export function seedInAddress() {
   return seed !== null && /^\d{1,9}$/.test(seed) ? Number(seed) : null;
 }
 
+/** How many rows the address asks for. */
+export function rowsInAddress() {
+  const rows = Number(/^\d{1,4}$/.exec(asked().get('rows') ?? '')?.[0] ?? FEWEST_ROWS);
+  return Math.max(FEWEST_ROWS, Math.min(MOST_ROWS, rows));
+}
+
 /** Whether the address asks for anybody's list. */
 export const asksForAList = () => asked().has('user') || asked().has('history');
 
@@ -82,8 +93,8 @@ export function spelled(taste, own, { catalogue, viewers }) {
   };
 }
 
-/** @param {Taste} taste @param {Taste} own @param {Pick<Loaded, 'catalogue'|'viewers'>} loaded */
-export function hashOf(taste, own, loaded) {
+/** @param {Taste} taste @param {Taste} own @param {Pick<Loaded, 'catalogue'|'viewers'>} loaded @param {number} rows shown */
+export function hashOf(taste, own, loaded, rows) {
   const { user, history, pattern, write, mute } = spelled(taste, own, loaded);
   const parameters = new URLSearchParams();
   if (user !== null) parameters.set('user', user);
@@ -91,6 +102,7 @@ export function hashOf(taste, own, loaded) {
   if (pattern !== null) parameters.set('pattern', pattern);
   if (write !== null) parameters.set('write', String(write));
   if (mute.length > 0) parameters.set('mute', mute.join(','));
+  if (rows > FEWEST_ROWS) parameters.set('rows', String(rows));
   return `#${parameters}`;
 }
 

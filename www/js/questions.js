@@ -1,5 +1,5 @@
 /** Questions about a list: what would change its first place, why a title is not on it; and ways to take the list along. */
-import { button, el } from './dom.js';
+import { button, byId, el } from './dom.js';
 import { asFault, wording } from './errors.js';
 import { count, score } from './format.js';
 import { shortfall, waterfall } from './probe.js';
@@ -49,14 +49,21 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
       const tried = `${count(found.tried)} combinations were tried, each scored again.`;
       if (found.then === null) {
         const words = asked.history.length === 0 ? 'There is no history to take anything from.' : `None found: without any ${LIMIT} titles or fewer that were tried, ${title(found.first)} stays first.`;
-        return [el('p', { dir: 'auto' }, words), el('p', { class: 'muted' }, tried)];
+        return [el('p', { dir: 'auto' }, words), ...(found.tried > 0 ? [el('p', { class: 'muted' }, tried)] : [])];
       }
       const names = found.removed.map((place) => title(asked.history[place]?.item ?? -1));
       const removed = new Set(found.removed);
-      const act = button({ class: 'button' }, () => edit({ ...asked, history: asked.history.filter((_, place) => !removed.has(place)) }), 'Show that list');
+      const act = button(
+        { class: 'button' },
+        () => {
+          edit({ ...asked, history: asked.history.filter((_, place) => !removed.has(place)) });
+          byId('ranking-heading').focus();
+        },
+        'Show that list',
+      );
       return [
         el('p', { dir: 'auto' }, 'Without ', ...listed(names), ' the first would be ', el('strong', {}, title(found.then)), ` instead of ${title(found.first)}.`),
-        el('p', { class: 'muted' }, `Verified by scoring the whole catalogue without ${names.length === 1 ? 'it' : 'them; each of them is needed'}, ${names.length === 1 ? 'it' : 'they'} still counting as taken. ${tried}`),
+        el('p', { class: 'muted' }, `Verified by scoring the whole catalogue without ${names.length === 1 ? 'it' : 'them; each of them is needed'}, ${names.length === 1 ? 'it is' : 'they are'} still not suggested again. ${tried}`),
         act,
       ];
     }), 'What would change the first place?');

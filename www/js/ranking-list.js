@@ -4,14 +4,14 @@ import { button, el, nextTask } from './dom.js';
 import { count, milliseconds } from './format.js';
 import { heldOutCard } from './held-out.js';
 import { faultPanel } from './notice.js';
-import { backendAddress } from './permalink.js';
+import { backendAddress, FEWEST_ROWS, MOST_ROWS } from './permalink.js';
 import { drawOwnReason, recommendationRow } from './recommendation.js';
 
 /** @typedef {import('./types.js').Ranking} Ranking */
 /** @typedef {import('./types.js').Taste} Taste */
 
-const STEP = 10;
-const MOST = 100;
+const STEP = FEWEST_ROWS;
+const MOST = MOST_ROWS;
 
 /**
  * @typedef {object} View what a list is shown for
@@ -29,9 +29,10 @@ const MOST = 100;
  * @param {(items: number[]) => Promise<import('./types.js').Carrier[][]>} told.onCarriers
  * @param {(reasons: import('./types.js').Muted[]) => void} told.onMute
  * @param {(item: number, reason: number) => boolean} told.onReport
+ * @param {(item: number, reason: number) => boolean} told.isReported
  * @param {HTMLElement[]} extras stand between the test and the list
  */
-export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, onMute, onReport }, extras) {
+export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, onMute, onReport, isReported }, extras) {
   const { catalogue, dated, uses, backend } = loaded;
   const summary = el('p', { class: 'ranking-summary' });
   const moves = el('p', { class: 'moves-note', hidden: true });
@@ -59,6 +60,18 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       draw();
     },
 
+    /** Nothing was picked yet: there is nobody whose list it could be. */
+    empty() {
+      root.setAttribute('aria-busy', 'false');
+      root.dataset.empty = 'true';
+      summary.textContent = '';
+      truth.replaceChildren();
+      moves.hidden = true;
+      list.replaceChildren(el('li', { class: 'muted' }, 'Pick a title or two: your list stands here at once.'));
+      foot.replaceChildren();
+      draw();
+    },
+
     /** Before the answer to a change: the old list stays, dimmed, so that what moves can be seen moving. */
     waiting() {
       root.setAttribute('aria-busy', 'true');
@@ -68,15 +81,27 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
     show(ranking, view) {
       root.setAttribute('aria-busy', 'false');
       const { scored, recommendations } = ranking;
-      summary.textContent = `${count(scored)} titles scored in ${milliseconds(ranking.milliseconds)} on ${backend.used === 'webgpu' ? backendName(backend) : 'the CPU'}. ${backend.reason}`;
+      summary.textContent = `${count(scored)} titles scored in ${milliseconds(ranking.milliseconds)} on ${backend.used === 'webgpu' ? backendName(backend) : 'the CPU'}, here.`;
       truth.replaceChildren(...(view.viewer ? [heldOutCard(ranking, view.viewer, view.taste, catalogue)] : []));
       moves.hidden = !view.compared;
       moves.textContent = view.compared ? movesNote(ranking, view) : '';
-      const focused = list.contains(document.activeElement);
+      // Drawers that stood open stand open again, and whoever was in a row is in that row.
+      const focused = document.activeElement?.closest('.recommendation');
+      const inRow = focused && list.contains(focused) ? focused.getAttribute('data-item') : null;
+      const opened = new Set([...list.querySelectorAll('.button-why[aria-expanded="true"]')].map((toggle) => toggle.closest('.recommendation')?.getAttribute('data-item')));
       list.replaceChildren();
       this.append(ranking, view);
-      if (focused) heading.focus({ preventScroll: true });
-      if (recommendations.length === 0) list.append(el('li', { class: 'muted' }, 'Nothing is left to suggest.'));
+      delete root.dataset.empty;
+      for (const row of list.children) {
+        const toggle = /** @type {HTMLElement|null} */ (row.querySelector('.button-why'));
+        if (opened.has(row.getAttribute('data-item'))) toggle?.click();
+        if (inRow !== null && row.getAttribute('data-item') === inRow) toggle?.focus({ preventScroll: true });
+      }
+      if (inRow !== null && !list.contains(document.activeElement)) heading.focus({ preventScroll: true });
+      if (recommendations.length === 0) {
+        list.append(el('li', { class: 'muted' }, 'Nothing is left to suggest.'));
+        foot.replaceChildren();
+      }
       draw();
     },
 
@@ -89,7 +114,7 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       const { scored, recommendations } = ranking;
       const reasonText = (/** @type {number} */ item, /** @type {number} */ index) =>
         recommendations.find((row) => row.item === item)?.reasons.find((reason) => reason.index === index)?.text ?? null;
-      const context = { catalogue, dated, uses, ...view, heldOut: ranking.held_out?.item ?? null, reasonText, onProbe, onMute, onReport };
+      const context = { catalogue, dated, uses, ...view, heldOut: ranking.held_out?.item ?? null, reasonText, onProbe, onMute, onReport, isReported };
       const rows = recommendations.slice(list.childElementCount);
       // Asked for once the list stands: each title of the history is taken out for it.
       const carriers = view.taste.history.length === 0 || rows.length === 0 ? Promise.resolve([]) : nextTask().then(() => onCarriers(rows.map(({ item }) => item)));
@@ -101,7 +126,7 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       foot.replaceChildren(
         ...(more
           ? [button({ class: 'button' }, () => onMore(next), `Show ${next - shown} more`)]
-          : [el('p', { class: 'muted' }, `The first ${count(shown)} of ${count(scored)}.`)]),
+          : [el('p', { class: 'muted' }, shown < scored ? `The first ${count(shown)}; a title already taken is not suggested again.` : `All ${count(shown)}.`)]),
       );
       return fresh[0]?.querySelector('h3') ?? null;
     },

@@ -23,7 +23,7 @@ const LIMITS = [
   'A held-out title is one real choice among many good ones: a miss is not always a bad list, nor a hit a good one.',
 ];
 
-const NOTE = 'Bold marks the best of a column. It is one run with one seed: a small difference may be chance.';
+const NOTE = 'Bold marks the best of a column; below a number stands its 95 % interval over viewers. It is one run with one seed. Recall and HR: the held-out title is among the first so many. NDCG: the same, further up counts more.';
 
 /** @param {Metric|undefined} metric */
 const value = (metric) => (typeof metric === 'object' ? metric.value : metric);
@@ -37,7 +37,59 @@ function cellText(metric) {
 /** @param {Metric|undefined} metric */
 function interval(metric) {
   if (typeof metric !== 'object' || metric.low === undefined || metric.high === undefined) return null;
-  return el('span', { class: 'interval' }, `${metric.low.toFixed(3)}–${metric.high.toFixed(3)}`);
+  return el('span', { class: 'interval' }, `${metric.low.toFixed(3)} to ${metric.high.toFixed(3)}`);
+}
+
+/** What a metric says, where its name does not. @type {[RegExp, string][]} */
+const MEANINGS = [
+  [/^recall@/i, 'share of viewers whose held-out title is among the first so many'],
+  [/^hr@/i, 'hit rate: share of viewers whose held-out title is among the first so many'],
+  [/^ndcg@/i, 'the same, but a title further up counts more'],
+  [/^mrr$/i, 'mean of one over the rank'],
+  [/^coverage$/i, 'share of the catalogue that stands on anybody’s list'],
+  [/^gini$/i, 'how unevenly titles appear on lists: 0 evenly, 1 always the same'],
+];
+
+/** @param {string} metric */
+const meaning = (metric) => MEANINGS.find(([name]) => name.test(metric))?.[1] ?? null;
+
+/**
+ * Models against each other, in the metric that was chosen for it.
+ * @param {import('./types.js').Results} results
+ */
+function differences({ differences: all = [] }) {
+  if (all.length === 0) return [];
+  const number = (/** @type {number} */ one) => `${one < 0 ? '−' : '+'}${Math.abs(one).toFixed(4)}`;
+  const verdict = (/** @type {{low: number, high: number}} */ { low, high }) => (low > 0 ? 'better' : high < 0 ? 'worse' : 'may be chance');
+  const rows = all.map(({ left, right, difference }) =>
+    el(
+      'tr',
+      {},
+      el('th', { scope: 'row' }, `${left} − ${right}`),
+      el('td', {}, number(difference.value)),
+      el('td', {}, `${number(difference.low)} to ${number(difference.high)}`),
+      el('td', {}, verdict(difference)),
+    ),
+  );
+  const metrics = [...new Set(all.map(({ metric }) => metric))].join(', ');
+  return [
+    el(
+      'details',
+      { class: 'differences' },
+      el('summary', {}, `Models against each other, viewer by viewer (${metrics})`),
+      el(
+        'div',
+        { class: 'table-scroll', role: 'region', 'aria-label': 'Differences between models', tabindex: '0' },
+        el(
+          'table',
+          {},
+          el('caption', { class: 'visually-hidden' }, `Differences in ${metrics}`),
+          el('thead', {}, el('tr', {}, ...['Models', 'Difference', '95 % interval', 'The first is'].map((name) => el('th', { scope: 'col' }, name)))),
+          el('tbody', {}, ...rows),
+        ),
+      ),
+    ),
+  ];
 }
 
 /**
@@ -48,7 +100,7 @@ export function showResults(root, { manifest, results }) {
   root.replaceChildren(
     el('h2', { id: 'results-heading' }, 'How good is it?'),
     el('p', { class: 'results-lead' }, 'Measured on this very run over the whole catalogue, with simple rivals beside it.'),
-    ...(results && results.models.length > 0 ? [table(results), el('p', { class: 'table-note' }, NOTE)] : [el('p', { class: 'muted' }, 'This run was exported without a result table.')]),
+    ...(results && results.models.length > 0 ? [table(results), el('p', { class: 'table-note' }, NOTE), ...differences(results)] : [el('p', { class: 'muted' }, 'This run was exported without a result table.')]),
     el('div', { class: 'results-notes' }, limits(results), facts(manifest, results)),
   );
   root.hidden = false;
@@ -81,7 +133,7 @@ function table({ models }) {
       'table',
       {},
       el('caption', { class: 'visually-hidden' }, 'Ranking quality per model'),
-      el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Model'), ...metrics.map((metric) => el('th', { scope: 'col' }, metric)))),
+      el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Model'), ...metrics.map((metric) => el('th', { scope: 'col', title: meaning(metric) }, metric)))),
       el('tbody', {}, ...rows),
     ),
   );
@@ -94,9 +146,12 @@ function limits(results) {
     'section',
     { 'aria-labelledby': 'limits-heading' },
     el('h3', { id: 'limits-heading' }, 'What to keep in mind'),
-    el('ul', { class: 'limits' }, ...[...notes, ...LIMITS].map((note) => el('li', {}, note))),
+    el('ul', { class: 'limits' }, ...[...notes, ...LIMITS].map((note) => el('li', {}, ...asCode(note)))),
   );
 }
+
+/** Names between backticks are names. @param {string} note @returns {(Node|string)[]} */
+const asCode = (note) => note.split('`').map((part, at) => (at % 2 === 1 ? el('em', {}, part) : part));
 
 /**
  * @param {import('./types.js').Manifest} manifest
@@ -108,7 +163,7 @@ function facts(manifest, results) {
   const pairs = [
     ['Data', `${dataset.name}: ${count(dataset.users)} viewers, ${count(dataset.items)} titles, ${count(dataset.interactions)} interactions`],
     ['Split', String(dataset.split)],
-    ...Object.entries(results?.protocol ?? {}).map(
+    ...Object.entries(results?.protocol ?? {}).filter(([name]) => name !== 'data' && name !== 'seed').map(
       ([name, content]) => /** @type {[string, string]} */ ([capitalised(name.replaceAll('_', ' ')), plain(content)]),
     ),
     ['Seed', String(run.seed)],

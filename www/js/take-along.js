@@ -1,7 +1,8 @@
 /** Ways to take a list along: a link, the command that prints it natively, files; and reasons reported as bad, kept on this device. */
 import { button, el } from './dom.js';
 import { score } from './format.js';
-import { spelled } from './permalink.js';
+import { hashOf, spelled } from './permalink.js';
+import { changesInWords } from './what-if.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
 /** @typedef {import('./types.js').Ranking} Ranking */
@@ -46,7 +47,11 @@ export function createTakeAlong(loaded, standing) {
     await navigator.clipboard.writeText(text);
     return `${what} copied.`;
   };
-  const file = (/** @type {string} */ end) => `curec-${standing()?.name.toLowerCase().replace(/[^a-z0-9]+/g, '-') ?? 'list'}.${end}`;
+  const file = (/** @type {string} */ end) => {
+    const now = standing();
+    const changed = now && changesInWords(now, loaded) ? '-changed' : '';
+    return `curec-${now?.name.toLowerCase().replace(/[^a-z0-9]+/g, '-') ?? 'list'}${changed}.${end}`;
+  };
 
   const element = el(
     'details',
@@ -55,7 +60,7 @@ export function createTakeAlong(loaded, standing) {
     el(
       'div',
       { class: 'take-along-tools' },
-      tool('Copy the link', () => copy(location.href, 'The link to exactly this list is')),
+      tool('Copy the link', (now) => copy(linkTo(now, loaded), 'The link to exactly this list is')),
       tool('Copy the curec command', (now) => copy(command(now, loaded), 'The command that prints this list natively is')),
       tool('JSON', (now) => saved(file('json'), 'application/json', JSON.stringify(asJson(now, loaded), null, 2))),
       tool('CSV', (now) => saved(file('csv'), 'text/csv', asCsv(now, loaded))),
@@ -78,6 +83,8 @@ export function createTakeAlong(loaded, standing) {
               () => {
                 localStorage.removeItem(REPORTS);
                 drawReports();
+                said.textContent = 'Nothing is noted any more.';
+                element.querySelector('summary')?.focus();
               },
               'Forget them',
             ),
@@ -88,6 +95,12 @@ export function createTakeAlong(loaded, standing) {
 
   return {
     element,
+    /** Whether a reason of this run was reported on this device. @param {number} item @param {number} reason */
+    isReported: (item, reason) =>
+      readReports().some((one) => {
+        const { run, item: key, reason: index } = /** @type {Record<string, unknown>} */ (one ?? {});
+        return run === loaded.manifest.run.hash && key === loaded.catalogue[item]?.key && index === reason;
+      }),
     /** Keeps a reason as reported, on this device; whether it could. @param {number} item @param {number} reason @param {string|null} text */
     report(item, reason, text) {
       const now = standing();
@@ -111,6 +124,13 @@ function readReports() {
   } catch {
     return [];
   }
+}
+
+/** The address of a list, whatever stands in the address bar. @param {Standing} standing @param {Loaded} loaded */
+function linkTo({ taste, own, ranking }, loaded) {
+  const address = new URL(location.href);
+  address.hash = hashOf(taste, own, loaded, ranking.recommendations.length);
+  return address.href;
 }
 
 /** As a shell needs it. @param {string} text */
@@ -144,6 +164,7 @@ function asJson({ ranking, taste, own, name }, loaded) {
     computed: { on: backend.used, milliseconds: ranking.milliseconds, scored: ranking.scored },
     question: spelled(taste, own, loaded),
     ...(taste.written ? { pattern_written: taste.written.text } : {}),
+    changed: changesInWords({ taste, own }, loaded),
     held_out: ranking.held_out && { ...ranking.held_out, key: catalogue[ranking.held_out.item]?.key },
     recommendations: ranking.recommendations.map(({ item, rank, score: value, reasons, history, before }) => ({
       rank,
@@ -171,7 +192,10 @@ function asCsv({ ranking }, { catalogue }) {
 }
 
 /** The first ten as a picture, in the page's own colours. @param {Standing} standing @param {Loaded} loaded @returns {Promise<Blob>} */
-async function asPicture({ ranking, name }, { catalogue, manifest, uses }) {
+async function asPicture(standing, loaded) {
+  const { ranking, name } = standing;
+  const { catalogue, manifest, uses } = loaded;
+  const changed = changesInWords(standing, loaded);
   const rows = ranking.recommendations.slice(0, 10);
   const canvas = document.createElement('canvas');
   canvas.width = PICTURE.width;
@@ -193,7 +217,7 @@ async function asPicture({ ranking, name }, { catalogue, manifest, uses }) {
   pen.fillStyle = token('--ground');
   pen.fillRect(0, 0, canvas.width, canvas.height);
   write(name, 40, 70, `600 40px ${voice}`, '--ink');
-  write('What the model would suggest next, and its leading reasons', 40, 112, `22px ${page}`, '--ink-soft');
+  write(changed ? `If things were otherwise: ${changed}.` : 'What the model would suggest next, and its leading reasons', 40, 112, `22px ${page}`, '--ink-soft');
   rows.forEach(({ item, rank, score: value, reasons }, at) => {
     const y = PICTURE.head + at * PICTURE.row;
     pen.fillStyle = token('--line');

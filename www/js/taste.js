@@ -1,5 +1,5 @@
 /**
- * Names for viewers, for display only: the attributes that their history holds more often than everyone's does.
+ * Names for viewers, for display only: the attributes that the part of their history which the model reads holds more often than everyone's.
  * Plain counting over the stored history; nothing here enters a score.
  */
 
@@ -14,23 +14,25 @@ const FEWEST = 3;
  * Strength of an attribute: n · ln(share in this history / share in all histories).
  * @param {import('./types.js').CatalogueItem[]} catalogue
  * @param {import('./types.js').ArtefactUser[]} users
+ * @param {number} window events that the model reads, the newest ones
  * @returns {Taste[][]}
  */
-export function tasteLabels(catalogue, users) {
+export function tasteLabels(catalogue, users, window) {
   const tags = catalogue.map((item) => item.attributes.filter((attribute) => !DULL_KINDS.has(attribute.kind)));
-  const perUser = users.map((user) => countTags(user.history, tags));
+  const read = users.map((user) => user.history.slice(-window));
+  const perUser = read.map((history) => countTags(history, tags));
   /** @type {Map<string, number>} */
   const overall = new Map();
   let events = 0;
-  users.forEach((user, index) => {
-    events += user.history.length;
+  read.forEach((history, index) => {
+    events += history.length;
     for (const [name, { n }] of perUser[index] ?? []) overall.set(name, (overall.get(name) ?? 0) + n);
   });
-  return users.map((user, index) => {
+  return read.map((history, index) => {
     const tastes = [...(perUser[index] ?? [])]
       .filter(([, { n }]) => n >= FEWEST)
       .map(([name, { n, attribute }]) => {
-        const lift = n / user.history.length / ((overall.get(name) ?? n) / events);
+        const lift = n / history.length / ((overall.get(name) ?? n) / events);
         return { ...attribute, strength: n * Math.log(lift) };
       })
       .filter(({ strength }) => strength > 0)
@@ -58,16 +60,37 @@ function countTags(history, tags) {
 }
 
 /**
- * A few viewers worth meeting first: clear tastes, no two named after the same thing, with a pattern and a held-out item.
+ * Two tastes as one name: “tense noir”, “comedy in Cairo”, “drama and romance”.
+ * @param {import('./types.js').Attribute[]} tastes strongest first
+ */
+export function tasteName(tastes) {
+  const [first, second] = tastes;
+  if (!first || !second) return first?.value ?? '';
+  const of = (/** @type {string} */ kind) => tastes.find((taste) => taste.kind === kind);
+  const mood = of('mood');
+  const other = mood === first ? second : first;
+  if (mood && other.kind === 'genre') return `${mood.value} ${other.value}`;
+  const place = of('place');
+  const rest = place === first ? second : first;
+  if (place && rest.kind !== 'place') return `${rest.value}${rest.kind === 'mood' ? ' mood' : ''} in ${place.value}`;
+  return `${first.value} and ${second.value}`;
+}
+
+/**
+ * A few viewers worth meeting first: clear tastes that the language model names too, no two named after the same thing, with a pattern and a held-out item.
  * @param {import('./types.js').ArtefactUser[]} users
  * @param {Taste[][]} labels
  * @param {number} limit
  * @returns {number[]} user indices
  */
 export function featuredViewers(users, labels, limit) {
-  const whole = (/** @type {import('./types.js').ArtefactUser} */ user) => (user.pattern ? 2 : 0) + (user.held_out !== null ? 1 : 0);
+  const named = (/** @type {import('./types.js').ArtefactUser} */ user, /** @type {Taste[]} */ tastes) => {
+    const pattern = user.pattern?.toLowerCase() ?? '';
+    return tastes.filter(({ value }) => pattern.includes(value.toLowerCase())).length;
+  };
+  const whole = (/** @type {import('./types.js').ArtefactUser} */ user, /** @type {Taste[]} */ tastes) => (user.pattern ? 4 + named(user, tastes) : 0) + (user.held_out !== null ? 0.5 : 0);
   const order = users
-    .map((user, index) => ({ index, whole: whole(user), strength: labels[index]?.[0]?.strength ?? 0 }))
+    .map((user, index) => ({ index, whole: whole(user, labels[index] ?? []), strength: labels[index]?.[0]?.strength ?? 0 }))
     .sort((a, b) => b.whole - a.whole || b.strength - a.strength || a.index - b.index);
   const used = new Set();
   const chosen = [];

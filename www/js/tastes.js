@@ -102,6 +102,7 @@ export class Trail {
 
   /** The same step with another pattern: the nearest viewer has become another one. @param {number|null} pattern */
   settle(pattern) {
+    if (this.follows && this.current.pattern === pattern && !this.current.written) return;
     this.#now = { taste: withPattern(this.current, pattern), follows: true };
   }
 

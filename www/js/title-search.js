@@ -97,7 +97,7 @@ export function titleSearch({ id, label, catalogue, allowed = () => true, facete
     allowed: (item) => chosen(item) && allowed(item),
     onChoose,
   });
-  for (const { select } of selects) select.addEventListener('change', () => search.refresh());
+  for (const { select } of selects) select.addEventListener('change', () => search.refresh(selects.some((one) => one.select.value !== '') ? plural(catalogue.filter((_, item) => chosen(item)).length, 'such title') : undefined));
   if (selects.length > 0) search.element.querySelector('label')?.after(el('div', { class: 'facets' }, ...selects.map(({ select }) => select)));
   return search;
 }

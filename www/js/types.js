@@ -31,11 +31,12 @@
  * @property {{name: string, users: number, items: number, interactions: number, split: string}} dataset
  * @property {{seed: number, hash: string, config_hash: string}} run
  * @property {ArtefactFile[]} files
- * @property {{reward?: {use_reasons?: boolean, use_patterns?: boolean}}} model configuration of the ranking model; what else it holds is the scorer's
+ * @property {{reward?: {use_reasons?: boolean, use_patterns?: boolean, max_history?: number}}} model configuration of the ranking model; what else it holds is the scorer's
  *
  * @typedef {number | {value: number, low?: number, high?: number}} Metric
  * @typedef {{name: string, description?: string, metrics: Record<string, Metric>}} ModelResult
- * @typedef {{protocol: Record<string, unknown>, models: ModelResult[], notes: string[]}} Results
+ * @typedef {{metric: string, left: string, right: string, difference: {value: number, low: number, high: number}}} Difference paired over viewers
+ * @typedef {{protocol: Record<string, unknown>, models: ModelResult[], differences?: Difference[], notes: string[]}} Results
  *
  * @typedef {{item: number, key: string, title: string, attributes: Attribute[]}} PreviewItem
  * @typedef {{item: PreviewItem, score: number, reason: string|null, carried_by: string[]}} PreviewRow
@@ -147,7 +148,7 @@
  * @typedef {{cpu: number, gpu: number|null}} Memory bytes that each wasm module has taken
  * @typedef {{used: Backend['used'], milliseconds: number[], memory: Memory}} Measured one backend's scorings of one taste
  *
- * @typedef {{key: string, tastes: string[], length: number}} ViewerEntry one line of the viewer directory; tastes are for display
+ * @typedef {{key: string, tastes: string[], name: string, length: number}} ViewerEntry one line of the viewer directory; tastes, and the name they make, are for display
  *
  * @typedef {object} Loaded the answer to `load`
  * @property {Backend} backend

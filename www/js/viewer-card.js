@@ -17,7 +17,7 @@ const AT_ONCE = 100;
 /**
  * @typedef {object} Person what the card is drawn from
  * @property {ArtefactUser|null} viewer the stored viewer; null for a taste of the visitor's own
- * @property {string[]} tastes
+ * @property {string} taste what stands out in their history, as a name
  * @property {import('./tastes.js').Trail} trail
  * @property {{viewer: number, key: string, text: string|null}|null} pattern whose pattern is read
  * @property {import('./types.js').Nearest|null} nearest why this one, for a taste of the visitor's own
@@ -61,18 +61,18 @@ export function createViewerCard(root, loaded, told) {
 
   /** @param {Person} person @param {string} name @param {HTMLElement|null} toggle @param {boolean} editing */
   function fill(person, name, toggle, editing) {
-    const { tastes, trail } = person;
+    const { taste, trail } = person;
+    const parts = desk.draw(person, editing).filter((part) => part !== null);
     root.replaceChildren(
       el(
         'div',
         { class: 'viewer-head' },
         el('h2', { id: 'viewer-heading', dir: 'auto', tabindex: '-1' }, name),
-        tastes.length > 0 ? el('p', { class: 'viewer-tastes', dir: 'auto' }, capitalised(tastes.join(' and '))) : null,
+        taste ? el('p', { class: 'viewer-tastes', dir: 'auto' }, capitalised(taste)) : null,
         toggle,
       ),
-      ...(editing ? [whatIf.draw(person)] : []),
-      ...desk.draw(person, editing).filter((part) => part !== null),
-      historyPart(person, editing),
+      // What is changed stands next to what changes it.
+      ...(editing ? [whatIf.draw(person), historyPart(person, editing), ...parts] : [...parts, historyPart(person, editing)]),
     );
     if (trail.changed) root.dataset.changed = 'true';
     else delete root.dataset.changed;
@@ -103,7 +103,7 @@ export function createViewerCard(root, loaded, told) {
       const time = event.position === null ? null : (viewer?.history[event.position]?.time ?? null);
       return el(
         'li',
-        { class: 'history-row', 'data-added': event.position === null ? 'true' : null },
+        { class: 'history-row', 'data-added': viewer !== null && event.position === null ? 'true' : null },
         cover(entry),
         el('div', {}, el('p', { class: 'history-title', dir: 'auto' }, entry.title), attributeLine(entry, 2)),
         editing
@@ -130,7 +130,7 @@ export function createViewerCard(root, loaded, told) {
       'div',
       { class: 'history-part' },
       el('h3', {}, 'History', el('span', { class: 'muted' }, ' newest first')),
-      history.length > 0 ? list : el('p', { class: 'muted' }, 'Nothing yet.'),
+      history.length > 0 ? list : el('p', { class: 'muted' }, viewer === null ? 'Nothing picked yet.' : 'Nothing is left.'),
       more,
     );
   }
@@ -165,6 +165,7 @@ export function createViewerCard(root, loaded, told) {
   return {
     /** Writes a pattern of the present history, as a link may ask for. @param {number} seed */
     write: (seed) => desk.write(seed),
+    progress: desk.progress,
 
     /** @param {Person} person */
     show(person) {

@@ -3,25 +3,30 @@ import { combobox } from './combobox.js';
 import { button, el } from './dom.js';
 import { capitalised, opening, plural, viewerName } from './format.js';
 
+/** The trainer's own data set, in which nobody is real. */
+const WORLD = 'world';
+
 /** Characters of a viewer's pattern that stand on their chip. */
-const LINE = 72;
+const LINE = 60;
 
 /**
  * @param {HTMLElement} root
- * @param {Pick<import('./types.js').Loaded, 'viewers'|'featured'>} data
+ * @param {Pick<import('./types.js').Loaded, 'viewers'|'featured'|'manifest'>} data
  * @param {{onChoose: (user: number) => void, onOwn: () => void}} told
  */
-export function createViewerPicker(root, { viewers, featured }, { onChoose, onOwn }) {
+export function createViewerPicker(root, { viewers, featured, manifest }, { onChoose, onOwn }) {
+  const { name: dataset, items } = manifest.dataset;
+  const size = `${plural(viewers.length, 'viewer')}, ${plural(items, 'title')}.`;
+  const what = dataset === WORLD ? `An invented world: ${size}` : size;
   const chips = featured.map(({ user, line }) => {
     const viewer = viewers[user];
     const name = viewer ? viewerName(viewer.key) : '';
-    const [first, second] = viewer?.tastes ?? [];
-    const note = `${first ? `${name}, ` : ''}${plural(viewer?.length ?? 0, 'title')}`;
+    const taste = viewer?.name ?? '';
+    const note = `${taste ? `${name}, ` : ''}${plural(viewer?.length ?? 0, 'title')}`;
     const chip = button(
       { class: 'chip', 'aria-pressed': 'false' },
       () => onChoose(user),
-      el('span', { class: 'chip-label', dir: 'auto' }, first ? capitalised(first) : name),
-      second ? el('span', { class: 'chip-second', dir: 'auto' }, `and ${second}`) : null,
+      el('span', { class: 'chip-label', dir: 'auto' }, taste ? capitalised(taste) : name),
       line ? el('span', { class: 'chip-line voice', dir: 'auto' }, opening(line, LINE)) : null,
       el('span', { class: 'chip-note' }, note),
     );
@@ -30,8 +35,8 @@ export function createViewerPicker(root, { viewers, featured }, { onChoose, onOw
   const own = button(
     { class: 'chip chip-own', 'aria-pressed': 'false' },
     onOwn,
-    el('span', { class: 'chip-label' }, 'Or build your own taste'),
-    el('span', { class: 'chip-note' }, 'Pick a few titles and see your list at once'),
+    el('span', { class: 'chip-label' }, 'Build your own taste'),
+    el('span', { class: 'chip-line' }, 'Pick a few titles and see your list at once.'),
   );
   const search = viewerSearch('viewer-search', 'Find a viewer', viewers, onChoose);
 
@@ -40,7 +45,7 @@ export function createViewerPicker(root, { viewers, featured }, { onChoose, onOw
       'div',
       { class: 'picker-head' },
       el('h2', { id: 'picker-heading' }, 'Pick a viewer'),
-      el('p', {}, `Named after what stands out in their history${featured.some(({ line }) => line) ? ', with what the language model wrote of them' : ''}.`),
+      el('p', {}, `${what} Named after what stands out in their history${featured.some(({ line }) => line) ? ', with what the language model wrote of them' : ''}.`),
     ),
     el('ul', { class: 'chips', 'aria-label': 'Viewers to start with' }, ...chips.map(({ chip }) => el('li', {}, chip)), el('li', { class: 'chips-own' }, own)),
     el(
@@ -75,7 +80,7 @@ export function viewerSearch(id, label, viewers, onChoose) {
   return combobox({
     id,
     label,
-    placeholder: 'Name or taste',
+    placeholder: 'Number or taste',
     listLabel: 'Viewers',
     rest: `${plural(viewers.length, 'viewer')} in all`,
     nothing: 'Nobody by that name or taste.',

@@ -1,7 +1,7 @@
 /** What a visitor may change: titles added, another viewer's pattern, and the steps back and forth. */
 import { button, el } from './dom.js';
 import { plural, viewerName } from './format.js';
-import { withPattern, withTitle } from './tastes.js';
+import { same, withPattern, withTitle } from './tastes.js';
 import { titleSearch } from './title-search.js';
 import { viewerSearch } from './viewer-picker.js';
 
@@ -12,10 +12,34 @@ import { viewerSearch } from './viewer-picker.js';
 const NAMED = 3;
 
 /**
+ * What differs from where a stored viewer began, in words; null where nothing does, or the taste is nobody's.
+ * @param {{taste: Taste, own: Taste}} of
+ * @param {Pick<import('./types.js').Loaded, 'catalogue'|'viewers'>} loaded
+ */
+export function changesInWords({ taste, own }, { catalogue, viewers }) {
+  if (own.viewer === null || same(taste, own)) return null;
+  const kept = new Set(taste.history.map(({ position }) => position));
+  const title = (/** @type {{item: number}} */ { item }) => catalogue[item]?.title ?? '';
+  const named = (/** @type {string} */ word, /** @type {{item: number}[]} */ events) => {
+    if (events.length === 0) return [];
+    const more = events.length > NAMED ? ` and ${events.length - NAMED} more` : '';
+    return [`${word} ${events.slice(0, NAMED).map(title).join(', ')}${more}`];
+  };
+  const removed = own.history.filter(({ position }) => !kept.has(position));
+  const added = taste.history.filter(({ position }) => position === null);
+  const stored = taste.history.flatMap(({ position }) => (position === null ? [] : [position]));
+  const reordered = stored.some((position, at) => at > 0 && position < (stored[at - 1] ?? 0));
+  const pattern = taste.written ? ['with a pattern written here'] : taste.pattern === own.pattern ? [] : [taste.pattern === null ? 'without a pattern' : `with the pattern of ${viewerName(viewers[taste.pattern]?.key ?? '')}`];
+  const muted = taste.muted.length > 0 ? [`${plural(taste.muted.length, 'reason')} muted`] : [];
+  return [...named('without', removed), ...named('with', added), ...(reordered ? ['in another order'] : []), ...pattern, ...muted].join('; ');
+}
+
+/**
  * @param {import('./types.js').Loaded} loaded
  * @param {{edit: (taste: Taste) => void, undo: () => void, redo: () => void, reset: () => void}} told
  */
-export function createWhatIf({ catalogue, viewers, uses }, told) {
+export function createWhatIf(loaded, told) {
+  const { catalogue, viewers, uses } = loaded;
   /** @type {Person|null} */
   let person = null;
   const now = () => /** @type {Person} */ (person).trail.current;
@@ -31,38 +55,18 @@ export function createWhatIf({ catalogue, viewers, uses }, told) {
   });
   const patterns = viewerSearch('borrow-pattern', 'Borrow a pattern', viewers, (user) => told.edit(withPattern(now(), user)));
 
-  /** What differs from where it began, in words. @param {Person} of */
-  function changes({ trail, viewer }) {
-    const { base, current } = trail;
-    if (!viewer || !trail.changed) return null;
-    const kept = new Set(current.history.map(({ position }) => position));
-    const title = (/** @type {{item: number}} */ { item }) => catalogue[item]?.title ?? '';
-    const named = (/** @type {string} */ word, /** @type {{item: number}[]} */ events) => {
-      if (events.length === 0) return [];
-      const more = events.length > NAMED ? ` and ${events.length - NAMED} more` : '';
-      return [`${word} ${events.slice(0, NAMED).map(title).join(', ')}${more}`];
-    };
-    const removed = base.history.filter(({ position }) => !kept.has(position));
-    const added = current.history.filter(({ position }) => position === null);
-    const stored = current.history.flatMap(({ position }) => (position === null ? [] : [position]));
-    const reordered = stored.some((position, at) => at > 0 && position < (stored[at - 1] ?? 0));
-    const pattern = current.written ? ['with a pattern written here'] : current.pattern === base.pattern ? [] : [current.pattern === null ? 'without a pattern' : `with the pattern of ${viewerName(viewers[current.pattern]?.key ?? '')}`];
-    const muted = current.muted.length > 0 ? [`${plural(current.muted.length, 'reason')} muted`] : [];
-    const parts = [...named('without', removed), ...named('with', added), ...(reordered ? ['in another order'] : []), ...pattern, ...muted];
-    return el('p', { class: 'what-if-changes', dir: 'auto' }, `${parts.join('; ')}.`);
-  }
-
   return {
     /** @param {Person} of */
     draw(of) {
       person = of;
       const { trail, viewer } = of;
+      const changed = changesInWords({ taste: trail.current, own: trail.base }, loaded);
       const tool = (/** @type {string} */ id, /** @type {string} */ words, /** @type {boolean} */ possible, /** @type {() => void} */ act) =>
         button({ id, class: 'button button-tool', disabled: !possible }, act, words);
       return el(
         'div',
         { class: 'what-if', id: 'what-if' },
-        changes(of),
+        changed ? el('p', { class: 'what-if-changes', dir: 'auto' }, `${changed}.`) : null,
         el(
           'div',
           { class: 'what-if-tools', role: 'group', 'aria-label': 'Steps' },
@@ -72,9 +76,9 @@ export function createWhatIf({ catalogue, viewers, uses }, told) {
         ),
         titles.element,
         uses.patterns ? patterns.element : null,
-        uses.patterns && (trail.current.pattern !== null || trail.current.written) ? button({ id: 'no-pattern', class: 'button button-quiet' }, () => told.edit(withPattern(now(), null)), 'Read no pattern') : null,
+        uses.patterns && (trail.current.pattern !== null || trail.current.written) ? button({ id: 'no-pattern', class: 'button button-quiet' }, () => told.edit(withPattern(now(), null)), 'Use no pattern') : null,
         uses.patterns && of.nearest && trail.current.pattern !== of.nearest.viewer
-          ? button({ id: 'nearest-pattern', class: 'button button-quiet' }, () => told.edit(withPattern(now(), of.nearest?.viewer ?? null)), 'Read the nearest viewer’s pattern')
+          ? button({ id: 'nearest-pattern', class: 'button button-quiet' }, () => told.edit(withPattern(now(), of.nearest?.viewer ?? null)), 'Use the nearest viewer’s pattern')
           : null,
       );
     },

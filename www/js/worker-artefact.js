@@ -1,5 +1,5 @@
 /** The artefact's readable part (catalogue, users, reasons, results) and what the page needs from it. Runs in the worker. */
-import { featuredViewers, tasteLabels } from './taste.js';
+import { featuredViewers, tasteLabels, tasteName } from './taste.js';
 
 /** @typedef {import('./types.js').ArtefactUser} ArtefactUser */
 /** @typedef {import('./types.js').ArtefactReason} ArtefactReason */
@@ -73,10 +73,11 @@ export class Artefact {
 
   /** What the page holds for the whole visit. @returns {Omit<import('./types.js').Loaded, 'backend'|'times'|'memory'>} */
   overview() {
-    const labels = tasteLabels(this.catalogue, this.users);
+    const labels = tasteLabels(this.catalogue, this.users, this.manifest.model?.reward?.max_history ?? Infinity);
     const viewers = this.users.map((user, index) => ({
       key: user.key,
       tastes: (labels[index] ?? []).map((taste) => taste.value),
+      name: tasteName(labels[index] ?? []),
       length: user.history.length,
     }));
     const first = this.users.find((user) => user.history.length > 0)?.history[0]?.time ?? 0;

@@ -131,6 +131,9 @@ pub struct Results {
     pub protocol: serde_json::Map<String, serde_json::Value>,
     /// One row per model or control.
     pub models: Vec<ModelMetrics>,
+    /// Later models against earlier ones, paired over users.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
     /// Sentences a reader must see beside the numbers.
     pub notes: Vec<String>,
 }
@@ -142,5 +145,41 @@ pub struct ModelMetrics {
     /// Name of the model or control.
     pub name: String,
     /// Metric name → value.
-    pub metrics: BTreeMap<String, f64>,
+    pub metrics: BTreeMap<String, MetricValue>,
+}
+
+/// A number, with its interval where there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum MetricValue {
+    /// Of the lists as a whole: no mean over users.
+    Plain(f64),
+    /// A mean over users.
+    Estimate(Estimate),
+}
+
+/// A mean over users and its 95 % bootstrap interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// The mean.
+    pub value: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// `left − right` in one metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Difference {
+    /// Which metric.
+    pub metric: String,
+    /// Name of the one model.
+    pub left: String,
+    /// Name of the other.
+    pub right: String,
+    /// The difference, paired over users.
+    pub difference: Estimate,
 }

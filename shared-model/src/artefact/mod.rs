@@ -39,8 +39,8 @@ mod tests;
 
 pub use comparison::{Before, Comparison, Variant, VariantList};
 pub use content::{
-    Attribute, CatalogueItem, HistoryEvent, ModelMetrics, Preview, PreviewItem, PreviewRow, Reason,
-    Results, UserRecord,
+    Attribute, CatalogueItem, Difference, Estimate, HistoryEvent, MetricValue, ModelMetrics,
+    Preview, PreviewItem, PreviewRow, Reason, Results, UserRecord,
 };
 pub use error::ArtefactError;
 pub use manifest::{DatasetSummary, FileEntry, FileRole, Manifest, ModelConfigs, Part, RunSummary};

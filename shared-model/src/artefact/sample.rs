@@ -148,7 +148,7 @@ pub(crate) fn with_model(config: &RewardConfig, model: &RewardModel) -> Artefact
         results: Results {
             models: vec![ModelMetrics {
                 name: "reward".to_owned(),
-                metrics: [("HR@10".to_owned(), 0.25)].into(),
+                metrics: [("HR@10".to_owned(), MetricValue::Plain(0.25))].into(),
             }],
             notes: vec!["a note".to_owned()],
             ..Results::default()

@@ -1,11 +1,12 @@
 //! The evaluation's result file in the artefact's smaller form.
 
-use curec_shared_model::artefact::{ArtefactError, FileRole, ModelMetrics, Results};
+use curec_shared_model::artefact::{
+    ArtefactError, Difference, Estimate, FileRole, MetricValue, ModelMetrics, Results,
+};
 
-use crate::evaluation::{self, Comparison, Metric};
+use crate::evaluation::{self, Metric};
 
-/// Means of every metric, coverage and Gini per model; warnings first among the notes, then the paired differences in
-/// NDCG@10 with their intervals.
+/// Means of every metric with their intervals, coverage and Gini per model; paired differences in NDCG@10; warnings as notes.
 ///
 /// # Errors
 /// A protocol that is no JSON object (it always is).
@@ -23,13 +24,11 @@ pub fn page_results(found: &evaluation::Results) -> Result<Results, ArtefactErro
         .models
         .iter()
         .map(|model| {
-            let means = model
-                .metrics
-                .iter()
-                .map(|(name, estimate)| (name.clone(), estimate.mean));
+            let means = (model.metrics.iter())
+                .map(|(name, found)| (name.clone(), MetricValue::Estimate(estimate(found))));
             let lists = [
-                ("coverage".to_owned(), model.coverage),
-                ("gini".to_owned(), model.gini),
+                ("coverage".to_owned(), MetricValue::Plain(model.coverage)),
+                ("gini".to_owned(), MetricValue::Plain(model.gini)),
             ];
             ModelMetrics {
                 name: model.name.clone(),
@@ -41,23 +40,25 @@ pub fn page_results(found: &evaluation::Results) -> Result<Results, ArtefactErro
         .comparisons
         .iter()
         .filter(|comparison| comparison.metric == Metric::Ndcg(10).name())
-        .map(in_words);
+        .map(|comparison| Difference {
+            metric: comparison.metric.clone(),
+            left: comparison.left.clone(),
+            right: comparison.right.clone(),
+            difference: estimate(&comparison.difference),
+        })
+        .collect();
     Ok(Results {
         protocol,
         models,
-        notes: found.warnings.iter().cloned().chain(differences).collect(),
+        differences,
+        notes: found.warnings.clone(),
     })
 }
 
-fn in_words(comparison: &Comparison) -> String {
-    let difference = &comparison.difference;
-    format!(
-        "{}, {} − {}: {:+.4} (95 % interval {:+.4} to {:+.4})",
-        comparison.metric,
-        comparison.left,
-        comparison.right,
-        difference.mean,
-        difference.low,
-        difference.high
-    )
+fn estimate(found: &evaluation::Estimate) -> Estimate {
+    Estimate {
+        value: found.mean,
+        low: found.low,
+        high: found.high,
+    }
 }

@@ -1,6 +1,6 @@
 //! The artefact against the run it came from: its scores must be those of the trainer's own scorer, which reads the stores.
 
-use curec_shared_model::artefact::ModelMetrics;
+use curec_shared_model::artefact::{MetricValue, ModelMetrics};
 use curec_shared_model::reward::RewardConfig;
 use curec_shared_model::scorer::Scorer;
 use rand::{Rng, SeedableRng};
@@ -149,7 +149,7 @@ impl Run {
             results: Results {
                 models: vec![ModelMetrics {
                     name: "full".into(),
-                    metrics: [("ndcg@10".to_owned(), 0.5)].into(),
+                    metrics: [("ndcg@10".to_owned(), MetricValue::Plain(0.5))].into(),
                 }],
                 ..Results::default()
             },

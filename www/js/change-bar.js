@@ -1,0 +1,41 @@
+/** What was changed and what moved, kept in sight while the rows that moved may not be: a strip at the foot of the window. */
+import { button, byId, el } from './dom.js';
+import { capitalised, plural } from './format.js';
+import { changesInWords } from './what-if.js';
+
+/**
+ * @typedef {object} Change
+ * @property {import('./types.js').Taste} taste
+ * @property {import('./types.js').Taste} own the viewer's own, or a blank one
+ * @property {string} moved how much of the list moved, in a sentence
+ * @property {boolean} canUndo
+ */
+
+/**
+ * @param {HTMLElement} root
+ * @param {Pick<import('./types.js').Loaded, 'catalogue'|'viewers'>} loaded
+ * @param {() => void} onUndo
+ */
+export function createChangeBar(root, loaded, onUndo) {
+  return {
+    /** @param {Change|null} change */
+    show(change) {
+      const picked = change && change.own.viewer === null ? change.taste.history.length : 0;
+      const words = !change ? null : picked > 0 ? `Your own taste: ${plural(picked, 'title')}` : changesInWords(change, loaded);
+      root.hidden = !words;
+      if (!change || !words) return root.replaceChildren();
+      const look = () => {
+        const heading = byId('ranking-heading');
+        heading.scrollIntoView({ block: 'start' });
+        heading.focus({ preventScroll: true });
+      };
+      const inside = root.contains(document.activeElement);
+      root.replaceChildren(
+        el('p', { dir: 'auto' }, el('strong', {}, `${capitalised(words)}. `), change.moved),
+        button({ class: 'button button-tool' }, look, 'See the list'),
+        ...(change.canUndo ? [button({ class: 'button button-tool' }, onUndo, 'Take it back')] : []),
+      );
+      if (inside) (root.querySelector('button:last-child') instanceof HTMLElement ? /** @type {HTMLElement} */ (root.querySelector('button:last-child')) : byId('ranking-heading')).focus();
+    },
+  };
+}
