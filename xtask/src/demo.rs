@@ -62,7 +62,7 @@ pub fn demo(workspace: &Workspace, options: &Options) -> Result<()> {
         Some(port) => {
             let listener = serve::bind(port)?;
             interrupt::is_the_way_to_stop();
-            serve::serve(&options.page, listener)
+            serve::serve(&options.page, &listener)
         }
         None => {
             println!(

@@ -7,6 +7,7 @@ mod compress;
 mod demo;
 mod dist;
 mod docs;
+mod http;
 mod interrupt;
 mod layout;
 mod memory;
@@ -250,7 +251,7 @@ fn run(task: Task) -> Result<()> {
             }
             let listener = serve::bind(port)?;
             interrupt::is_the_way_to_stop();
-            serve::serve(&page, listener)
+            serve::serve(&page, &listener)
         }
         Task::Docs { check: true, .. } => docs::check(&workspace),
         Task::Docs {

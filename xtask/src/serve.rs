@@ -4,23 +4,20 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail};
-use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
+use anyhow::{Context, Result, anyhow};
 
+use crate::http::{self, Body, Request, Response};
 use crate::layout::{ARTEFACT, CODE};
 use crate::negotiate::{Representation, Tags, is_fresh};
 
-const WORKERS: usize = 4;
-
-/// Sent with every answer. The page carries its own, stricter content policy in its HTML; this one holds for every file and adds
-/// what only a server can say (no frames around the page).
+/// Sent with every answer. The policy is the one that the page carries in its HTML, for every file (a worker takes its own from its
+/// answer), with what only a server can say: no frames around the page.
 const HEADERS: [(&str, &str); 7] = [
     (
         "Content-Security-Policy",
-        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+         worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Embedder-Policy", "require-corp"),
@@ -51,64 +48,65 @@ pub fn bind(port: u16) -> Result<TcpListener> {
 }
 
 /// Serves a folder until the process is stopped.
-pub fn serve(folder: &Path, listener: TcpListener) -> Result<()> {
+pub fn serve(folder: &Path, listener: &TcpListener) -> Result<()> {
     let root = folder
         .canonicalize()
         .with_context(|| format!("no page at {}", folder.display()))?;
     let address = listener.local_addr().context("the port has no address")?;
-    let server = Server::from_listener(listener, None)
-        .map_err(|error| anyhow!("cannot serve on {address}: {error}"))?;
-    let server = Arc::new(server);
     let tags = Tags::default();
     println!("\nThe page is at http://{address}/ (Ctrl-C stops)");
-    std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                while let Ok(request) = server.recv() {
-                    // A visitor who closes the tab in the middle of a file is no error of ours.
-                    let _ = answer(&root, &tags, request);
-                }
-            });
-        }
-    });
-    bail!("the server on {address} ended by itself")
+    http::serve(listener, move |request| {
+        let mut response = answer(&root, &tags, request);
+        let everywhere = HEADERS.map(|(name, value)| (name, value.to_owned()));
+        response.headers.extend(everywhere);
+        response
+    })
 }
 
-fn answer(root: &Path, tags: &Tags, request: Request) -> std::io::Result<()> {
-    if !matches!(request.method(), Method::Get | Method::Head) {
-        return refuse(request, 405, "only GET and HEAD are answered here\n");
+fn answer(root: &Path, tags: &Tags, request: &Request) -> Response {
+    if !matches!(request.method.as_str(), "GET" | "HEAD") {
+        let mut response = refusal(405, "only GET and HEAD are answered here\n");
+        response.headers.push(("Allow", "GET, HEAD".to_owned()));
+        return response;
     }
-    let Some(path) = file_for(root, request.url()) else {
-        return refuse(request, 404, "not found\n");
-    };
+    let found = file_for(root, &request.target).and_then(|path| file(&path, tags, request).ok());
+    found.unwrap_or_else(|| refusal(404, "not found\n"))
+}
+
+/// A file in the encoding that suits the client, whole and with its length, however large: the page shows how far it is.
+fn file(path: &Path, tags: &Tags, request: &Request) -> std::io::Result<Response> {
     let Representation { file, encoding } =
-        Representation::choose(&path, sent(&request, "Accept-Encoding"));
-    let Ok(content) = File::open(&file) else {
-        return refuse(request, 404, "not found\n");
-    };
+        Representation::choose(path, request.header("Accept-Encoding"));
+    let content = File::open(&file)?;
+    let length = content.metadata()?.len();
     let tag = tags.of(&file)?;
+    let is_known = is_fresh(request.header("If-None-Match"), &tag);
     let mut headers = vec![
-        ("ETag", tag.as_str()),
-        ("Vary", "Accept-Encoding"),
-        ("Cache-Control", caching(request.url())),
+        ("ETag", tag),
+        ("Vary", "Accept-Encoding".to_owned()),
+        ("Cache-Control", caching(&request.target).to_owned()),
     ];
-    if is_fresh(sent(&request, "If-None-Match"), &tag) {
-        let response = with(Response::empty(304), &headers);
-        return request.respond(with(response, &HEADERS));
+    if is_known {
+        return Ok(Response {
+            status: 304,
+            headers,
+            body: Body::Nothing,
+        });
     }
-    headers.push(("Content-Type", content_type(&path)));
-    headers.extend(encoding.map(|encoding| ("Content-Encoding", encoding.token())));
-    // Whole and with its length, however large: the page shows how far it is.
-    let response = Response::from_file(content).with_chunked_threshold(usize::MAX);
-    let response = with(response, &headers);
-    request.respond(with(response, &HEADERS))
+    headers.push(("Content-Type", content_type(path).to_owned()));
+    headers.extend(encoding.map(|encoding| ("Content-Encoding", encoding.token().to_owned())));
+    Ok(Response {
+        status: 200,
+        headers,
+        body: Body::File(content, length),
+    })
 }
 
-/// A header of a request; empty where it has none.
-fn sent<'a>(request: &'a Request, name: &'static str) -> &'a str {
-    let headers = request.headers().iter();
-    let mut found = headers.filter(|header| header.field.equiv(name));
-    found.next().map_or("", |header| header.value.as_str())
+fn refusal(status: u16, text: &'static str) -> Response {
+    let mut response = Response::text(status, text);
+    let caching = ("Cache-Control", "no-cache".to_owned());
+    response.headers.push(caching);
+    response
 }
 
 /// How long an answer may be kept without asking again.
@@ -117,26 +115,6 @@ fn caching(url: &str) -> &'static str {
     let is_named = path.starts_with(&format!("/{CODE}/"))
         || (path.starts_with(&format!("/{ARTEFACT}/")) && query.starts_with("v="));
     if is_named { FOR_EVER } else { "no-cache" }
-}
-
-fn refuse(request: Request, code: u16, text: &str) -> std::io::Result<()> {
-    let response = Response::from_string(text).with_status_code(StatusCode(code));
-    let response = with(response, &[("Cache-Control", "no-cache")]);
-    request.respond(with(response, &HEADERS))
-}
-
-fn with<R: std::io::Read>(mut response: Response<R>, headers: &[(&str, &str)]) -> Response<R> {
-    for header in headers
-        .iter()
-        .filter_map(|(name, value)| header(name, value))
-    {
-        response.add_header(header);
-    }
-    response
-}
-
-fn header(name: &str, value: &str) -> Option<Header> {
-    Header::from_bytes(name, value).ok()
 }
 
 /// The file a URL stands for: below `root` after following links, never hidden, never a folder.
@@ -287,6 +265,14 @@ mod tests {
     }
 
     #[test]
+    fn the_policy_is_the_pages_own_and_no_frame_around_it() {
+        let page = include_str!("../../www/index.html");
+        let start = page.find("content=\"default-src").expect("a policy") + "content=\"".len();
+        let own = page[start..].split('"').next().expect("its end");
+        assert_eq!(HEADERS[0].1, format!("{own}; frame-ancestors 'none'"));
+    }
+
+    #[test]
     fn a_taken_port_is_explained() {
         let taken = bind(0).expect("a free port");
         let port = taken.local_addr().expect("bound").port();
@@ -299,7 +285,7 @@ mod tests {
         let listener = bind(0).expect("a free port");
         let address = listener.local_addr().expect("bound");
         let root = root.to_owned();
-        std::thread::spawn(move || serve(&root, listener));
+        std::thread::spawn(move || serve(&root, &listener));
         let mut stream = TcpStream::connect(address).expect("it listens");
         stream.write_all(request.as_bytes()).expect("sent");
         let mut text = String::new();
@@ -327,7 +313,13 @@ mod tests {
 
         let page = get(&root, "/");
         assert!(page.starts_with("HTTP/1.1 200"), "{page}");
-        assert!(page.ends_with("<p>hello"), "{page}");
+        assert!(page.ends_with("\r\n\r\n<p>hello"), "{page}");
+        let head = ask(
+            &root,
+            "HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        );
+        assert!(head.contains("Content-Length: 8\r\n"), "{head}");
+        assert!(head.ends_with("\r\n\r\n"), "{head}");
         assert!(page.contains("X-Content-Type-Options: nosniff"), "{page}");
         assert!(page.contains("frame-ancestors 'none'"), "{page}");
         assert!(get(&root, "/x.wasm").contains("Content-Type: application/wasm"));
@@ -364,6 +356,7 @@ mod tests {
             ),
         );
         assert!(again.starts_with("HTTP/1.1 304"), "{again}");
+        assert!(again.ends_with("\r\n\r\n"), "{again}");
         for path in ["/sub", "/sub/", "/link", "/../secret", "/missing.js"] {
             let answer = get(&root, path);
             assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
@@ -373,6 +366,7 @@ mod tests {
             "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
         );
         assert!(posted.starts_with("HTTP/1.1 405"), "{posted}");
+        assert!(posted.contains("Allow: GET, HEAD"), "{posted}");
         std::fs::remove_dir_all(folder).expect("removed");
     }
 }

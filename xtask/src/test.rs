@@ -195,7 +195,8 @@ fn browser(workspace: &Workspace, checks: &mut Checks) {
         let mut node = node_tests(&browser, &files, &page);
         node.current_dir(&workspace.root)
             .env("CUREC_RUN", &run)
-            .env("CUREC_BIN", workspace.curec());
+            .env("CUREC_BIN", workspace.curec())
+            .env("CUREC_XTASK", workspace.xtask());
         checks.tests("tests in the browser", Runner::Node, &mut node);
     }
 }

@@ -59,6 +59,11 @@ impl Workspace {
         self.target.join("release").join("curec")
     }
 
+    /// This program, as the release profile builds it: the running one may have been replaced by then.
+    pub fn xtask(&self) -> PathBuf {
+        self.target.join("release").join("xtask")
+    }
+
     /// A path as the caller meant it (relative to their current folder), made absolute.
     pub fn absolute(&self, path: &Path) -> Result<PathBuf> {
         std::path::absolute(path).with_context(|| format!("cannot resolve {}", path.display()))
