@@ -39,8 +39,9 @@ export async function showFirstView(root, wanted) {
       el(
         'section',
         { class: 'ranking', 'aria-labelledby': 'first-list' },
-        el('h2', { id: 'first-list' }, 'What the model would suggest next'),
-        el('p', { class: 'ranking-summary' }, `${name}’s list as it was scored when this demo was made. Once the scorer is here, your device computes it anew, and you can take it apart.`),
+        el('div', { class: 'ranking-head' }, el('h2', { id: 'first-list' }, 'What the model would suggest next')),
+        // About as tall as what stands there later: the test against the held-out title, and the questions.
+        el('p', { class: 'ranking-summary first-note' }, `${name}’s list as it was scored when this demo was made. Once the scorer is here, your device computes it anew, and you can take it apart.`),
         el('ol', { class: 'recommendations' }, ...recommendations.map(row)),
       ),
     ),

@@ -32,7 +32,7 @@ export function heldOutCard(ranking, viewer, taste, catalogue) {
       { class: 'truth-words' },
       el('h3', {}, 'What this viewer really took next'),
       el('p', { class: 'truth-title', dir: 'auto' }, entry.title),
-      el('p', { class: 'muted' }, 'Held out: neither the model nor the language model has seen this choice.'),
+      el('p', { class: 'muted' }, 'Held out: no model has seen this choice.'),
     ),
     el(
       'p',

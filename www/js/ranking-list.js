@@ -41,11 +41,17 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
   const foot = el('div', { class: 'ranking-foot' });
   const heading = el('h2', { id: 'ranking-heading', tabindex: '-1' }, 'What the model would suggest next');
 
-  const parts = [heading, summary, truth, ...extras, moves, list, foot];
+  const head = el('div', { class: 'ranking-head' }, heading, summary);
+  const tools = el('div', { class: 'list-tools' }, ...extras);
+  // On a phone the list comes first.
+  const narrow = matchMedia('(max-width: 56rem)');
+  narrow.addEventListener('change', () => parts().every((part) => part.isConnected) && draw());
+  const parts = () => (narrow.matches ? [head, moves, list, foot, truth, tools] : [head, truth, tools, moves, list, foot]);
   /** Puts the parts in place; where they stand already they stay, and so does what somebody types in them. */
   function draw() {
-    const standing = parts.length === root.children.length && parts.every((part, at) => root.children[at] === part);
-    if (!standing) root.replaceChildren(...parts);
+    const all = parts();
+    const standing = all.length === root.children.length && all.every((part, at) => root.children[at] === part);
+    if (!standing) root.replaceChildren(...all);
   }
 
   return {
@@ -143,7 +149,8 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
     /** @param {import('./types.js').Fault} fault @param {() => void} onRetry */
     fail(fault, onRetry) {
       root.setAttribute('aria-busy', 'false');
-      root.replaceChildren(heading, faultPanel(fault, onRetry, backend));
+      summary.textContent = '';
+      root.replaceChildren(head, faultPanel(fault, onRetry, backend));
       root.scrollIntoView({ block: 'nearest' });
     },
 

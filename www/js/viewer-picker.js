@@ -7,7 +7,7 @@ import { capitalised, opening, plural, viewerName } from './format.js';
 const WORLD = 'world';
 
 /** Characters of a viewer's pattern that stand on their chip. */
-const LINE = 60;
+const LINE = 56;
 
 /**
  * @param {HTMLElement} root
@@ -45,15 +45,15 @@ export function createViewerPicker(root, { viewers, featured, manifest }, { onCh
       'div',
       { class: 'picker-head' },
       el('h2', { id: 'picker-heading' }, 'Pick a viewer'),
-      el('p', {}, `${what} Named after what stands out in their history${featured.some(({ line }) => line) ? ', with what the language model wrote of them' : ''}.`),
+      el('p', {}, what, el('span', { class: 'picker-about' }, ` Named after what stands out in what they took${featured.some(({ line }) => line) ? '; below, the language model on them' : ''}.`)),
+      el(
+        'div',
+        { class: 'picker-search' },
+        search.element,
+        button({ class: 'button' }, () => onChoose(Math.floor(Math.random() * viewers.length)), 'Surprise me'),
+      ),
     ),
     el('ul', { class: 'chips', 'aria-label': 'Viewers to start with' }, ...chips.map(({ chip }) => el('li', {}, chip)), el('li', { class: 'chips-own' }, own)),
-    el(
-      'div',
-      { class: 'picker-search' },
-      search.element,
-      button({ class: 'button' }, () => onChoose(Math.floor(Math.random() * viewers.length)), 'Surprise me'),
-    ),
   );
   root.hidden = false;
 
