@@ -4,6 +4,9 @@ import { asideNote, lostNote } from './notice.js';
 import { ownTasteInAddress, rowsInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
 import { blankTaste, Trail } from './tastes.js';
 
+/** Whether this demo carries a language model for patterns. @param {import('./types.js').Loaded} loaded */
+const mayWrite = ({ uses, manifest }) => uses.patterns && manifest.files.some(({ role }) => role === 'writer');
+
 /**
  * @param {object} page
  * @param {import('./scorer-client.js').ScorerClient} page.client
@@ -20,20 +23,22 @@ export function createArrival(page, lists) {
     const app = page.app();
     if (!app) return;
     const { loaded } = app;
-    const seed = seedInAddress(); // the address stays as it is until it is written, or something is changed
+    const seed = seedInAddress();
+    // The address stays as it is until the pattern is written, or something is changed.
+    const written = seed !== null && mayWrite(loaded) ? 'keep' : seed !== null ? 'replace' : how;
     if (ownTasteInAddress()) {
       const { taste, lost, follows } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
       if (lost.length > 0) page.notice.replaceChildren(lostNote(lost));
       const nearest = follows ? null : await page.client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
       const trail = new Trail(blankTaste(), taste, follows || (nearest !== null && nearest.viewer === taste.pattern));
-      await lists.openOwn(trail, seed === null ? how : 'keep', rowsInAddress());
+      await lists.openOwn(trail, written, rowsInAddress());
       if (lists.visit?.trail === trail) offerWriting(seed);
       return;
     }
     const key = viewerInAddress();
     const named = key === null ? -1 : loaded.viewers.findIndex((viewer) => viewer.key === key);
     if (key !== null && named < 0) page.notice.replaceChildren(asideNote(`The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`));
-    await lists.openViewer(named >= 0 ? named : loaded.first, seed === null ? how : 'keep', named >= 0);
+    await lists.openViewer(named >= 0 ? named : loaded.first, written, named >= 0);
     if (named >= 0 && lists.visit?.user === named) offerWriting(seed);
   }
 
@@ -44,7 +49,7 @@ export function createArrival(page, lists) {
     if (seed === null || !app || !mine || mine.trail.current.written) return;
     const { loaded, card } = app;
     if (mine.trail.current.history.length === 0) return;
-    if (!loaded.uses.patterns || !loaded.manifest.files.some(({ role }) => role === 'writer')) {
+    if (!mayWrite(loaded)) {
       return page.notice.append(asideNote('The address asks for a pattern that is written in the browser, and this demo carries no language model for that. The list reads a stored one.'));
     }
     const act = button(

@@ -178,7 +178,7 @@ function reportButton(reason, item, onReport, isReported) {
   // Not `disabled`: whoever pressed it stays on it.
   const done = (/** @type {boolean} */ kept) => {
     report.setAttribute('aria-disabled', 'true');
-    report.textContent = kept ? 'Noted on this device; “Take it along” has it' : 'This browser keeps nothing for this page';
+    report.textContent = kept ? 'Noted on this device, to be exported with the list' : 'This browser keeps nothing for this page';
   };
   if (isReported(item, reason.index)) done(true);
   return report;
