@@ -51,7 +51,9 @@ async function measured(page) {
 
 /** @param {Page} page */
 async function takenOut(page) {
-  await page.locator('[data-do="remove"]').first().click();
+  const remove = page.locator('[data-do="remove"]').first();
+  if (!(await remove.isVisible())) await page.locator('#history-all').click(); // where there is little room
+  await remove.click();
   await page.locator('.moves-note:not([hidden])').waitFor();
   await listShown(page);
 }
@@ -71,7 +73,7 @@ const VISIT = [
   }],
   ['reason reported, ways to take the list along', async (page) => {
     await press(/^Report as bad/)(page);
-    await page.getByText('Take it along').click();
+    await page.locator('summary', { hasText: 'Take it along' }).click();
     await page.getByText('reported as bad, kept').waitFor();
   }],
   ['reason muted', async (page) => {
@@ -106,7 +108,8 @@ const VISIT = [
   ['own taste, empty', async (page) => {
     await page.locator('.chip-own').click();
     await page.locator('#viewer-heading', { hasText: 'Your own taste' }).waitFor();
-    await listShown(page);
+    // Nothing was picked, so there is no list yet.
+    await page.locator('#ranking[aria-busy="false"] :is(.recommendation, .recommendations > .muted)').first().waitFor();
   }],
   ['own taste, search', search('Add a title')],
   ['own taste, filled', async (page) => {
@@ -148,9 +151,26 @@ function held(path) {
   return { rules: () => ({ [path]: (/** @type {Buffer} */ body) => ({ body, until }) }), release };
 }
 
+/** Appended to the writer's module: after a few words it stops to think, for ever. */
+const pausing = () => {
+  // @ts-expect-error the module's own class
+  const { prototype } = Draft;
+  const { advance } = prototype;
+  let words = 0;
+  prototype.advance = function () {
+    words += 1;
+    return words > 4 ? new Promise(() => {}) : advance.call(this);
+  };
+};
+
+const OWN_TASTE = '?backend=cpu#history=w001%2Cw002';
+const letWrite = press(/^Let the language model write/);
+
 /** @returns {Journey[]} made anew for each run: a file that is held back is let go once */
 export function journeys() {
   const engine = held('/curec-web_bg.wasm');
+  const stopped = held('/curec-web_bg.wasm');
+  const writer = held('/artefact/writer.safetensors');
   return [
     { name: 'a visit', query: '?backend=cpu', steps: VISIT },
     {
@@ -161,7 +181,23 @@ export function journeys() {
         ['ready after it', (page) => (engine.release(), listShown(page))],
       ],
     },
-    { name: 'loading for somebody', query: '#user=viewer-03', rules: held('/curec-web_bg.wasm').rules, steps: [['progress', (page) => page.locator('.notice-progress').waitFor()]] },
+    {
+      name: 'loading for somebody',
+      query: '?backend=cpu#user=viewer-03',
+      rules: stopped.rules,
+      steps: [
+        ['progress', (page) => page.locator('.notice-progress').waitFor()],
+        ['stopped', async (page) => {
+          await press('Cancel')(page);
+          await page.locator('.notice-stopped').waitFor();
+        }],
+        ['begun again', async (page) => {
+          stopped.release();
+          await press('Start again')(page);
+          await listShown(page);
+        }],
+      ],
+    },
     {
       name: 'waiting for a list',
       rules: troubled,
@@ -201,6 +237,38 @@ export function journeys() {
       ],
     },
     { name: 'an address that names nobody here', query: '#user=nobody', steps: [['an aside', async (page) => (await listShown(page), text(/names a viewer who is not in this demo/)(page))]] },
+    { name: 'an address with a title that is not here', alike: true, query: '?backend=cpu#history=w001%2Cnothing', steps: [['an aside', async (page) => (await listShown(page), text(/names what this demo has not/)(page))]] },
+    { name: 'a link with a pattern to be written', query: `${OWN_TASTE}&write=3`, steps: [['offer', async (page) => (await listShown(page), page.getByRole('button', { name: 'Write it' }).waitFor())]] },
+    {
+      name: 'writing',
+      query: OWN_TASTE,
+      rules: () => ({ ...writer.rules(), '/curec-web-writer.js': (/** @type {Buffer} */ content) => ({ body: Buffer.concat([content, Buffer.from(`;\n(${pausing})();\n`)]) }) }),
+      // The service worker would not let another module pass.
+      options: { serviceWorkers: 'block' },
+      steps: [
+        ['the language model is fetched', async (page) => {
+          await listShown(page);
+          await letWrite(page);
+          await page.locator('.pattern[data-writing] progress').waitFor();
+        }],
+        ['a pattern half written', async (page) => {
+          writer.release();
+          await page.locator('.pattern[data-writing] .voice').waitFor();
+        }],
+      ],
+    },
+    {
+      name: 'a language model that is not there',
+      query: OWN_TASTE,
+      rules: spoiled('/artefact/writer.safetensors', () => ({ status: 404 })),
+      steps: [['told', async (page) => (await listShown(page), await letWrite(page), page.getByRole('button', { name: 'Ask again' }).waitFor())]],
+    },
+    {
+      name: 'models that cannot be compared',
+      query: '?backend=cpu#user=viewer-01',
+      rules: spoiled('/artefact/comparison.json', () => ({ status: 503 })),
+      steps: [['told', async (page) => (await listShown(page), await press('Compare the models')(page), page.locator('.compare-body [role="alert"]').waitFor())]],
+    },
     { name: 'without a GPU', steps: [['timing panel, the switch barred', async (page) => (await listShown(page), panel(page))]] },
     { name: 'with a GPU', query: '?backend=webgpu', gpu: true, steps: [['timing panel on WebGPU', async (page) => (await listShown(page), await panel(page), measured(page))]] },
     ...FAULTS.map(([name, rest], at) => /** @type {Journey} */ ({ name, alike: at > 0, query: '?backend=cpu#user=viewer-01', ...rest, steps: [['told', faultShown]] })),
