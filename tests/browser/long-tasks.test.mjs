@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changedArtefact } from './helper/changed.mjs';
-import { artefactJson, freshPage, host, hostMock, launch, listShown, mockJson, rows } from './helper/harness.mjs';
+import { artefactJson, freshPage, host, hostMock, launch, listShown, mockJson, rows, settled } from './helper/harness.mjs';
 import { LONG, longestTasks } from './helper/long-tasks.mjs';
 
 const users = await artefactJson('users.json');
@@ -74,7 +74,7 @@ function visit(page) {
     ['own taste', async () => {
       await page.locator('.chip-own').click();
       await page.locator('#viewer-heading', { hasText: 'Your own taste' }).waitFor();
-      await listShown(page);
+      await settled(page);
     }],
     ['own taste, typing', typed(page, 'Add a title', 'the')],
     ['own taste, a title', async () => {

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { artefactFolder, artefactJson, freshPage, host, launch, listShown, mock, PATIENCE, rows } from './helper/harness.mjs';
+import { artefactFolder, artefactJson, freshPage, host, launch, listShown, mock, PATIENCE, rows, settled } from './helper/harness.mjs';
 
 const browser = await launch();
 const { url } = await host();
@@ -17,7 +17,7 @@ async function open(hash = `#user=${encodeURIComponent(users[0].key)}`, options 
   const fresh = await freshPage(browser, { permissions: ['clipboard-read', 'clipboard-write'], ...options });
   await fresh.page.goto(`${url}?backend=cpu${hash}`);
   // A taste in which nothing was picked has no list yet.
-  await fresh.page.locator('#ranking[aria-busy="false"] :is(.recommendation, .recommendations > .muted)').first().waitFor();
+  await settled(fresh.page);
   return fresh;
 }
 

@@ -3,7 +3,7 @@
  */
 import { byId } from './dom.js';
 import { asFault, needsNewWorker, wording } from './errors.js';
-import { milliseconds, viewerName } from './format.js';
+import { milliseconds, plural, viewerName } from './format.js';
 import { asideNote, lostNote } from './notice.js';
 import { hashOf, putInAddress, rowsInAddress, tasteInAddress } from './permalink.js';
 import { FIRST_COUNT, movesNote } from './ranking-list.js';
@@ -25,6 +25,9 @@ import { rewrite, writeReasons } from './writing.js';
  * @property {number} rows how many are shown
  * @property {{ranking: import('./types.js').Ranking, taste: Taste}|null} standing the list that stands there, and what it is of
  */
+/** Whether the list stands below its viewer instead of beside. */
+const narrow = () => matchMedia('(max-width: 56rem)').matches;
+
 /** What the address and the command line leave unsaid. @param {Visit} of */
 export const ownOf = ({ user, trail }) => (user === null ? blankTaste() : trail.base);
 
@@ -71,6 +74,7 @@ export function createLists(page) {
         if (pending !== token) return;
         const asked = asAddressed ? tasteInAddress(viewer.taste, loaded, (item) => loaded.reasonCounts[item] ?? 0) : { taste: viewer.taste, lost: [] };
         if (asked.lost.length > 0) page.notice.replaceChildren(lostNote(asked.lost));
+        if (how === 'push') bringUp();
         visit = { user, viewer, trail: new Trail(viewer.taste, asked.taste), nearest: null, rows: asAddressed ? rowsInAddress() : FIRST_COUNT, standing: null };
         await showVisit(how);
       },
@@ -97,7 +101,15 @@ export function createLists(page) {
     visit = { user: null, viewer: null, trail, nearest: null, rows, standing: null };
     const mine = visit;
     await showVisit(how);
-    if (how === 'push' && visit === mine) byId('viewer').querySelector('input')?.focus();
+    if (how === 'push' && visit === mine) {
+      bringUp();
+      byId('viewer').querySelector('input')?.focus({ preventScroll: narrow() });
+    }
+  }
+
+  /** Where who is shown stands below everything else, choosing them leads there. */
+  function bringUp() {
+    if (narrow()) byId('viewer').scrollIntoView({ block: 'start' });
   }
 
   /** What is being waited for; an answer to anything else is dropped. @type {object} */
@@ -128,14 +140,14 @@ export function createLists(page) {
         if (how !== 'keep') putInAddress(hashOf(trail.current, ownOf(now), current.loaded, now.rows), how);
         current.card.show(await person(now, current.loaded));
         if (now.user === null && trail.current.history.length === 0) return nothingYet(now, current);
-        const compared = trail.changed && (now.user !== null || moves);
+        const compared = trail.changed && (now.user !== null || (moves && now.standing !== null));
         const before = !compared ? null : now.user !== null ? trail.base : (now.standing?.taste ?? trail.base);
         const ranking = await page.client.ask('recommend', { taste: trail.current, count: now.rows, before });
         if (pending !== token) return;
         now.standing = { ranking, taste: trail.current };
         const view = { viewer: now.viewer, taste: trail.current, compared };
         current.ranking.show(ranking, view);
-        current.bar.show({ ...now.standing, own: ownOf(now), moved: compared ? movesNote(ranking, view) : '', canUndo: trail.canUndo });
+        current.bar.show({ ...now.standing, own: ownOf(now), moved: compared ? plural(ranking.recommendations.filter(({ rank, before }) => before !== rank).length, 'title') + ` of ${ranking.recommendations.length} moved.` : '', canUndo: trail.canUndo });
         current.questions.renew(ranking.recommendations[0]?.item ?? null);
         current.compare.renew(now.user, now.viewer?.pattern ?? null);
         page.badge.ranked(ranking, current.loaded.backend.used);

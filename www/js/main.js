@@ -10,6 +10,7 @@ import { showFirstView } from './first-view.js';
 import { createKept } from './kept.js';
 import { createLists, nameOf, ownOf } from './lists.js';
 import { faultPanel, progressPanel, stoppedPanel } from './notice.js';
+import { showPageNav } from './page-nav.js';
 import { asksForAList, backendChoice, putBackendInAddress } from './permalink.js';
 import { createQuestions } from './questions.js';
 import { createRankingList, FIRST_COUNT } from './ranking-list.js';
@@ -113,6 +114,7 @@ async function start(again = false) {
     clearFirstView();
     notice.replaceChildren();
     app = build(loaded);
+    showPageNav(byId('page-nav'));
     setState('ready');
     await arrival.openAddress('replace');
     reading();

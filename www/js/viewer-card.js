@@ -82,7 +82,7 @@ export function createViewerCard(root, loaded, told) {
   function historyPart({ viewer, trail }, editing) {
     const { history } = trail.current;
     const places = history.map((_, place) => place).reverse();
-    const list = el('ol', { class: 'history', id: 'history-list' });
+    const list = el('ol', { class: 'history', id: 'history-list', 'data-editing': editing ? 'true' : null });
     const fill = async () => {
       const shown = all ? places : places.slice(0, FIRST_SHOWN);
       // Whoever is further down stays where they are.

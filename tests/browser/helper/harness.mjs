@@ -120,6 +120,9 @@ export async function freshPage(browser, options = {}) {
 /** @param {import('playwright-core').Page} page resolves when a ranked list stands there */
 export const listShown = (page) => page.locator('#ranking[aria-busy="false"] .recommendation').first().waitFor();
 
+/** The same, or that nothing was picked yet. @param {import('playwright-core').Page} page */
+export const settled = (page) => page.locator('#ranking[aria-busy="false"] :is(.recommendation, .recommendations > .muted)').first().waitFor();
+
 /** @param {import('playwright-core').Page} page */
 export const rows = (page) => page.locator('.recommendation');
 

@@ -3,6 +3,9 @@
  * Its scores are plain counting over a hand-made artefact: plausible to look at, and of no other worth.
  */
 
+/** Events that a real scorer reads, the newest. */
+const SEEN = 50;
+
 /** How well each item fits a user: shared attributes with the history, recent ones counting more, plus a little popularity. */
 export function mockScores(catalogue, user) {
   return Float32Array.from(catalogue, (_, item) => {
@@ -109,7 +112,7 @@ export class Scorer {
   async carriers(taste, items) {
     const adds = (item, event) => this.#logit(taste, item) - this.#logit({ ...taste, history: taste.history.filter((_, place) => place !== event) }, item);
     return [...items].map((item) =>
-      taste.history.map((taken, event) => ({ event, item: taken.item, adds: adds(item, event) })).sort((a, b) => Math.abs(b.adds) - Math.abs(a.adds) || b.event - a.event),
+      [...taste.history.entries()].slice(-SEEN).map(([event, taken]) => ({ event, item: taken.item, adds: adds(item, event) })).sort((a, b) => Math.abs(b.adds) - Math.abs(a.adds) || b.event - a.event),
     );
   }
 
