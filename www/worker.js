@@ -65,10 +65,10 @@ function ready() {
 
 /** @type {{[T in Request['type']]: (request: Extract<Request, {type: T}>, id: number) => Promise<unknown>}} */
 const handlers = {
-  async load({ artefact: url, backend, again }) {
-    const base = new URL('./', import.meta.url);
+  async load({ artefact: url, backend, again, hashes }) {
+    const code = { base: new URL('./', import.meta.url), hashes };
     const clock = startClock();
-    const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(base, 'curec-web', clock.noting(progress('engine')), again));
+    const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(code, 'curec-web', clock.noting(progress('engine')), again));
     const started = clock.lap();
     const folder = new URL(url, import.meta.url);
     const { manifestText, files } = await fetchArtefact(folder, progress('artefact'), again);
@@ -78,7 +78,7 @@ const handlers = {
     // Only now, with sizes and hashes checked by the scorer, are the other files read.
     const artefact = readArtefact(manifestText, files);
     const checked = clock.lap();
-    const source = { base, manifestText, files, onBytes: progress('gpu'), again };
+    const source = { code, manifestText, files, onBytes: progress('gpu'), onFetched: () => post({ event: 'fetched', group: 'gpu' }), again };
     const engines = new Engines(scorer, (await engine.default()).memory, source, (changed) => post({ event: 'backend', backend: changed }));
     if (backend !== 'cpu') await engines.choose(backend);
     const chosen = clock.lap();
@@ -94,7 +94,7 @@ const handlers = {
     // What the parts that come later are checked against; the big rest is the scorers' now.
     const texts = new Map([...files].filter(([name]) => ['catalogue.json', 'users.json', 'reasons.json'].includes(name)));
     const comparison = once(async (anew) => engine.comparison(manifestText, new Map([...texts, ...(await fetchPart(folder, manifestText, 'comparison', () => {}, anew))])));
-    const desk = new Desk({ base, artefact: folder, manifestText, files: texts, onBytes: progress('writer') });
+    const desk = new Desk({ code, artefact: folder, manifestText, files: texts, onBytes: progress('writer'), onFetched: () => post({ event: 'fetched', group: 'writer' }) });
     loaded = { engines, artefact, desk, comparison };
     return { backend: engines.backend, times, memory: engines.memory(), ...artefact.overview() };
   },
@@ -198,25 +198,35 @@ async function answer(request) {
 /** @type {Promise<void>} */
 let queue = Promise.resolve();
 
-self.addEventListener('message', (/** @type {MessageEvent<Request & {id: number}>} */ event) => {
-  newestRequest = event.data.id;
-  const { type, id } = event.data;
-  const aside = 'aside' in event.data && event.data.aside;
+/** Whether the page learns of this worker's end by a lock. */
+let locked = false;
+
+self.addEventListener('message', (/** @type {MessageEvent<Request & {id: number} | import('./js/types.js').Ping>} */ event) => {
+  if (event.data === 'ping') return post({ event: 'alive', locked });
+  answerInTurn(event.data);
+});
+
+/** @param {Request & {id: number}} request */
+function answerInTurn(request) {
+  newestRequest = request.id;
+  const { type, id } = request;
+  const aside = 'aside' in request && request.aside;
   // A pattern is written for a ranking that follows: whichever came last is what is wanted now.
   if (!aside && (type === 'recommend' || type === 'write-pattern')) newestRanking = id;
   if (!aside && WISHES.has(type)) newestWish = id;
-  queue = queue.then(() => answer(event.data));
-});
+  queue = queue.then(() => answer(request));
+}
 
 // A worker that is killed sends no farewell. It holds a lock named after itself instead: the page waits for that same
 // lock, and getting it means that this worker is gone.
 if (self.name && navigator.locks) {
   navigator.locks.request(self.name, () => {
-    post({ event: 'alive', locked: true });
+    locked = true;
+    post({ event: 'alive', locked });
     return new Promise(() => {});
   });
 } else {
-  post({ event: 'alive', locked: false }); // a page without https has no locks
+  post({ event: 'alive', locked }); // a page without https has no locks
 }
 
 // A trap inside an asynchronous wasm function rejects nothing that anybody waits for: make it an error the page hears of. One of

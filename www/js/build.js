@@ -14,6 +14,9 @@ const HERE = new URL('./', import.meta.url);
 /** The name of this code's folder; null where the page is served as it stands in the sources. */
 export const BUILD = /\/code\/([0-9a-f]{16})\/js\/$/.exec(HERE.pathname)?.[1] ?? null;
 
+/** The folder of this code. */
+export const CODE = new URL('../', HERE);
+
 /** The folder of index.html. */
 export const ROOT = new URL(BUILD === null ? '../' : '../../../', HERE);
 

@@ -46,6 +46,11 @@ const WORDINGS = {
     advice: 'Reload the page; if that does not help, the data needs to be exported again with the version of this page.',
     action: RELOAD,
   },
+  outdated: {
+    title: 'A newer version of this page is there',
+    advice: 'It was published while this one was open, and a file that this one needs has gone with it. Reload the page to get the newer one.',
+    action: 'Reload the page',
+  },
   engine: {
     title: 'The scorer could not be started',
     advice: 'It arrived incomplete, or this browser refuses it. Trying again may help.',
@@ -63,7 +68,7 @@ const WORDINGS = {
   },
   worker: {
     title: 'The scorer’s background worker did not start',
-    advice: 'Its file may be missing, or a setting or extension blocks workers.',
+    advice: 'A setting or an extension may block workers, or the connection broke off.',
     action: 'Start the scorer again',
   },
   crashed: {
@@ -123,6 +128,9 @@ export const isCrash = (fault) => fault.kind === 'crashed';
 
 /** Whether WebGPU, where it is in use, may be what failed. @param {import('./types.js').Fault} fault */
 export const mayBeGraphics = (fault) => isCrash(fault) || fault.kind === 'device';
+
+/** What the retry of a fault does: `retry`, unless only another page helps. @param {import('./types.js').Fault} fault @param {() => void} retry */
+export const wayOut = (fault, retry) => (fault.kind === 'outdated' ? () => location.reload() : retry);
 
 /** @param {import('./types.js').Fault} fault */
 export const needsNewWorker = (fault) => FATAL.has(fault.kind);

@@ -87,6 +87,14 @@ async function keep(files, from = fetched) {
   for (const worker of workers) if (worker.status === 'rejected') throw worker.reason;
 }
 
+/** The name that a build has by its files (xtask/src/layout.rs): a list that was altered names other ones. @param {import('./build.js').BuildList} build */
+async function idOf({ code, files }) {
+  const folder = `code/${code}/`;
+  const own = files.filter(({ name }) => name.startsWith(folder)).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const lines = own.map(({ name, sha256 }) => `${name.slice(folder.length)} ${sha256}\n`);
+  return (await hashOf(new TextEncoder().encode(lines.join('')))).slice(0, code.length);
+}
+
 /** What the server has now. @returns {Promise<{id: string, build: import('./build.js').BuildList}>} */
 async function published() {
   let text;
@@ -99,7 +107,7 @@ async function published() {
   }
   try {
     const build = JSON.parse(text);
-    if (build.format !== FORMAT || build.version !== VERSION) throw hitch('changed', 'build.json');
+    if (build.format !== FORMAT || build.version !== VERSION || (await idOf(build)) !== build.code) throw hitch('changed', 'build.json');
     return { id: await hashOf(new TextEncoder().encode(text)), build };
   } catch {
     throw hitch('changed', 'build.json');

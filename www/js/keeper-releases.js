@@ -13,10 +13,10 @@ import { KEPT, PLAIN_NAME, ROOT } from './build.js';
  */
 
 const STATE = `${KEPT}releases`;
-/** What every visitor needs; other groups are kept once they were fetched. */
-const ALWAYS = new Set(['page', 'cpu']);
+/** What every visitor needs, or may ask for and is small; other groups are kept once they were fetched. */
+const ALWAYS = new Set(['page', 'cpu', 'comparison']);
 
-/** Parts of the artefact that a list does not need, by the roles of their files: kept once they were fetched. @type {Record<string, string>} */
+/** Parts of the artefact that a list does not need, by the roles of their files. @type {Record<string, string>} */
 const LATER = { comparison: 'comparison', writer: 'writer', tokenizer: 'writer', 'writer-model': 'writer' };
 
 /** @param {string} name */

@@ -3,8 +3,8 @@
  * It is registered once the first list stands. What it does with a request stands in keeper-answer.js, what it keeps in
  * keeper-bring.js, and how in keeper-releases.js and keeper-store.js.
  *
- * Messages from a page: {ask: 'standing', code, groups} once its list stands, {ask: 'forget'}. Messages to pages: {kept} with what
- * `standing` says, {hitch} where nothing could be kept, {forgotten: true}.
+ * Messages from a page: {ask: 'standing', code, groups} once its list stands and whenever it has fetched another group, {ask:
+ * 'forget'}. Messages to pages: {kept} with what `standing` says, {hitch} where nothing could be kept, {forgotten: true}.
  */
 import { ROOT } from './build.js';
 import { answer } from './keeper-answer.js';

@@ -2,9 +2,12 @@
  * What of the page is kept on this device: has the service worker keep it once the first list stands, says so in one quiet place, and
  * shows when a newer version is ready. Where nothing can be kept, the page works as before and says that instead.
  */
-import { BUILD, KEPT, ROOT } from './build.js';
+import { BUILD, CODE, KEPT, ROOT } from './build.js';
 import { button, el } from './dom.js';
+import { asFault } from './errors.js';
 import { bytes } from './format.js';
+import { HASHES } from './hashes.js';
+import { get, holdAll } from './integrity.js';
 
 /**
  * @typedef {import('./keeper-bring.js').Hitch} Hitch
@@ -18,6 +21,7 @@ const WHY = {
   full: () => 'there is no room for it on this device',
   network: (file) => `${file || 'a file'} could not be fetched`,
   changed: (file) => `${file} on the server is not the one that its list names`,
+  newer: () => 'a newer version of this page is on the server',
 };
 
 /** How long the service worker may take to forget before the page does it. */
@@ -29,6 +33,10 @@ export function createKept(root, slot) {
   let loaded = null;
   let begun = false;
   let stands = false;
+  /** Whom to ask. @type {ServiceWorker|null} */
+  let keeper = null;
+  /** What was fetched in this visit that not everybody needs: it is kept too. @type {Set<string>} */
+  const groups = new Set();
   const container = navigator.serviceWorker;
 
   /** @param {...(Node|string)} words */
@@ -69,6 +77,7 @@ export function createKept(root, slot) {
   let onGone = () => {};
   function gone() {
     stands = false;
+    keeper = null;
     say('Nothing of this page is stored on this device any more. The next visit stores it again.');
     slot.replaceChildren();
     root.tabIndex = -1; // where the button was
@@ -100,6 +109,14 @@ export function createKept(root, slot) {
     container.startMessages();
     let registration;
     try {
+      // A newer one is the browser's to fetch, at times of its own; the first one is held to its hash like all other code.
+      if (!(await container.getRegistration(ROOT.href))) await hold();
+    } catch (thrown) {
+      const { kind, file = '' } = asFault(thrown);
+      if (kind === 'outdated') offerNewer();
+      return notKept(kind === 'outdated' ? 'newer' : kind === 'tampered' ? 'changed' : 'network', file);
+    }
+    try {
       registration = await container.register(new URL('sw.js', ROOT), { type: 'module', updateViaCache: 'imports' });
     } catch (error) {
       console.info('curec: no service worker', error);
@@ -109,13 +126,28 @@ export function createKept(root, slot) {
     if (registration.active) ask(registration.active);
   }
 
-  /** @param {ServiceWorker} keeper */
-  function ask(keeper) {
-    const groups = loaded?.backend.used === 'webgpu' ? ['gpu'] : [];
-    keeper.postMessage({ ask: 'standing', code: BUILD, groups });
+  /** Throws a fault unless the server has this build's service worker, unaltered. */
+  async function hold() {
+    const text = await (await get(new URL('sw.js', ROOT), 'sw.js', { cache: 'no-store' })).text();
+    const code = /^import '\.\/code\/([0-9a-f]{16})\/js\/keeper\.js';\n$/.exec(text)?.[1];
+    if (code !== BUILD) throw { kind: code === undefined ? 'tampered' : 'outdated', message: 'sw.js is not of this build.', file: 'sw.js' };
+    // Nobody has to press anything for this: what the browser has cached may be wrong, and is fetched anew then.
+    await holdAll(CODE, HASHES.keeper, false).catch(() => holdAll(CODE, HASHES.keeper, true));
+  }
+
+  /** @param {ServiceWorker} active */
+  function ask(active) {
+    keeper = active;
+    keeper.postMessage({ ask: 'standing', code: BUILD, groups: [...groups] });
   }
 
   return {
+    /** A part of this page was fetched that not every visit needs. @param {string} group */
+    fetched(group) {
+      groups.add(group);
+      if (keeper) ask(keeper);
+    },
+
     /** To be called once a list stands: nothing here is worth waiting for. @param {import('./types.js').Loaded} now */
     begin(now) {
       loaded = now;

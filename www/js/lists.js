@@ -152,7 +152,7 @@ export function createLists(page) {
         current.compare.renew(now.user, now.viewer?.pattern ?? null);
         page.badge.ranked(ranking, current.loaded.backend.used);
         announce(now, ranking, compared ? movesNote(ranking, view) : '', current.loaded);
-        writeReasons(page.client, now, () => pending === token, current.ranking.ownReason);
+        writeReasons(page.client, page.revival(), now, () => pending === token, current.ranking.ownReason);
       },
       () => showVisit(how, moves),
       token,

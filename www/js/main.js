@@ -5,7 +5,7 @@ import { ARTEFACT } from './build.js';
 import { createChangeBar } from './change-bar.js';
 import { createCompare } from './compare.js';
 import { byId, el, nextTask } from './dom.js';
-import { asFault } from './errors.js';
+import { asFault, wayOut } from './errors.js';
 import { showFirstView } from './first-view.js';
 import { createKept } from './kept.js';
 import { createLists, nameOf, ownOf } from './lists.js';
@@ -37,7 +37,8 @@ const announcer = byId('announcer');
 const badge = createBackendBadge(byId('backend-badge'), {
   onTurn: (prefer) => turnTo(prefer),
   onLook: () => lookForGpu(),
-  onMeasure: (times) => client.ask('measure', { taste: lists.taste(), times }),
+  // What a list that is asked for anew asks in its turn would end the measurement.
+  onMeasure: (times) => revival.persistently(() => nextTask().then(() => client.ask('measure', { taste: lists.taste(), times }))),
 });
 const kept = createKept(byId('kept'), byId('update'));
 
@@ -55,6 +56,7 @@ const client = new ScorerClient({
     showBackend(backend, app.loaded);
     announcer.textContent = backend.reason;
   },
+  onFetched: (group) => kept.fetched(group),
   onDeath: (fault) => {
     if (!app) return;
     if (revival.mayRevive()) revival.revive(() => lists.again());
@@ -108,7 +110,7 @@ async function start(again = false) {
   badge.clear();
   for (const part of [picker, stage, comparison, results]) part.hidden = true;
   try {
-    const loaded = await load(again);
+    const loaded = await revival.loadTwice(() => load(again));
     const reading = placeInList();
     await nextTask(); // to unpack a large catalogue and to draw from it are two tasks, and a press may come between
     clearFirstView();
@@ -124,7 +126,7 @@ async function start(again = false) {
     if (fault.kind === 'superseded') return;
     setState('failed');
     clearFirstView();
-    notice.replaceChildren(faultPanel(fault, restart));
+    notice.replaceChildren(faultPanel(fault, wayOut(fault, restart)));
   }
 }
 
@@ -187,7 +189,7 @@ async function turnTo(prefer) {
 
 /** Whether WebGPU could be used, for the switch; nothing turns. */
 async function lookForGpu() {
-  const backend = await client.ask('backend', { prefer: 'cpu' });
+  const backend = await revival.persistently(() => client.ask('backend', { prefer: 'cpu' }), true);
   if (app) showBackend(backend, app.loaded);
 }
 

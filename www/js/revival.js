@@ -1,5 +1,5 @@
 /** A scorer that died is started anew behind the list that stands there, and asked again: once, then it is a fault to be told. */
-import { asFault, needsNewWorker } from './errors.js';
+import { asFault, needsNewWorker, wayOut } from './errors.js';
 
 /** Started anew once it is help; twice within this many milliseconds it is a fault to be told. */
 const REVIVAL = 30_000;
@@ -17,7 +17,11 @@ const REVIVAL = 30_000;
 export function createRevival(page, lists) {
   /** When the scorer was last started anew by itself. */
   let revived = -Infinity;
+  /** While one is started anew: whoever else was told that it is gone waits for the same. @type {Promise<void>|null} */
+  let reviving = null;
+
   function mayRevive() {
+    if (reviving) return true;
     const now = performance.now();
     if (now - revived < REVIVAL) return false;
     revived = now;
@@ -29,6 +33,17 @@ export function createRevival(page, lists) {
    * @param {() => void} again
    */
   async function revive(again) {
+    const token = lists().token;
+    if (!reviving) {
+      reviving = startAnew(again).finally(() => (reviving = null));
+      return reviving;
+    }
+    await reviving;
+    if (lists().token === token) again();
+  }
+
+  /** @param {() => void} again */
+  async function startAnew(again) {
     const { ranking } = page.app() ?? {};
     if (!ranking) return;
     ranking.waiting();
@@ -45,7 +60,18 @@ export function createRevival(page, lists) {
       if (lists().token === token) again();
     } catch (thrown) {
       const fault = asFault(thrown);
-      if (fault.kind !== 'superseded') page.app()?.ranking.fail(fault, page.restart);
+      if (fault.kind !== 'superseded') page.app()?.ranking.fail(fault, wayOut(fault, page.restart));
+    }
+  }
+
+  /** Loads; a scorer that was stopped meanwhile is started once more. @template T @param {() => Promise<T>} load @returns {Promise<T>} */
+  async function loadTwice(load) {
+    try {
+      return await load();
+    } catch (thrown) {
+      if (!needsNewWorker(asFault(thrown)) || !mayRevive()) throw thrown;
+      page.say('The scorer stopped. It starts again.');
+      return load();
     }
   }
 
@@ -53,17 +79,23 @@ export function createRevival(page, lists) {
    * Asks; where the scorer is gone or has crashed over it, asks the one that takes its place once more.
    * @template T
    * @param {() => Promise<T>} question
+   * @param {boolean} [aside] nothing shows what became of it: that the scorer is gone for good is told above the list
    * @returns {Promise<T>}
    */
-  async function persistently(question) {
+  async function persistently(question, aside = false) {
     try {
       return await question();
     } catch (thrown) {
-      if (!needsNewWorker(asFault(thrown)) || !mayRevive()) throw thrown;
+      const fault = asFault(thrown);
+      if (!needsNewWorker(fault)) throw thrown;
+      if (!mayRevive()) {
+        if (aside) page.app()?.ranking.warn(fault, page.restart);
+        throw thrown;
+      }
       await new Promise((resolve) => revive(() => resolve(lists().again())).then(resolve));
       return question();
     }
   }
 
-  return { mayRevive, revive, persistently };
+  return { mayRevive, revive, loadTwice, persistently };
 }

@@ -1,11 +1,27 @@
-/** The page's side of the worker: start it, ask it, notice when it is gone. */
-import { isCrash } from './errors.js';
+/** The page's side of the worker: hold it to its hash, start it, ask it, notice when it is gone. */
+import { CODE } from './build.js';
+import { asFault, isCrash } from './errors.js';
+import { HASHES } from './hashes.js';
+import { holdAll, orOutdated } from './integrity.js';
 
 /** @typedef {import('./types.js').Fault} Fault */
 /** @typedef {import('./types.js').Answers} Answers */
 
 /** @type {Fault} */
 const NOT_RUNNING = { kind: 'gone', message: 'The scorer is not running.' };
+
+/** @type {Fault} */
+const KILLED = { kind: 'gone', message: 'The browser ended the background worker, often to free memory.' };
+
+/**
+ * A page without https has no locks, and no other news of a worker's end: while an answer is waited for, the worker is asked each so
+ * many milliseconds whether it is there, and so many questions in a row without a word of any kind mean that it is gone. A worker that
+ * computes cannot answer either, so this is far more than anything takes that it does at one go: a question about many titles is
+ * seconds on a slow device, texts are written a token at a time, and WebGPU is only there with https. Questions are counted and not
+ * time, which goes on while a device sleeps.
+ */
+const PULSE = 5000;
+const SILENT = 8;
 
 let serial = 0;
 
@@ -18,30 +34,57 @@ export class ScorerClient {
   #waiting = new Map();
   #lastId = 0;
   #alive = false;
+  /** Set while the files of a worker are held to their hashes; what is asked meanwhile waits for it. @type {{abort: AbortController, messages: unknown[]}|null} */
+  #starting = null;
+  /** @type {number|undefined} */
+  #pulse = undefined;
+  /** Questions whether it is there since the worker's last word. */
+  #unanswered = 0;
   /** Why there is no worker. @type {Fault} */
   #end = NOT_RUNNING;
   #onProgress;
   #onBackend;
+  #onFetched;
   #onDeath;
 
   /**
    * @param {object} options
    * @param {(progress: import('./types.js').Progress) => void} options.onProgress
    * @param {(backend: import('./types.js').Backend) => void} options.onBackend called when scores come from elsewhere from now on
+   * @param {(group: string) => void} options.onFetched called when a part is here that not every visit fetches
    * @param {(fault: Fault) => void} options.onDeath called when the worker is gone and no request was waiting to be told
    */
-  constructor({ onProgress, onBackend, onDeath }) {
+  constructor({ onProgress, onBackend, onFetched, onDeath }) {
     this.#onProgress = onProgress;
     this.#onBackend = onBackend;
+    this.#onFetched = onFetched;
     this.#onDeath = onDeath;
   }
 
   /**
    * Starts a fresh worker (ending an older one) and loads the artefact.
-   * @param {Omit<import('./types.js').LoadRequest, 'type'>} what
+   * @param {Omit<import('./types.js').LoadRequest, 'type'|'hashes'>} what
    */
-  start(what) {
+  async start(what) {
     this.stop();
+    const starting = { abort: new AbortController(), messages: [] };
+    this.#starting = starting;
+    holdAll(CODE, HASHES.worker, what.again, starting.abort.signal).then(
+      () => starting === this.#starting && this.#launch(),
+      // Whoever asks later is told that none is running, and may start one.
+      (thrown) => starting === this.#starting && this.#ended(asFault(thrown), NOT_RUNNING),
+    );
+    try {
+      return await this.ask('load', { ...what, hashes: HASHES.scorers });
+    } catch (thrown) {
+      const found = asFault(thrown);
+      throw found.file || found.kind === 'worker' ? await orOutdated(found) : found;
+    }
+  }
+
+  #launch() {
+    const messages = this.#starting?.messages ?? [];
+    this.#starting = null;
     const name = `curec-scorer-${Date.now()}-${(serial += 1)}`;
     const worker = new Worker(new URL('../worker.js', import.meta.url), { type: 'module', name });
     this.#worker = worker;
@@ -52,7 +95,7 @@ export class ScorerClient {
       if (!this.#alive) return this.#died(worker, { kind: 'worker', message: 'The background worker could not be started.' });
       this.#died(worker, { kind: 'crashed', message: 'The scorer ended with an error that it could not handle.' });
     });
-    return this.ask('load', what);
+    for (const message of messages) worker.postMessage(message);
   }
 
   /**
@@ -64,35 +107,49 @@ export class ScorerClient {
    * @returns {Promise<Answers[T]>}
    */
   ask(type, payload, onDraft = () => {}) {
-    const worker = this.#worker;
-    if (!worker) return Promise.reject(this.#end);
+    if (!this.#worker && !this.#starting) return Promise.reject(this.#end);
     const id = (this.#lastId += 1);
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, onDraft });
-      worker.postMessage({ id, type, ...payload });
+      const message = { id, type, ...payload };
+      if (this.#worker) this.#worker.postMessage(message);
+      else this.#starting?.messages.push(message);
+      this.#listen();
     });
   }
 
   /** Ends the worker on purpose; waiting requests are told so. */
   stop() {
-    this.#watch?.abort();
-    this.#watch = null;
-    this.#worker?.terminate();
-    this.#worker = null;
+    this.#clear();
     this.#end = NOT_RUNNING;
     this.#rejectAll({ kind: 'superseded', message: 'The scorer was started again.' });
+  }
+
+  /** Leaves no worker, and none on its way. */
+  #clear() {
+    this.#starting?.abort.abort();
+    this.#starting = null;
+    this.#watch?.abort();
+    this.#watch = null;
+    clearInterval(this.#pulse);
+    this.#pulse = undefined;
+    this.#worker?.terminate();
+    this.#worker = null;
   }
 
   /** @param {Worker} worker @param {string} name @param {import('./types.js').FromWorker} message */
   #receive(worker, name, message) {
     if (worker !== this.#worker) return;
+    this.#unanswered = 0;
     if ('event' in message) {
       if (message.event === 'progress') this.#onProgress(message);
       else if (message.event === 'backend') this.#onBackend(message.backend);
+      else if (message.event === 'fetched') this.#onFetched(message.group);
       else if (message.event === 'draft') this.#waiting.get(message.id)?.onDraft(message.text, message.attempt);
       else {
         this.#alive = true;
-        if (message.locked) this.#waitForDeath(worker, name);
+        if (!message.locked) this.#listen();
+        else if (!this.#watch) this.#waitForDeath(worker, name);
       }
       return;
     }
@@ -114,17 +171,38 @@ export class ScorerClient {
     this.#watch = watch;
     navigator.locks
       .request(name, { signal: watch.signal }, () => {
-        this.#died(worker, { kind: 'gone', message: 'The browser ended the background worker, often to free memory.' });
+        this.#died(worker, KILLED);
       })
       .catch(() => {}); // aborted: ended on purpose
   }
 
+  /** Where there is no lock to wait for: asks now and then whether the worker is there, as long as an answer is waited for. */
+  #listen() {
+    const worker = this.#worker;
+    if (!worker || !this.#alive || this.#watch || this.#pulse !== undefined) return;
+    this.#unanswered = 0;
+    this.#pulse = setInterval(() => {
+      if (this.#waiting.size === 0) {
+        clearInterval(this.#pulse);
+        this.#pulse = undefined;
+      } else if (this.#unanswered === SILENT) {
+        this.#died(worker, KILLED);
+      } else {
+        this.#unanswered += 1;
+        worker.postMessage('ping');
+      }
+    }, PULSE);
+  }
+
   /** @param {Worker} worker @param {Fault} fault */
   #died(worker, fault) {
-    if (worker !== this.#worker) return;
-    worker.terminate();
-    this.#worker = null;
-    this.#end = fault;
+    if (worker === this.#worker) this.#ended(fault);
+  }
+
+  /** @param {Fault} fault for whoever is waiting @param {Fault} [end] for whoever asks later */
+  #ended(fault, end = fault) {
+    this.#clear();
+    this.#end = end;
     const told = this.#waiting.size > 0;
     this.#rejectAll(fault);
     if (!told) this.#onDeath(fault);

@@ -169,7 +169,7 @@
  *
  * @typedef {{kind: string, message: string, file?: string}} Fault
  *
- * @typedef {{type: 'load', artefact: string, backend: BackendChoice, again: boolean}} LoadRequest `artefact`: its folder; `again`: past the browser's own cache, whose copy may be what was wrong
+ * @typedef {{type: 'load', artefact: string, backend: BackendChoice, again: boolean, hashes: import('./hashes.js').Hashes}} LoadRequest `artefact`: its folder; `again`: past the browser's own cache, whose copy may be what was wrong; `hashes`: of the scorers
  * @typedef {{type: 'backend', prefer: BackendChoice}} BackendRequest
  * @typedef {{type: 'viewer', user: number, aside?: boolean}} ViewerRequest `aside`: beside the list that stands or is on its way, which it does not overtake
  * @typedef {{type: 'recommend', taste: Taste, count: number, before: Taste|null, aside?: boolean}} RecommendRequest
@@ -200,7 +200,8 @@
  * @property {{text: string, flaws: number}} write-reason
  *
  * @typedef {{id: number, ok: true, value: unknown} | {id: number, ok: false, error: Fault}} Answer
- * @typedef {Answer | Progress | {event: 'alive', locked: boolean} | {event: 'backend', backend: Backend} | {event: 'draft', id: number, text: string, attempt: number}} FromWorker
+ * @typedef {'ping'} Ping asks the worker for another `alive`, whatever else it is doing
+ * @typedef {Answer | Progress | {event: 'alive', locked: boolean} | {event: 'fetched', group: 'gpu'|'writer'} | {event: 'backend', backend: Backend} | {event: 'draft', id: number, text: string, attempt: number}} FromWorker
  */
 
 export {};

@@ -7,7 +7,7 @@
 import { findAdapter } from './worker-adapter.js';
 import { isTrap } from './worker-fault.js';
 import { fetchEngine } from './worker-fetch.js';
-import { GPU, gpuTrap, unlessTrapped } from './worker-trap.js';
+import { begin, GPU, gpuTrap, unlessTrapped } from './worker-trap.js';
 
 /** @typedef {import('./types.js').Backend} Backend */
 /** @typedef {import('./types.js').BackendChoice} BackendChoice */
@@ -18,10 +18,11 @@ import { GPU, gpuTrap, unlessTrapped } from './worker-trap.js';
 
 /**
  * @typedef {object} Source what the scorer for WebGPU is started from
- * @property {URL} base
+ * @property {import('./worker-fetch.js').Code} code
  * @property {string} manifestText
  * @property {Map<string, Uint8Array>} files
  * @property {import('./worker-fetch.js').OnBytes} onBytes
+ * @property {() => void} onFetched told once its code is here
  * @property {boolean} again past what the browser has cached
  */
 
@@ -30,6 +31,10 @@ const TOLERANCE = 1e-3;
 
 /** What is wrong with a question, whoever is asked. */
 const USAGE = new Set(['bad-taste', 'bad-call', 'no-such-user']);
+
+/** Instances of the module that are started: one that has lost its device answers nothing any more, and what it holds stays in memory. */
+const MOST_INSTANCES = 3;
+const LOST = 'the graphics device was lost here several times, and only loading the page again starts it anew';
 
 const CRASHED = 'its scorer crashed here, and only loading the page again starts it anew';
 
@@ -46,6 +51,10 @@ export class Engines {
   #hindrance = undefined;
   /** Largest one between the two scorers, once both have scored. @type {number|undefined} */
   #difference = undefined;
+  /** Whether the adapter may be another one by now, or none. */
+  #lookAgain = false;
+  /** Instances of the module that have failed. */
+  #spent = 0;
   /** Kept for a later turn to WebGPU; null once that cannot come. @type {Source|null} */
   #source;
   /** @type {{cpu: WebAssembly.Memory, gpu: WebAssembly.Memory|null}} */
@@ -87,8 +96,8 @@ export class Engines {
       return this.#use('cpu', `The CPU is used because WebGPU ${whatFailed(error, 'did not start')}.`);
     }
     if (!(this.#difference <= TOLERANCE)) {
-      this.#drop(null);
       this.#hindrance = `this GPU computes other scores than the CPU (by ${this.#difference})`;
+      this.#drop(null);
       return this.#use('cpu', `The CPU is used because ${this.#hindrance}.`);
     }
     const reason =
@@ -98,9 +107,10 @@ export class Engines {
     this.#use('webgpu', reason);
   }
 
-  /** Looks for an adapter, once. */
+  /** Looks for an adapter, once, and again after its device was lost. */
   async #look() {
-    if (this.#hindrance === undefined) {
+    if (this.#hindrance === undefined || this.#lookAgain) {
+      this.#lookAgain = false;
       const found = await findAdapter();
       this.#adapter = typeof found === 'string' ? null : found;
       this.#hindrance = typeof found === 'string' ? found : null;
@@ -112,8 +122,12 @@ export class Engines {
   /** Fetches and starts the scorer for WebGPU. */
   async #start() {
     if (!this.#source) throw { kind: 'engine', message: 'The artefact is not kept.' };
-    const { base, manifestText, files, onBytes, again } = this.#source;
-    this.#engine ??= /** @type {GpuEngine} */ (await fetchEngine(base, GPU, onBytes, again));
+    const { code, manifestText, files, onBytes, onFetched, again } = this.#source;
+    if (!this.#engine) {
+      begin(GPU, this.#spent);
+      this.#engine = /** @type {GpuEngine} */ (await fetchEngine(code, GPU, onBytes, again, this.#spent));
+      onFetched();
+    }
     this.#memory.gpu = (await this.#engine.default()).memory;
     return unlessTrapped(this.#engine.GpuScorer.load(manifestText, files));
   }
@@ -132,11 +146,25 @@ export class Engines {
     if (this.#hindrance !== undefined) this.backend.hindrance = this.#hindrance;
   }
 
-  /** Lets the scorer on WebGPU go; where its module is dead, for good. @param {unknown} error */
+  /**
+   * Lets the scorer on WebGPU go; where its module is dead, for good. A module whose device was lost never gets another one, so the
+   * next turn to WebGPU starts another instance of it.
+   * @param {unknown} error
+   */
   #drop(error) {
     this.#gpu = null;
-    if (!isTrap(error)) return;
-    this.#hindrance = CRASHED;
+    const started = this.#engine !== null;
+    this.#engine = null;
+    this.#memory.gpu = null;
+    if (started) this.#spent += 1;
+    this.#lookAgain = started && this.#hindrance === null;
+    if (!isTrap(error) && this.#spent < MOST_INSTANCES) {
+      // What the browser has cached may be what was wrong.
+      if (!started && this.#source) this.#source = { ...this.#source, again: true };
+      return;
+    }
+    this.#hindrance = isTrap(error) ? CRASHED : (this.#hindrance ?? LOST);
+    this.#lookAgain = false;
     this.#source = null;
   }
 
@@ -189,11 +217,21 @@ export class Engines {
   }
 }
 
-/** @param {unknown} error @param {string} otherwise */
+/** What went wrong with WebGPU, as the end of a sentence. @type {Record<string, string>} */
+const WORDS = {
+  missing: 'could not be fetched: a file of it is not here',
+  network: 'could not be fetched: the connection failed',
+  truncated: 'could not be fetched: a file of it arrived incomplete',
+  tampered: 'could not be started: a file of it is not the one that was published',
+  outdated: 'could not be fetched: a newer version of this page is there, so reload it',
+  engine: 'could not be started here',
+};
+
+/** What a driver or a library says of it is for the console. @param {unknown} error @param {'failed'|'did not start'} otherwise */
 function whatFailed(error, otherwise) {
   console.warn(error);
-  const { kind, message } = /** @type {{kind?: string, message?: string}} */ (error ?? {});
   if (isTrap(error)) return 'crashed';
-  if (kind === 'missing' || kind === 'network' || kind === 'engine') return `could not be fetched or started here`;
-  return typeof kind === 'string' ? `${otherwise} (${message})` : otherwise;
+  const { kind = '' } = /** @type {{kind?: string}} */ (error ?? {});
+  if (kind === 'device') return otherwise === 'failed' ? 'lost its graphics device' : 'was given no graphics device';
+  return WORDS[kind] ?? otherwise;
 }

@@ -3,6 +3,7 @@
  * against sizes that were written down beforehand, so a host may compress as it likes. Runs in the worker.
  */
 import { BUILD, codeSizes, fitting, PLAIN_NAME } from './build.js';
+import { altered, fault, get, getHeld, orOutdated } from './integrity.js';
 
 /** @typedef {(loaded: number, total: number|null) => void} OnBytes */
 /** @typedef {import('./types.js').ArtefactFile} ArtefactFile */
@@ -14,59 +15,73 @@ const MOST_BYTES = 1 << 29;
 /** Files that are fetched only when somebody asks for what is in them, by what that is. */
 const PARTS = { comparison: new Set(['comparison']), writer: new Set(['writer', 'tokenizer', 'writer-model']) };
 
-/** @param {string} kind @param {string} message @param {string} [file] @returns {import('./types.js').Fault} */
-const fault = (kind, message, file) => ({ kind, message, ...(file ? { file } : {}) });
+/** @typedef {{base: URL, hashes: import('./hashes.js').Hashes}} Code where the scorers lie, and what they are held to */
 
 /**
- * Fetches, or throws a fault that tells "not there" from "no connection".
- * @param {URL} url @param {string} file @param {RequestInit} options
+ * A wasm-bindgen module, started.
+ * @param {Code} code @param {string} module `NAME.js` and `NAME_bg.wasm` without their ends @param {OnBytes} onBytes
+ * @param {boolean} [again] past what the browser has cached, because that may be what was wrong
+ * @param {number} [instance] another one than those before, which are of no more use
+ * @returns {Promise<import('./types.js').Module>}
  */
-async function get(url, file, options) {
-  let response;
+export async function fetchEngine(code, module, onBytes, again = false, instance = 0) {
   try {
-    response = await fetch(url, { credentials: 'same-origin', ...options });
-  } catch {
-    throw fault('network', `${file} could not be fetched: the connection failed.`, file);
+    const engine = await fetchScript(code, `${module}.js`, again, instance);
+    await startEngine(engine, code, `${module}_bg.wasm`, onBytes, again);
+    return engine;
+  } catch (thrown) {
+    throw await orOutdated(/** @type {import('./types.js').Fault} */ (thrown));
   }
-  if (!response.ok) {
-    const kind = response.status === 404 || response.status === 410 ? 'missing' : 'network';
-    throw fault(kind, `${file} could not be fetched: the server answered ${response.status}.`, file);
-  }
-  return response;
 }
 
 /**
- * A wasm-bindgen module, started. Its wasm is streamed through a byte counter into compilation.
- * @param {URL} base @param {string} module `NAME.js` and `NAME_bg.wasm` without their ends @param {OnBytes} onBytes
- * @param {boolean} [again] past what the browser has cached, because that may be what was wrong
- * @param {number} [instance] another one than those before, which have crashed
+ * The part of a module that is a script. Nothing holds an import to its hash, so the script is fetched with its hash first
+ * (integrity.js says what that is good for).
+ * @param {Code} code @param {string} script @param {boolean} again @param {number} instance
  * @returns {Promise<import('./types.js').Module>}
  */
-export async function fetchEngine(base, module, onBytes, again = false, instance = 0) {
-  const script = `${module}.js`;
-  const sizes = codeSizes();
-  // An import takes what is cached; this puts the server's answer there.
-  if (again) await fetch(new URL(script, base), { cache: 'reload' }).catch(() => {});
-  /** @type {import('./types.js').Module} */
-  let engine;
+async function fetchScript({ base, hashes }, script, again, instance) {
+  const url = new URL(instance === 0 ? script : `${script}?instance=${instance}`, base);
+  await (await getHeld(url, script, hashes[script], { cache: again ? 'reload' : 'default' })).arrayBuffer().catch(() => {});
   try {
-    engine = await import(new URL(instance === 0 ? script : `${script}?instance=${instance}`, base).href);
-  } catch {
-    throw fault('missing', `${script} could not be loaded.`, script);
+    return await import(url.href);
+  } catch (error) {
+    console.warn(error);
+    if (!navigator.onLine) throw fault('network', `${script} could not be fetched: there is no connection.`, script);
+    throw fault('engine', `${script} could not be started.`, script);
   }
-  const name = `${module}_bg.wasm`;
+}
+
+/**
+ * Streams a module's wasm through a byte counter into compilation. Its end is only let through once the hash is right: nothing of
+ * another file ever runs.
+ * @param {import('./types.js').Module} engine @param {Code} code @param {string} name @param {OnBytes} onBytes @param {boolean} again
+ */
+async function startEngine(engine, { base, hashes }, name, onBytes, again) {
+  const sizes = codeSizes();
+  const integrity = hashes[name];
+  // Over plain http nothing is hashed here: there the browser holds the file to its hash, and hands it over whole.
+  const hashing = integrity !== undefined && crypto.subtle !== undefined;
   // In the folder of a build an address always means the same bytes.
-  const response = await get(new URL(name, base), name, { cache: again ? 'reload' : BUILD === null ? 'no-cache' : 'default' });
+  const response = await getHeld(new URL(name, base), name, hashing ? undefined : integrity, { cache: again ? 'reload' : BUILD === null ? 'no-cache' : 'default' });
   // With a content encoding the declared length counts compressed bytes, while the stream yields plain ones.
   const declared = Number(response.headers.get('content-length'));
   const total = (await sizes).get(name) ?? (declared > 0 && !response.headers.has('content-encoding') ? declared : null);
   let loaded = 0;
+  let right = true;
+  /** @type {BlobPart[]} */
+  const parts = [];
   const counted = response.body?.pipeThrough(
     new TransformStream({
       transform(chunk, controller) {
         loaded += chunk.byteLength;
         onBytes(loaded, total);
+        if (hashing) parts.push(chunk);
         controller.enqueue(chunk);
+      },
+      async flush(controller) {
+        right = !hashing || (await integrityOf(parts)) === integrity;
+        if (!right) controller.error(new TypeError(`${name} has another hash`));
       },
     }),
   );
@@ -75,9 +90,16 @@ export async function fetchEngine(base, module, onBytes, again = false, instance
     await engine.default({ module_or_path: new Response(counted ?? null, { headers }) });
   } catch (error) {
     console.warn(error);
+    if (total !== null && loaded < total) throw fault('truncated', `${name} ended after ${loaded} of ${total} bytes.`, name);
+    if (!right) throw altered(name);
     throw fault('engine', 'The scorer arrived incomplete or cannot run in this browser.', name);
   }
-  return engine;
+}
+
+/** The SHA-256 of these bytes as an integrity says it. @param {BlobPart[]} parts */
+async function integrityOf(parts) {
+  const digest = await crypto.subtle.digest('SHA-256', await new Blob(parts).arrayBuffer());
+  return `sha256-${btoa(String.fromCharCode(...new Uint8Array(digest)))}`;
 }
 
 /**

@@ -7,8 +7,14 @@
 export const GPU = 'curec-web-gpu';
 export const WRITER = 'curec-web-writer';
 
-/** What ends whatever waits for a module, and what it trapped with. @type {Map<string, {tell: (trap: unknown) => void, trap: unknown}>} */
-const modules = new Map([GPU, WRITER].map((name) => [name, { tell: () => {}, trap: null }]));
+/** What ends whatever waits for a module, what it trapped with, and which instance of it is in use. @type {Map<string, {tell: (trap: unknown) => void, trap: unknown, instance: number}>} */
+const modules = new Map([GPU, WRITER].map((name) => [name, { tell: () => {}, trap: null, instance: 0 }]));
+
+/** Another instance of a module takes its place: what those before it do is of no account. @param {string} name @param {number} instance */
+export function begin(name, instance) {
+  const module = modules.get(name);
+  if (module) Object.assign(module, { trap: null, instance });
+}
 
 /** What the GPU's module trapped with: its memory can no longer be trusted, whether anybody waits for it or not. */
 export const gpuTrap = () => modules.get(GPU)?.trap ?? null;
@@ -20,7 +26,9 @@ export const gpuTrap = () => modules.get(GPU)?.trap ?? null;
 export function tookTrap(error) {
   if (!(error instanceof WebAssembly.RuntimeError)) return false;
   for (const [name, module] of modules) {
-    if (!String(error.stack).includes(`${name}.js`)) continue;
+    const found = new RegExp(`${name}\\.js(?:\\?instance=(\\d+))?`).exec(String(error.stack));
+    if (!found) continue;
+    if (Number(found[1] ?? 0) !== module.instance) return true;
     module.trap = error;
     module.tell(error);
     return true;

@@ -3,7 +3,7 @@
  * looks up between two of them, so that whoever asks for something newer is not kept waiting. Runs in the worker.
  */
 import { fetchEngine, fetchPart } from './worker-fetch.js';
-import { unlessTrapped, WRITER } from './worker-trap.js';
+import { begin, unlessTrapped, WRITER } from './worker-trap.js';
 
 /** @typedef {import('./types.js').Standing} Standing */
 /** @typedef {import('./types.js').Writer} Writer */
@@ -30,11 +30,12 @@ export class Desk {
 
   /**
    * @param {object} source
-   * @param {URL} source.base of the page
+   * @param {import('./worker-fetch.js').Code} source.code
    * @param {URL} source.artefact its folder
    * @param {string} source.manifestText
    * @param {Map<string, Uint8Array>} source.files what has been fetched already, the catalogue among it
    * @param {import('./worker-fetch.js').OnBytes} source.onBytes
+   * @param {() => void} source.onFetched told once all of it is here
    */
   constructor(source) {
     this.#source = source;
@@ -42,25 +43,27 @@ export class Desk {
 
   async #sit() {
     if (this.#writer) return this.#writer;
-    const { base, artefact, manifestText, files, onBytes } = this.#source;
+    const { code, artefact, manifestText, files, onBytes, onFetched } = this.#source;
+    begin(WRITER, this.#crashed);
     const [engine, part] = await Promise.all([
-      /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(base, WRITER, () => {}, this.#failed, this.#crashed)),
+      /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(code, WRITER, () => {}, this.#failed, this.#crashed)),
       fetchPart(artefact, manifestText, 'writer', onBytes, this.#failed),
     ]);
+    onFetched();
     const catalogue = /** @type {Uint8Array} */ (files.get('catalogue.json'));
     this.#writer = await engine.Writer.load(manifestText, new Map([...part, ['catalogue.json', catalogue]]));
     return this.#writer;
   }
 
   /**
-   * @param {(writer: Writer) => Promise<import('./types.js').Draft>} begin
+   * @param {(writer: Writer) => Promise<import('./types.js').Draft>} question
    * @param {(standing: Standing) => void} onDraft after each token
    * @param {() => boolean} stale whether nobody waits for it any more
    * @returns {Promise<NonNullable<Standing['written']>>}
    */
-  async write(begin, onDraft, stale) {
+  async write(question, onDraft, stale) {
     try {
-      const draft = await unlessTrapped(begin(await unlessTrapped(this.#sit(), WRITER)), WRITER);
+      const draft = await unlessTrapped(question(await unlessTrapped(this.#sit(), WRITER)), WRITER);
       for (;;) {
         await pause();
         if (stale()) throw { kind: 'superseded', message: 'Something newer was asked for.' };

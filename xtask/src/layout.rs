@@ -3,6 +3,9 @@
 //!
 //! What keeps its plain name is what has to be found without knowing a build: `index.html`, `favicon.svg`, the service worker's
 //! one line `sw.js`, and the artefact.
+//!
+//! Every script and style is held to its hash: the page's own by `index.html`; a worker, a service worker, what they import, and
+//! the scorers by a list that the page has (`js/hashes.js`), because no tag names them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,12 +25,21 @@ pub const ARTEFACT: &str = "artefact";
 /// The page's first script, and the service worker's.
 const MAIN: &str = "js/main.js";
 const KEEPER: &str = "js/keeper.js";
+/// The worker that scores, and how the names of the modules begin that it fetches.
+const WORKER: &str = "worker.js";
+const SCORERS: &str = "curec-web";
+/// The page's module that lists what no tag holds to its hash.
+const HASHES: &str = "js/hashes.js";
 /// Digits of the code's hash that name its folder.
 const ID_DIGITS: usize = 16;
 
 /// Moves what trunk built into `code/ID/`, and rewrites `index.html` to it; returns the ID.
 pub fn arrange(out: &Path) -> Result<String> {
-    let files = code_files(out)?;
+    let mut files = code_files(out)?;
+    let hashes = out.join(HASHES);
+    std::fs::write(&hashes, hashes_module(out, &files)?)
+        .with_context(|| format!("cannot write {}", hashes.display()))?;
+    files.insert(HASHES.to_owned(), Hash::of_file(&hashes)?);
     let id = id_of(&files);
     let folder = out.join(CODE).join(&id);
     for name in files.keys() {
@@ -90,6 +102,43 @@ fn id_of(files: &BTreeMap<String, Hash>) -> String {
     Hash::of(lines.as_bytes()).hex()[..ID_DIGITS].to_owned()
 }
 
+/// The module that the page holds by its hashes what no tag can: the worker and the service worker, each with all that it imports,
+/// and the scorers.
+fn hashes_module(folder: &Path, files: &BTreeMap<String, Hash>) -> Result<String> {
+    let with_imports = |first: &str| -> Result<Vec<String>> {
+        let mut names = modules_of(folder, first)?;
+        names.push(first.to_owned());
+        names.sort();
+        Ok(names)
+    };
+    let scorers = files.keys().filter(|name| name.starts_with(SCORERS));
+    let groups = [
+        ("worker", with_imports(WORKER)?),
+        ("keeper", with_imports(KEEPER)?),
+        ("scorers", scorers.cloned().collect()),
+    ];
+    let mut text = String::from("export const HASHES = {\n");
+    for (group, names) in groups {
+        text.push_str(&format!("  {group}: {{\n"));
+        for name in names {
+            if name == HASHES {
+                bail!("{HASHES} cannot hold itself to its hash, and a worker imports it");
+            }
+            let hash = hash_of(files, &name)?;
+            text.push_str(&format!("    '{name}': '{}',\n", integrity(hash)));
+        }
+        text.push_str("  },\n");
+    }
+    text.push_str("};\n");
+    Ok(text)
+}
+
+fn hash_of<'a>(files: &'a BTreeMap<String, Hash>, name: &str) -> Result<&'a Hash> {
+    files
+        .get(name)
+        .with_context(|| format!("a script imports {name}, which is not there"))
+}
+
 /// The page with its scripts and styles at their new places, each with the hash that the browser holds it to. The modules that the
 /// first one needs are named beforehand: the browser fetches them at once instead of finding one after the other.
 fn with_code(
@@ -117,10 +166,7 @@ fn with_code(
         .context("index.html has no module script")?;
     let mut links = String::new();
     for name in preloads {
-        let hash = files
-            .get(name)
-            .with_context(|| format!("a script imports {name}, which is not there"))?;
-        let link = held("href", id, name, hash);
+        let link = held("href", id, name, hash_of(files, name)?);
         links.push_str(&format!("<link rel=\"modulepreload\" {link} />\n    "));
     }
     page.insert_str(script, &links);
@@ -129,8 +175,15 @@ fn with_code(
 
 /// An attribute with a file's address and its integrity.
 fn held(attribute: &str, id: &str, name: &str, hash: &Hash) -> String {
-    let digest = STANDARD.encode(hash.bytes());
-    format!("{attribute}=\"{CODE}/{id}/{name}\" integrity=\"sha256-{digest}\"")
+    format!(
+        "{attribute}=\"{CODE}/{id}/{name}\" integrity=\"{}\"",
+        integrity(hash)
+    )
+}
+
+/// A hash as browsers read it.
+fn integrity(hash: &Hash) -> String {
+    format!("sha256-{}", STANDARD.encode(hash.bytes()))
 }
 
 /// The modules that a module imports, and those that they import, without itself.
@@ -201,8 +254,9 @@ mod tests {
             ("css/a.css", "a{}"),
             (
                 "js/main.js",
-                "import { b } from './b.js';\nimport {\n  c,\n} from './sub/c.js';\n",
+                "import { b } from './b.js';\nimport {\n  c,\n} from './sub/c.js';\nimport { HASHES } from './hashes.js';\n",
             ),
+            ("js/hashes.js", "export const HASHES = {};\n"),
             ("js/b.js", "export const b = 1;"),
             (
                 "js/sub/c.js",
@@ -212,7 +266,14 @@ mod tests {
                 "js/sub/d.js",
                 "// import './no.js';\nconst x = await import('./later.js');",
             ),
-            ("worker.js", "import './js/b.js';"),
+            (
+                "worker.js",
+                "import './js/b.js';\nimport { e } from './js/e.js';\n",
+            ),
+            ("js/e.js", "import './b.js';\n"),
+            ("js/keeper.js", "import './b.js';\n"),
+            ("curec-web.js", "a{}"),
+            ("curec-web_bg.wasm", "wasm"),
             ("artefact/manifest.json", "{}"),
         ];
         for (name, text) in files {
@@ -245,11 +306,38 @@ mod tests {
             .lines()
             .filter(|line| line.contains("modulepreload"))
             .collect();
-        assert_eq!(preloads.len(), 3, "{html}");
-        assert!(preloads[0].contains("js/b.js") && preloads[2].contains("js/sub/d.js"));
+        assert_eq!(preloads.len(), 4, "{html}");
+        assert!(preloads[0].contains("js/b.js") && preloads[3].contains("js/sub/d.js"));
         assert!(html.find("modulepreload") < html.find("<script"));
         let keeper = std::fs::read_to_string(out.path().join("sw.js")).expect("read");
         assert_eq!(keeper, format!("import './code/{id}/js/keeper.js';\n"));
+    }
+
+    #[test]
+    fn the_page_has_the_hashes_of_what_no_tag_names() {
+        let out = built();
+        let id = arrange(out.path()).expect("arranged");
+        let folder = out.path().join(CODE).join(&id);
+        let text = std::fs::read_to_string(folder.join(HASHES)).expect("written");
+        let (worker, rest) = text.split_once("  keeper: {").expect("in order");
+        let (keeper, scorers) = rest.split_once("  scorers: {").expect("in order");
+        for (part, names) in [
+            (worker, vec!["js/b.js", "js/e.js", "worker.js"]),
+            (keeper, vec!["js/b.js", "js/keeper.js"]),
+            (scorers, vec!["curec-web.js", "curec-web_bg.wasm"]),
+        ] {
+            let listed: Vec<_> = part
+                .lines()
+                .filter_map(|line| line.strip_prefix("    '")?.split('\'').next())
+                .collect();
+            assert_eq!(listed, names);
+        }
+        // `printf 'a{}' | openssl dgst -sha256 -binary | base64`
+        let line = "    'curec-web.js': 'sha256-X1RutGBrXCt9KkSaXMK7tHftWiRscFHOhxsS8tv8hBk=',";
+        assert!(text.lines().any(|found| found == line), "{text}");
+        let html = std::fs::read_to_string(out.path().join("index.html")).expect("read");
+        let own = integrity(&Hash::of(text.as_bytes()));
+        assert!(html.contains(&own), "the page holds the list itself");
     }
 
     #[test]
@@ -260,7 +348,7 @@ mod tests {
             .expect("written");
         assert_eq!(arrange(other_artefact.path()).expect("arranged"), first);
         let other_code = built();
-        std::fs::write(other_code.path().join("worker.js"), "").expect("written");
+        std::fs::write(other_code.path().join("worker.js"), "\n").expect("written");
         assert_ne!(arrange(other_code.path()).expect("arranged"), first);
     }
 

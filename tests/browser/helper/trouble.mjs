@@ -1,4 +1,23 @@
 /** A scorer that fails when a test wants it to: the built engine, real or mock, with a few lines appended that act as it does in trouble. */
+import { integrityOf } from './release.mjs';
+
+const NO_HASHES = Buffer.from('export const HASHES = { worker: {}, keeper: {}, scorers: {} };\n');
+
+/**
+ * A server's rules by which the page knows no hashes and so runs altered workers and scorers, as it does where it is served as it
+ * stands in the sources: the page itself would not let one pass.
+ * @type {Record<string, import('./server.mjs').Rule>}
+ */
+const UNHELD = {
+  '/js/hashes.js': () => ({ body: NO_HASHES }),
+  '/index.html': (page) => ({ body: Buffer.from(String(page).replace(/(js\/hashes\.js" integrity=")[^"]+/, `$1${integrityOf(NO_HASHES)}`)) }),
+};
+
+/**
+ * A server's rules by which a script of the worker's has lines appended, and runs.
+ * @param {string} file @param {string} lines @returns {Record<string, import('./server.mjs').Rule>}
+ */
+export const appended = (file, lines) => ({ ...UNHELD, [file]: (content) => ({ body: Buffer.concat([content, Buffer.from(`;\n${lines}\n`)]) }) });
 
 /**
  * Appended to the engine, so it is written for the worker and sees nothing of this file. There `__trouble` names what the next
@@ -35,11 +54,21 @@ function makeTrouble(Scorer, panicsAtStart) {
     panic: () => panic(false),
     'panic, then trap': () => panic(true),
     never: () => new Promise(() => {}),
+    // As burn says it of a device that is no more; this instance of the module has no other one.
+    lost: () => {
+      isLost = true;
+      return Promise.reject({ kind: 'device', message: 'the device failed: The device is poisoned\n\nCaused by: WgpuDevice { … }' });
+    },
+  };
+  let isLost = false;
+  const { scores } = Scorer.prototype;
+  Scorer.prototype.scores = function (/** @type {unknown[]} */ ...request) {
+    return isLost ? kinds.lost?.() : scores.apply(this, request);
   };
   Scorer.load = (/** @type {unknown[]} */ ...request) => (panicsAtStart ? panic(false) : load.apply(Scorer, request));
   Scorer.prototype.recommend = function (/** @type {unknown[]} */ ...request) {
     const worker = /** @type {any} */ (globalThis);
-    const trouble = kinds[worker.__trouble];
+    const trouble = isLost ? kinds.lost : kinds[worker.__trouble];
     delete worker.__trouble;
     return trouble ? trouble() : recommend.apply(this, request);
   };
@@ -53,10 +82,10 @@ function makeTrouble(Scorer, panicsAtStart) {
  */
 export const troubled = (engine = 'cpu', { panicsAtStart = false } = {}) => {
   const [file, name] = engine === 'cpu' ? ['/curec-web.js', 'Scorer'] : ['/curec-web-gpu.js', 'GpuScorer'];
-  return { [file]: (content) => ({ body: Buffer.concat([content, Buffer.from(`;\n(${makeTrouble})(${name}, ${panicsAtStart});\n`)]) }) };
+  return appended(file, `(${makeTrouble})(${name}, ${panicsAtStart});`);
 };
 
-/** What the next ranking shall do. @param {import('playwright-core').Page} page @param {'fail'|'trap'|'late trap'|'panic'|'panic, then trap'|'never'} trouble */
+/** What the next ranking shall do. @param {import('playwright-core').Page} page @param {'fail'|'trap'|'late trap'|'panic'|'panic, then trap'|'never'|'lost'} trouble */
 export const nextRanking = (page, trouble) =>
   page.workers().at(-1)?.evaluate((value) => {
     /** @type {any} */ (globalThis).__trouble = value;
@@ -76,5 +105,5 @@ export const slowMeasuring = (milliseconds) => {
       return new Promise((resolve) => setTimeout(() => resolve(each), worker.__measured > 0 ? each : 0));
     };
   };
-  return { '/curec-web.js': (content) => ({ body: Buffer.concat([content, Buffer.from(`;\n(${slow})(Scorer, ${milliseconds});\n`)]) }) };
+  return appended('/curec-web.js', `(${slow})(Scorer, ${milliseconds});`);
 };
