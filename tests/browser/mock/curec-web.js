@@ -8,11 +8,12 @@ const SEEN = 50;
 
 /** How well each item fits a user: shared attributes with the history, recent ones counting more, plus a little popularity. */
 export function mockScores(catalogue, user) {
-  return Float32Array.from(catalogue, (_, item) => {
-    const carried = user.history.map((event, position) => carriedBy(catalogue, user, position, item));
-    const sum = carried.reduce((total, weight) => total + weight, 0);
-    return 1 / (1 + Math.exp(-(sum - 2.2 + Math.log1p(catalogue[item].count) * 0.25)));
-  });
+  return Float32Array.from(catalogue, (_, item) => 1 / (1 + Math.exp(-mockLogit(catalogue, user, item))));
+}
+
+function mockLogit(catalogue, user, item) {
+  const sum = user.history.reduce((total, _, position) => total + carriedBy(catalogue, user, position, item), 0);
+  return sum - 2.2 + Math.log1p(catalogue[item].count) * 0.25;
 }
 
 function carriedBy(catalogue, user, position, item) {
@@ -111,7 +112,8 @@ export class Scorer {
   }
 
   async carriers(taste, items) {
-    const adds = (item, event) => this.#logit(taste, item) - this.#logit({ ...taste, history: taste.history.filter((_, place) => place !== event) }, item);
+    const logit = (of, item) => mockLogit(this.#catalogue, of, item);
+    const adds = (item, event) => logit(taste, item) - logit({ ...taste, history: taste.history.filter((_, place) => place !== event) }, item);
     return [...items].map((item) =>
       [...taste.history.entries()].slice(-SEEN).map(([event, taken]) => ({ event, item: taken.item, adds: adds(item, event) })).sort((a, b) => Math.abs(b.adds) - Math.abs(a.adds) || b.event - a.event),
     );
