@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { freshPage, hostMock, launch, listShown } from './helper/harness.mjs';
+import { appended } from './helper/trouble.mjs';
 
 const browser = await launch();
 
@@ -25,7 +26,7 @@ const noting = () => {
 };
 
 test('a first scoring is done, and told, before the first list is asked for', async () => {
-  const { url } = await hostMock({ '/curec-web.js': (content) => ({ body: Buffer.concat([content, Buffer.from(`;\n(${noting})();\n`)]) }) });
+  const { url } = await hostMock(appended('/curec-web.js', `(${noting})();`));
   const { page, manners } = await freshPage(browser);
   await page.goto(`${url}?backend=cpu#user=viewer-03`);
   await page.locator('.progress-row.is-active', { hasText: 'Warming up' }).waitFor({ timeout: 10_000 });

@@ -3,7 +3,7 @@
  * answers are the same everywhere; what the states are held against is the caller's.
  */
 import { freshPage, hostMock, listShown, rows } from './harness.mjs';
-import { nextRanking, troubled } from './trouble.mjs';
+import { appended, nextRanking, troubled } from './trouble.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
 /** @typedef {import('./server.mjs').Rule} Rule */
@@ -242,7 +242,7 @@ export function journeys() {
     {
       name: 'writing',
       query: OWN_TASTE,
-      rules: () => ({ ...writer.rules(), '/curec-web-writer.js': (/** @type {Buffer} */ content) => ({ body: Buffer.concat([content, Buffer.from(`;\n(${pausing})();\n`)]) }) }),
+      rules: () => ({ ...writer.rules(), ...appended('/curec-web-writer.js', `(${pausing})();`) }),
       // The service worker would not let another module pass.
       options: { serviceWorkers: 'block' },
       steps: [
