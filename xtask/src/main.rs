@@ -12,6 +12,7 @@ mod interrupt;
 mod layout;
 mod memory;
 mod negotiate;
+mod screenshots;
 mod serve;
 mod setup;
 mod size;
@@ -101,6 +102,12 @@ enum Task {
         #[arg(long, default_value_t = PORT)]
         port: u16,
     },
+    /// Take pictures of a built page, and replace docs/page.png, the one in README
+    Screenshots {
+        /// The folder of the page: for README of `curec run --preset world --set seed=1` [default: dist]
+        #[arg(value_name = "DIR")]
+        page: Option<PathBuf>,
+    },
     /// Write the numbers of benches/results into README.md and docs/scale.md
     Docs {
         /// Change nothing; fail if a document is out of date
@@ -187,6 +194,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// The folder, if there is a page in it.
+fn built(page: PathBuf) -> Result<PathBuf> {
+    if page.join("index.html").is_file() {
+        return Ok(page);
+    }
+    bail!(
+        "no page at {}: build one with `cargo xtask dist`",
+        page.display()
+    )
+}
+
 fn run(task: Task) -> Result<()> {
     let workspace = Workspace::locate()?;
     let or_default = |path: Option<PathBuf>, default: &str| -> Result<PathBuf> {
@@ -242,16 +260,13 @@ fn run(task: Task) -> Result<()> {
             }
         }
         Task::Serve { page, port } => {
-            let page = or_default(page, "dist")?;
-            if !page.join("index.html").is_file() {
-                bail!(
-                    "no page at {}: build one with `cargo xtask dist`",
-                    page.display()
-                );
-            }
+            let page = built(or_default(page, "dist")?)?;
             let listener = serve::bind(port)?;
             interrupt::is_the_way_to_stop();
             serve::serve(&page, &listener)
+        }
+        Task::Screenshots { page } => {
+            screenshots::screenshots(&workspace, &built(or_default(page, "dist")?)?)
         }
         Task::Docs { check: true, .. } => docs::check(&workspace),
         Task::Docs {

@@ -13,7 +13,7 @@ use crate::setup::wasm::TARGET;
 use crate::setup::{self, Browser, WasmToolchain};
 use crate::summary::Runner;
 use crate::workspace::{Workspace, command};
-use crate::{dist, docs, size};
+use crate::{dist, docs, screenshots, size};
 
 /// With what the parity tests compare: the second CPU backend, and GPUs through wgpu.
 const NATIVE: [&str; 12] = [
@@ -196,7 +196,8 @@ fn browser(workspace: &Workspace, checks: &mut Checks) {
         node.current_dir(&workspace.root)
             .env("CUREC_RUN", &run)
             .env("CUREC_BIN", workspace.curec())
-            .env("CUREC_XTASK", workspace.xtask());
+            .env("CUREC_XTASK", workspace.xtask())
+            .env("CUREC_SCREENSHOTS", screenshots::folder(workspace));
         checks.tests("tests in the browser", Runner::Node, &mut node);
     }
 }
@@ -261,7 +262,8 @@ fn browser_tests(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn node_tests(browser: &Browser, files: &[PathBuf], page: &Path) -> Command {
+/// Tests of the page in that folder.
+pub fn node_tests(browser: &Browser, files: &[PathBuf], page: &Path) -> Command {
     let mut node = command(&browser.node);
     // One file at a time: each starts a browser, and this may be a small machine.
     node.args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
