@@ -1,7 +1,7 @@
 /** Where scores are computed: a software WebGPU adapter when it is forced, the CPU when there is none, and a reason each time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freshPage, host, launch, listShown, rows, SWIFTSHADER_FLAGS } from './helper/harness.mjs';
+import { freshPage, host, launch, listShown, mock, rows, SWIFTSHADER_FLAGS } from './helper/harness.mjs';
 import { nextRanking, troubled } from './helper/trouble.mjs';
 
 const { url } = await host();
@@ -10,6 +10,7 @@ const { url } = await host();
 async function badgeOf(flags, query, address = url) {
   const browser = await launch(flags);
   const { page, manners } = await freshPage(browser, { serviceWorkers: 'block' });
+  await hear(page);
   await page.goto(address + query);
   await listShown(page);
   await page.locator('.badge summary').click();
@@ -19,8 +20,50 @@ async function badgeOf(flags, query, address = url) {
     manners,
     used: await badge.getAttribute('data-backend'),
     words: await badge.innerText(),
-    reason: await page.locator('.badge-panel p').first().innerText(),
+    reason: await reason(page).innerText(),
   };
+}
+
+/** Why scores come from where they come from. @param {import('playwright-core').Page} page */
+const reason = (page) => page.locator('.badge-panel p').first();
+
+/** @param {import('playwright-core').Page} page @param {'CPU'|'WebGPU'} name of a side of the switch */
+const side = (page, name) => page.locator('.badge').getByRole('button', { name, exact: true });
+
+/** What libraries and drivers say among themselves. */
+const RAW = /wgpu|poisoned|Caused by|panicked|undefined|\{|\bat .*\.(js|rs)/i;
+
+/** Every word that the page has said to anybody since it opened. @param {import('playwright-core').Page} page */
+const hear = (page) =>
+  page.addInitScript(() => {
+    const said = (/** @type {any} */ (window).__said = /** @type {string[]} */ ([]));
+    new MutationObserver(() => said.push(document.body?.textContent ?? '')).observe(document, { subtree: true, childList: true, characterData: true });
+  });
+
+/** Shows another viewer. @param {import('playwright-core').Page} page */
+async function another(page) {
+  await page.keyboard.press('Escape'); // the badge's panel must not lie over the chips
+  await page.locator('.chip[aria-pressed="false"]:not(.chip-own)').first().click();
+}
+
+/**
+ * After the GPU's device was lost: the CPU has answered, plain words were said, and WebGPU can be turned to again.
+ * @param {import('playwright-core').Page} page
+ */
+async function survives(page) {
+  await another(page);
+  await page.locator('.badge[data-backend="cpu"]').waitFor();
+  await listShown(page);
+  assert.match((await reason(page).textContent()) ?? '', /^The CPU is used now because WebGPU (lost its graphics device|failed)\.$/);
+  await page.locator('.badge summary').click();
+  assert.equal(await side(page, 'WebGPU').getAttribute('aria-disabled'), null);
+  await side(page, 'WebGPU').click();
+  await page.locator('.badge[data-backend="webgpu"]').waitFor();
+  await listShown(page);
+  await another(page);
+  await listShown(page);
+  assert.equal(await page.locator('.badge').getAttribute('data-backend'), 'webgpu', 'and it scores there');
+  for (const words of await page.evaluate(() => /** @type {any} */ (window).__said)) assert.doesNotMatch(words, RAW);
 }
 
 test('forced WebGPU runs on the software adapter and says so', async () => {
@@ -60,14 +103,13 @@ test('the switch turns the running scorer: nothing is loaded again, and the view
   const titles = await rows(page).locator('h3').allInnerTexts();
   const artefact = () => manners.requests.filter((address) => address.includes('/artefact/')).length;
   const before = artefact();
-  const side = (/** @type {string} */ name) => page.locator('.badge').getByRole('button', { name, exact: true });
-  assert.equal(await side('CPU').getAttribute('aria-pressed'), 'true');
+  assert.equal(await side(page, 'CPU').getAttribute('aria-pressed'), 'true');
   for (const [name, used] of /** @type {const} */ ([['WebGPU', 'webgpu'], ['CPU', 'cpu'], ['WebGPU', 'webgpu']])) {
-    await side(name).click();
+    await side(page, name).click();
     await page.locator(`.badge[data-backend="${used}"]`).waitFor();
-    await page.locator('.ranking-summary', { hasText: `on ${name === 'CPU' ? 'the CPU' : name}.` }).waitFor();
+    await page.locator('.ranking-summary', { hasText: `on ${name === 'CPU' ? 'the CPU' : name}, here.` }).waitFor();
     await listShown(page);
-    assert.equal(await side(name).getAttribute('aria-pressed'), 'true');
+    assert.equal(await side(page, name).getAttribute('aria-pressed'), 'true');
     assert.equal(new URL(page.url()).search, `?backend=${used}`);
     assert.deepEqual(await rows(page).locator('h3').allInnerTexts(), titles, 'both score alike');
     assert.ok(await page.locator('.badge').getAttribute('open') !== null, 'the panel stays open');
@@ -93,7 +135,7 @@ test('a step back leads to another viewer and to no other backend', async () => 
   await page.waitForFunction((name) => document.querySelector('#viewer-heading')?.textContent !== name, first);
   await listShown(page);
   await page.locator('.badge summary').click();
-  await page.locator('.badge').getByRole('button', { name: 'WebGPU', exact: true }).click();
+  await side(page, 'WebGPU').click();
   await page.locator('.badge[data-backend="webgpu"]').waitFor();
   await page.goBack();
   await page.waitForFunction((name) => document.querySelector('#viewer-heading')?.textContent === name, first);
@@ -103,25 +145,24 @@ test('a step back leads to another viewer and to no other backend', async () => 
 for (const query of ['', '?backend=cpu']) {
   test(`without an adapter the switch is there and says why it cannot be used (“${query}”)`, async () => {
     const { page } = await badgeOf([], query);
-    const side = page.locator('.badge').getByRole('button', { name: 'WebGPU', exact: true });
-    await side.and(page.locator('[aria-disabled="true"]')).waitFor();
-    const described = await side.getAttribute('aria-describedby');
+    const gpu = side(page, 'WebGPU');
+    await gpu.and(page.locator('[aria-disabled="true"]')).waitFor();
+    const described = await gpu.getAttribute('aria-describedby');
     assert.match((await page.locator(`#${described}`).textContent()) ?? '', /^WebGPU cannot be used because .*(adapter|WebGPU|GPU)/);
-    await side.focus();
+    await gpu.focus();
     await page.keyboard.press('Enter');
     await page.waitForTimeout(300);
     assert.equal(await page.locator('.badge').getAttribute('data-backend'), 'cpu');
-    assert.equal(await side.getAttribute('aria-pressed'), 'false');
+    assert.equal(await gpu.getAttribute('aria-pressed'), 'false');
   });
 }
 
 test('a GPU whose scorer crashes when it is turned to leaves the CPU, and cannot be turned to again', async () => {
   const server = await host(troubled('gpu', { panicsAtStart: true }));
   const { page, manners } = await badgeOf(SWIFTSHADER_FLAGS, '?backend=cpu', server.url);
-  const side = page.locator('.badge').getByRole('button', { name: 'WebGPU', exact: true });
-  await side.click();
+  await side(page, 'WebGPU').click();
   await page.locator('.switch [role="status"]', { hasText: 'WebGPU crashed' }).waitFor();
-  assert.equal(await side.getAttribute('aria-disabled'), 'true');
+  assert.equal(await side(page, 'WebGPU').getAttribute('aria-disabled'), 'true');
   assert.equal(new URL(page.url()).search, '?backend=cpu');
   await page.keyboard.press('Escape');
   await page.locator('.chip[aria-pressed="false"]').first().click();
@@ -131,10 +172,9 @@ test('a GPU whose scorer crashes when it is turned to leaves the CPU, and cannot
 
 test('a panic while WebGPU starts leaves the CPU, which says so', async () => {
   const server = await host(troubled('gpu', { panicsAtStart: true }));
-  const { page, used, reason, manners } = await badgeOf(SWIFTSHADER_FLAGS, '?backend=webgpu', server.url);
+  const { page, used, reason: why, manners } = await badgeOf(SWIFTSHADER_FLAGS, '?backend=webgpu', server.url);
   assert.equal(used, 'cpu');
-  assert.match(reason, /WebGPU crashed/);
-  assert.ok((await page.locator('.ranking-summary').innerText()).includes(reason));
+  assert.match(why, /WebGPU crashed/);
   assert.equal(await page.locator('.notice-fault').count(), 0);
   assert.equal(await rows(page).count(), 10);
   assert.deepEqual(manners.pageErrors, []);
@@ -151,7 +191,7 @@ for (const trouble of /** @type {const} */ (['fail', 'trap', 'late trap', 'panic
     await page.locator('.chip').nth(1).click();
     await page.locator('.badge[data-backend="cpu"]').waitFor();
     await listShown(page);
-    assert.match(await page.locator('.ranking-summary').innerText(), /CPU is used now because WebGPU/);
+    assert.match((await reason(page).textContent()) ?? '', /CPU is used now because WebGPU/);
     assert.equal(await page.locator('.notice-fault').count(), 0);
     await page.locator('.chip').nth(2).click();
     await listShown(page);
@@ -159,6 +199,58 @@ for (const trouble of /** @type {const} */ (['fail', 'trap', 'late trap', 'panic
     assert.deepEqual(manners.pageErrors, []);
   });
 }
+
+test('a GPU whose device is lost is given up for the CPU, and can be turned to again', async () => {
+  const server = await host(troubled('gpu'));
+  const { page, used, manners } = await badgeOf(SWIFTSHADER_FLAGS, '?backend=webgpu', server.url);
+  assert.equal(used, 'webgpu');
+  await nextRanking(page, 'lost');
+  await survives(page);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('a GPU that is lost again and again is barred, and the page says why', async () => {
+  const server = await host(troubled('gpu'));
+  const { page } = await badgeOf(SWIFTSHADER_FLAGS, '?backend=webgpu', server.url);
+  for (const last of [false, false, true]) {
+    await nextRanking(page, 'lost');
+    await another(page);
+    await page.locator('.badge[data-backend="cpu"]').waitFor();
+    await listShown(page);
+    await page.locator('.badge summary').click();
+    if (last) break;
+    await side(page, 'WebGPU').click();
+    await page.locator('.badge[data-backend="webgpu"]').waitFor();
+    await listShown(page);
+  }
+  assert.equal(await side(page, 'WebGPU').getAttribute('aria-disabled'), 'true');
+  assert.match((await page.locator('#switch-hindrance').textContent()) ?? '', /^WebGPU cannot be used because the graphics device was lost here several times/);
+});
+
+/** From now on the worker knows its graphics devices. @param {import('playwright-core').Page} page */
+const noteDevices = (page) =>
+  page.workers().at(-1)?.evaluate(() => {
+    const worker = /** @type {any} */ (globalThis);
+    worker.__devices = [];
+    const { requestDevice } = worker.GPUAdapter.prototype;
+    worker.GPUAdapter.prototype.requestDevice = async function (/** @type {unknown[]} */ ...request) {
+      const device = await requestDevice.apply(this, request);
+      worker.__devices.push(device);
+      return device;
+    };
+  });
+
+test('a real device that is destroyed is another one after the next turn', { skip: mock && 'the mock has no device' }, async () => {
+  const { page, manners } = await badgeOf(SWIFTSHADER_FLAGS, '');
+  await noteDevices(page);
+  await side(page, 'WebGPU').click();
+  await page.locator('.badge[data-backend="webgpu"]').waitFor();
+  await listShown(page);
+  const destroyed = await page.workers().at(-1)?.evaluate(() => /** @type {any} */ (globalThis).__devices.map((/** @type {any} */ device) => device.destroy()).length);
+  assert.equal(destroyed, 1);
+  await survives(page);
+  assert.deepEqual(manners.pageErrors, []);
+});
 
 test('a visitor whom the CPU serves does not fetch the scorer for WebGPU', async () => {
   const { manners } = await badgeOf(SWIFTSHADER_FLAGS, '');
