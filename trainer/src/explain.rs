@@ -9,6 +9,7 @@ use burn::tensor::Device;
 use curec_shared_model::artefact::{Artefact, CatalogueItem};
 use curec_shared_model::explain::{Recommendation, Recommendations};
 use curec_shared_model::reward::RewardConfig;
+use curec_shared_model::scorer::probe::Carrier;
 use curec_shared_model::scorer::{Muted, Scorer, Taken, Taste};
 use curec_shared_model::writer::{Writer, Written};
 use serde::Serialize;
@@ -77,8 +78,17 @@ pub struct ExplainedItem {
     pub score: f32,
     /// Reasons with their attention, heaviest first.
     pub reasons: Vec<WeightedText>,
-    /// Titles of history events with their signed share, heaviest first.
-    pub history: Vec<WeightedText>,
+    /// Titles of history events, those first without which the score would change most.
+    pub history: Vec<CarriedBy>,
+}
+
+/// An event of the history and what it is worth to a recommendation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CarriedBy {
+    /// Its title.
+    pub text: String,
+    /// What the logit loses without it; negative where it speaks against the recommendation.
+    pub adds: f32,
 }
 
 /// A sentence or title and its weight.
@@ -223,8 +233,10 @@ pub fn explain(
         text = Some((written.text, seed));
     }
     let shown = pollster::block_on(scorer.recommend(&taste, count))?;
+    let items: Vec<u32> = shown.recommendations.iter().map(|one| one.item).collect();
+    let carriers = scorer.carriers(&taste, &items)?;
     let model = artefact.reward_config()?;
-    Ok(in_words(&artefact, &model, &taste, text, &shown))
+    Ok(in_words(&artefact, &model, &taste, text, &shown, &carriers))
 }
 
 /// A pattern for a history that nobody has written one for.
@@ -251,6 +263,7 @@ fn in_words(
     taste: &Taste,
     written: Option<(String, u64)>,
     shown: &Recommendations,
+    carriers: &[Vec<Carrier>],
 ) -> Explained {
     let user = |index: u32| &artefact.users[index as usize];
     let item = |index: u32| &artefact.catalogue[index as usize];
@@ -282,7 +295,8 @@ fn in_words(
         recommendations: shown
             .recommendations
             .iter()
-            .map(|one| explained_item(artefact, item(one.item), one))
+            .zip(carriers)
+            .map(|(one, carriers)| explained_item(artefact, item(one.item), one, carriers))
             .collect(),
     }
 }
@@ -291,6 +305,7 @@ fn explained_item(
     artefact: &Artefact,
     item: &CatalogueItem,
     shown: &Recommendation,
+    carriers: &[Carrier],
 ) -> ExplainedItem {
     let texts = &artefact.reasons[shown.item as usize];
     ExplainedItem {
@@ -307,12 +322,11 @@ fn explained_item(
                 weight: reason.weight,
             })
             .collect(),
-        history: shown
-            .history
+        history: carriers
             .iter()
-            .map(|event| WeightedText {
+            .map(|event| CarriedBy {
                 text: artefact.catalogue[event.item as usize].title.clone(),
-                weight: event.weight,
+                adds: event.adds,
             })
             .collect(),
     }
@@ -376,11 +390,17 @@ impl fmt::Display for Explained {
                 .history
                 .iter()
                 .take(SHOWN_CAUSES)
-                .map(|event| format!("{} ({:+.0} %)", event.text, event.weight * 100.0))
+                .map(|event| format!("{} ({:+.2})", event.text, event.adds))
                 .collect();
             if !carried.is_empty() {
                 writeln!(f, "     carried by {}", carried.join(", "))?;
             }
+        }
+        if self.history_length > 0 && !self.recommendations.is_empty() {
+            writeln!(
+                f,
+                "\nPer cent: attention on a reason. Carried by: what the score, before the sigmoid, loses without the title."
+            )?;
         }
         Ok(())
     }
