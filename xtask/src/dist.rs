@@ -25,6 +25,8 @@ const SOURCES: [&str; 7] = [
 pub const BUDGET: u64 = 8_000_000;
 /// What may come on top when a visitor asks for a text: the language model and the code for it.
 const WRITER_BUDGET: u64 = 6_000_000;
+/// Cargo joins this variable's flags to those of `.cargo/config.toml`.
+const FLAGS: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
 
 /// What to build and where to.
 pub struct Options {
@@ -51,7 +53,8 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<()> {
         .iter()
         .map(|name| workspace.root.join(name))
         .collect();
-    let page = fingerprint(&sources)?;
+    let flags = flags_without_places(cargo_home().as_deref());
+    let page = format!("{} {flags}", fingerprint(&sources)?);
     let artefact = fingerprint(std::slice::from_ref(&options.artefact))?;
 
     let mut stamp = Stamp::of(&workspace.target, out);
@@ -65,7 +68,7 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<()> {
     stamp.forget("artefact")?;
     if !page_is_there {
         stamp.forget("page")?;
-        build_page(workspace, &tools, out)?;
+        build_page(workspace, &tools, &flags, out)?;
         stamp.note("page", &page)?;
     }
     copy_artefact(&options.artefact, &out.join(layout::ARTEFACT))?;
@@ -74,7 +77,11 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<()> {
     compress::compress_all(out, &workspace.target.join("xtask/compressed"))?;
     let groups = size::measure(out)?;
     let table = size::report(&groups);
-    println!("\n{} holds the page:\n{table}", workspace.show(out));
+    let hosts = size::by_host(&groups, options.budget);
+    println!(
+        "\n{} holds the page:\n{table}\n{hosts}",
+        workspace.show(out)
+    );
     let writer = size::writer(&groups).brotli;
     if writer > WRITER_BUDGET {
         bail!(
@@ -118,7 +125,38 @@ fn refuse_foreign_folder(out: &Path) -> Result<()> {
     Ok(())
 }
 
-fn build_page(workspace: &Workspace, tools: &PageTools, out: &Path) -> Result<()> {
+/// The flag by which the compiler writes a name in place of cargo's folder on this machine: every message of a panic carries the path of
+/// its source, and where that lies here is nobody's business. Sources of this workspace are named from its root in any case; with that
+/// folder in the flag, clones that share a target folder would compile everything anew in turns.
+fn flags_without_places(cargo_home: Option<&Path>) -> String {
+    cargo_home
+        .and_then(Path::to_str)
+        // The variable parts its flags by spaces: such a path stays.
+        .filter(|place| !place.contains(char::is_whitespace))
+        .map(|place| format!("--remap-path-prefix={place}=/cargo"))
+        .unwrap_or_default()
+}
+
+/// Where cargo keeps the sources of crates.
+fn cargo_home() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let home = || Some(PathBuf::from(set("HOME")?).join(".cargo"));
+    set("CARGO_HOME").map(PathBuf::from).or_else(home)
+}
+
+/// The variables of a build for wasm32: the toolchain's, and flags beside those of `.cargo/config.toml` and the user's own.
+fn environment(tools: &PageTools, flags: &str) -> Vec<(&'static str, OsString)> {
+    let mut all = std::env::var_os(FLAGS).unwrap_or_default();
+    if !all.is_empty() {
+        all.push(" ");
+    }
+    all.push(flags);
+    let mut environment = tools.wasm.environment();
+    environment.push((FLAGS, all));
+    environment
+}
+
+fn build_page(workspace: &Workspace, tools: &PageTools, flags: &str, out: &Path) -> Result<()> {
     // Compiled here and not inside trunk: with the network (new crates may be missing) and with cargo's own progress bar. One
     // after the other, as trunk does it: together the CPU's would be compiled with what the GPU's needs.
     for (package, what) in [
@@ -130,9 +168,9 @@ fn build_page(workspace: &Workspace, tools: &PageTools, out: &Path) -> Result<()
         cargo
             .args(["build", "--release", "--package", package, "--lib"])
             .args(["--target", wasm::TARGET]);
-        step::run(what, cargo.envs(tools.wasm.environment()))?;
+        step::run(what, cargo.envs(environment(tools, flags)))?;
     }
-    step::run("build the page", &mut trunk(workspace, tools, out)?)?;
+    step::run("build the page", &mut trunk(workspace, tools, flags, out)?)?;
     for file in wasm_files(out)? {
         strip::strip_file(&file)?;
     }
@@ -140,7 +178,7 @@ fn build_page(workspace: &Workspace, tools: &PageTools, out: &Path) -> Result<()
     Ok(())
 }
 
-fn trunk(workspace: &Workspace, tools: &PageTools, out: &Path) -> Result<Command> {
+fn trunk(workspace: &Workspace, tools: &PageTools, flags: &str, out: &Path) -> Result<Command> {
     let folder = tools
         .bin
         .wasm_bindgen
@@ -157,7 +195,7 @@ fn trunk(workspace: &Workspace, tools: &PageTools, out: &Path) -> Result<Command
         .current_dir(&workspace.root)
         .env("PATH", path)
         .env("TRUNK_SKIP_VERSION_CHECK", "true")
-        .envs(tools.wasm.environment());
+        .envs(environment(tools, flags));
     if std::env::var_os("NO_COLOR").is_some() {
         // trunk 0.21 reads this variable as a boolean and refuses the usual `1`.
         command.env("NO_COLOR", "true");
@@ -229,6 +267,14 @@ mod tests {
             std::fs::remove_file(out.join(ours)).expect("removed");
         }
         std::fs::remove_dir_all(out).expect("removed");
+    }
+
+    #[test]
+    fn where_cargo_keeps_its_sources_gets_a_name() {
+        let flags = |place: &str| flags_without_places(Some(Path::new(place)));
+        let of_home = "--remap-path-prefix=/home/me/.cargo=/cargo";
+        assert_eq!(flags("/home/me/.cargo"), of_home);
+        assert_eq!(flags("/home/my name/.cargo"), "");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build_list::{LANGUAGE_MODEL, WRITER, files_below, group};
 use crate::compress::Encoding;
+use crate::dist::BUDGET;
 use crate::workspace::Workspace;
 
 /// What a group of code may grow by, in per cent, before somebody has to say so.
@@ -101,6 +102,41 @@ pub fn report(groups: &Groups) -> String {
     text
 }
 
+/// What hosts send of a page without its writer, by the encoding they have, and which of them exceed the limit. `dist` holds what brotli
+/// makes of it to that; for the others this is only said.
+pub fn by_host(groups: &Groups, limit: u64) -> String {
+    let (all, writer) = (total(groups), writer(groups));
+    let hosts = [
+        (
+            "brotli",
+            all.brotli - writer.brotli,
+            "`cargo xtask serve`, GitLab Pages, most CDNs",
+        ),
+        (
+            "gzip",
+            all.gzip - writer.gzip,
+            "GitHub Pages, nginx without its brotli module",
+        ),
+        (
+            "nothing",
+            all.raw - writer.raw,
+            "`python3 -m http.server`, a bucket without a CDN",
+        ),
+    ];
+    let mut text = format!(
+        "without the writer, by what a host compresses with, where {} is the limit:\n",
+        size(limit)
+    );
+    for (encoding, bytes, who) in hosts {
+        let verdict = if bytes > limit { "EXCEEDS" } else { "within" };
+        text.push_str(&format!(
+            "{:>10}  {verdict:<7}  {encoding}: {who}\n",
+            size(bytes)
+        ));
+    }
+    text
+}
+
 fn in_words(group: &str) -> String {
     match group {
         "page" | WRITER => group.to_owned(),
@@ -112,7 +148,7 @@ fn in_words(group: &str) -> String {
 /// Fails where a group of code has grown by more than it may since it was recorded.
 pub fn check(workspace: &Workspace, page: &Path) -> Result<()> {
     let groups = measure(page)?;
-    println!("{}", report(&groups));
+    println!("{}\n{}", report(&groups), by_host(&groups, BUDGET));
     let file = recorded_in(workspace);
     let text = std::fs::read_to_string(&file)
         .with_context(|| format!("cannot read {}", workspace.show(&file)))?;
@@ -258,6 +294,36 @@ mod tests {
         assert!(
             table.contains("1.1 kB      1.1 kB        67 B  total"),
             "{table}"
+        );
+    }
+
+    #[test]
+    fn hosts_that_exceed_the_limit_are_named() {
+        let page = groups(&[
+            ("page", 100),
+            ("model", 200),
+            (LANGUAGE_MODEL, 5000),
+            (WRITER, 3000),
+        ]);
+        let text = by_host(&page, 600);
+        let verdicts: Vec<_> = text
+            .lines()
+            .skip(1)
+            .map(|line| {
+                line.split_whitespace()
+                    .take(4)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect();
+        assert_eq!(
+            verdicts,
+            [
+                "300 B within brotli:",
+                "600 B within gzip:",
+                "900 B EXCEEDS nothing:"
+            ],
+            "{text}"
         );
     }
 
