@@ -109,6 +109,56 @@ test('without a connection the page loads, ranks and answers as before', async (
   await newScorer(page);
 });
 
+/** Bytes as the page says that they are kept. @param {Page} page */
+const bytesKept = (page) =>
+  page.locator('#kept').innerText().then((words) => {
+    const [, number, unit] = /: ([\d.]+) ([kM])B/.exec(words) ?? assert.fail(words);
+    return Number(number) * (unit === 'M' ? 1e6 : 1e3);
+  });
+
+/** Has a pattern written of the viewer's history. @param {Page} page */
+async function write(page) {
+  await page.getByRole('button', { name: 'What if …?' }).click();
+  await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
+  await page.locator('.pattern[data-written]').waitFor();
+}
+
+const WRITER = /curec-web-writer|\/(writer|tokenizer)\.|writer\.safetensors/;
+
+test('what the first visit used is kept, and said: without a connection the language model writes and the models are compared', async () => {
+  const { page, context, server } = await visited();
+  const before = await bytesKept(page);
+  await write(page);
+  const { files } = JSON.parse(await readFile(join(dist, 'artefact/manifest.json'), 'utf8'));
+  const size = files.filter((/** @type {{name: string}} */ { name }) => WRITER.test(`/${name}`)).reduce((/** @type {number} */ sum, /** @type {{bytes: number}} */ file) => sum + file.bytes, 0);
+  for (const start = Date.now(); (await bytesKept(page)) < before + size * 0.95; await page.waitForTimeout(100)) assert.ok(Date.now() - start < PATIENCE, `${await bytesKept(page)} are said to be kept, ${before} and ${size} are`);
+  assert.equal(server.asked.filter((path) => path === '/artefact/writer.safetensors').length, 1, 'nothing was downloaded again for it');
+  server.asked.length = 0;
+  await page.goto(`${server.url}?backend=cpu`);
+  await listShown(page);
+  await write(page);
+  assert.deepEqual(server.asked.filter((path) => WRITER.test(path)), [], 'the second visit fetches none of it');
+  await context.setOffline(true);
+  await server.close();
+  await page.goto(`${server.url}?backend=cpu`);
+  await listShown(page);
+  await write(page);
+  await page.getByRole('button', { name: 'Compare the models' }).click();
+  await page.locator('.compare-column').first().waitFor();
+});
+
+test('without a connection, what was never fetched is said to lack the connection, and nothing to be missing', async () => {
+  const { page, context, server } = await visited();
+  await context.setOffline(true);
+  await server.close();
+  await page.getByRole('button', { name: 'What if …?' }).click();
+  await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
+  await page.getByRole('button', { name: 'Ask again' }).waitFor();
+  const words = await page.locator('.pattern-live').innerText();
+  assert.match(words, /connection failed/i);
+  assert.doesNotMatch(words, /not here/);
+});
+
 for (const [what, folder, code, marked] of /** @type {[string, string, string, boolean][]} */ ([
   ['code', newCode, 'newer', false],
   ['artefact', newArtefact, 'older', true],
