@@ -205,7 +205,7 @@ test('each viewer to start with has a line: what the language model wrote of the
   const lines = await page.locator('.chip:not(.chip-own)').evaluateAll((chips) => chips.map((chip) => [chip.querySelector('.chip-note')?.textContent ?? '', chip.querySelector('.chip-line')?.textContent ?? '']));
   assert.ok(lines.length > 1);
   for (const [note = '', line] of lines) {
-    const user = users.find((/** @type {{key: string}} */ { key }) => note.startsWith(`${viewerName(key)},`));
+    const user = users.find((/** @type {{key: string}} */ { key }) => note === viewerName(key));
     assert.ok(user, note);
     const begun = line.replace(/ …$/, '');
     assert.ok(line.length <= 74 && begun.length > 20 && user.pattern.trim().startsWith(begun), `${line} begins ${user.pattern}`);

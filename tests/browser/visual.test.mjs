@@ -45,6 +45,7 @@ async function opened(options) {
   const { page, context } = await freshPage(browser, { ...options, reducedMotion: 'reduce' });
   await page.goto(`${url}?backend=cpu#user=viewer-08`);
   await listShown(page);
+  await page.waitForFunction(() => !document.querySelector('.leaning[data-waiting]'));
   return { page, context };
 }
 

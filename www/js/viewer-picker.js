@@ -22,7 +22,7 @@ export function createViewerPicker(root, { viewers, featured, manifest }, { onCh
     const viewer = viewers[user];
     const name = viewer ? viewerName(viewer.key) : '';
     const taste = viewer?.name ?? '';
-    const note = `${taste ? `${name}, ` : ''}${plural(viewer?.length ?? 0, 'title')}`;
+    const note = taste ? name : plural(viewer?.length ?? 0, 'title');
     const chip = button(
       { class: 'chip', 'aria-pressed': 'false' },
       () => onChoose(user),
@@ -45,7 +45,7 @@ export function createViewerPicker(root, { viewers, featured, manifest }, { onCh
       'div',
       { class: 'picker-head' },
       el('h2', { id: 'picker-heading' }, 'Pick a viewer'),
-      el('p', {}, what, el('span', { class: 'picker-about' }, ` Named after what stands out in what they took${featured.some(({ line }) => line) ? '; below, the language model on them' : ''}.`)),
+      el('p', {}, what, el('span', { class: 'picker-about' }, ` Named after what they take${featured.some(({ line }) => line) ? '; below, the language model on them' : ''}.`)),
       el(
         'div',
         { class: 'picker-search' },
