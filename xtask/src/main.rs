@@ -104,7 +104,7 @@ enum Task {
     },
     /// Take pictures of a built page, and replace docs/page.png, the one in README
     Screenshots {
-        /// The folder of the page: for README of `curec run --preset world --set seed=1` [default: dist]
+        /// The folder of the page: for README of `curec run --preset world` [default: dist]
         #[arg(value_name = "DIR")]
         page: Option<PathBuf>,
     },
