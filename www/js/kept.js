@@ -110,13 +110,9 @@ export function createKept(root, slot) {
     let registration;
     try {
       // A newer one is the browser's to fetch, at times of its own; the first one is held to its hash like all other code.
-      if (!(await container.getRegistration(ROOT.href))) await hold();
-    } catch (thrown) {
-      const { kind, file = '' } = asFault(thrown);
-      if (kind === 'outdated') offerNewer();
-      return notKept(kind === 'outdated' ? 'newer' : kind === 'tampered' ? 'changed' : 'network', file);
-    }
-    try {
+      const fault = (await container.getRegistration(ROOT.href)) ? null : await hold().then(() => null, asFault);
+      if (fault?.kind === 'outdated') offerNewer();
+      if (fault) return notKept(fault.kind === 'outdated' ? 'newer' : fault.kind === 'tampered' ? 'changed' : 'network', fault.file);
       registration = await container.register(new URL('sw.js', ROOT), { type: 'module', updateViaCache: 'imports' });
     } catch (error) {
       console.info('curec: no service worker', error);
