@@ -14,7 +14,8 @@ pub struct ReasonWeight {
     pub heads: Vec<f32>,
 }
 
-/// One event of the user's history, and how much it carried the score.
+/// One event of the user's history, and how much of the DIN unit's interest lies on the state after it. That state sums up all events
+/// before it: what an event carries, `Scorer::carriers` says.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct HistoryWeight {
     /// Position in the user's whole history, 0 = oldest.

@@ -133,6 +133,37 @@ test('steps go back and forth by the keyboard, with what a taste of one’s own 
   await page.waitForFunction((before) => location.hash === before, none);
 });
 
+test('what was changed stays in sight, and is taken back there', async () => {
+  const { page } = await open();
+  const own = await listed(page);
+  const bar = page.locator('.change-bar');
+  assert.equal(await bar.isVisible(), false);
+  await whatIf(page);
+  const title = await page.locator('.history-title').first().innerText();
+  await afterChange(page, () => page.locator('[data-do="remove"]').first().click());
+  assert.equal(await page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement).dataset.do), 'remove', 'the focus is on the row that took its place');
+  await whatIf(page);
+  assert.match(await bar.innerText(), new RegExp(`^Without ${title}\\..*\\d titles? of 10 moved\\.`, 's'));
+  const inSight = await bar.evaluate((strip) => strip.getBoundingClientRect().bottom <= innerHeight);
+  assert.ok(inSight, 'at the foot of the window, wherever the page is scrolled to');
+  await bar.getByRole('button', { name: 'Take it back' }).focus();
+  await afterChange(page, () => page.keyboard.press('Enter'));
+  assert.deepEqual((await listed(page)).map(({ item }) => item), own.map(({ item }) => item));
+  assert.equal(await bar.isVisible(), false);
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'ranking-heading');
+});
+
+test('a link restores how many rows were shown', async () => {
+  const { page } = await open();
+  await page.getByRole('button', { name: /^Show \d+ more/ }).click();
+  await rows(page).nth(10).waitFor();
+  const shown = await listed(page);
+  const { hash } = new URL(page.url());
+  assert.match(hash, /rows=20/);
+  const { page: other } = await open(hash);
+  assert.deepEqual((await listed(other)).map(({ item, facts }) => [item, facts]), shown.map(({ item, facts }) => [item, facts]));
+});
+
 test('presses in quick succession take out what they point at', async () => {
   const { page } = await open();
   await whatIf(page);
@@ -279,8 +310,10 @@ describe('a taste of one’s own', () => {
 for (const hash of ['#user=%FF%', '#history=<script>,%2525,@9,w001@-1,w001@1e9', `#user=${users[0].key}&history=${'x,'.repeat(5000)}&pattern=<b>&mute=@@@,1@99999999999`, '#history=%E0%A4%A']) {
   test(`a hostile address shows a list and says what was lost (${hash.slice(0, 30)})`, async () => {
     const { page, manners } = await open(hash);
-    // Of a history of which nothing is left there is no list, and it says so.
-    assert.ok((await rows(page).count()) > 0 || /Pick a title or two/.test(await page.locator('#ranking').innerText()));
+    // Of a taste of one's own of which nothing is left there is no list, and it says so.
+    const nothing = hash.startsWith('#history');
+    assert.equal(await rows(page).count(), nothing ? 0 : 10);
+    assert.equal(/Pick a title or two/.test(await page.locator('#ranking').innerText()), nothing);
     assert.equal(await page.locator('.notice-fault').count(), 0);
     assert.ok((await page.locator('.notice-aside').count()) === 1 || hash.includes('%E0'));
     assert.deepEqual(manners.pageErrors, []);

@@ -22,20 +22,22 @@ export function createChangeBar(root, loaded, onUndo) {
     show(change) {
       const picked = change && change.own.viewer === null ? change.taste.history.length : 0;
       const words = !change ? null : picked > 0 ? `Your own taste: ${plural(picked, 'title')}` : changesInWords(change, loaded);
+      const inside = root.contains(document.activeElement);
       root.hidden = !words;
-      if (!change || !words) return root.replaceChildren();
+      if (!change || !words) {
+        root.replaceChildren();
+        if (inside) byId('ranking-heading').focus();
+        return;
+      }
       const look = () => {
         const heading = byId('ranking-heading');
         heading.scrollIntoView({ block: 'start' });
         heading.focus({ preventScroll: true });
       };
-      const inside = root.contains(document.activeElement);
-      root.replaceChildren(
-        el('p', { dir: 'auto' }, el('strong', {}, `${capitalised(words)}. `), change.moved),
-        button({ class: 'button button-tool' }, look, 'See the list'),
-        ...(change.canUndo ? [button({ class: 'button button-tool' }, onUndo, 'Take it back')] : []),
-      );
-      if (inside) (root.querySelector('button:last-child') instanceof HTMLElement ? /** @type {HTMLElement} */ (root.querySelector('button:last-child')) : byId('ranking-heading')).focus();
+      const see = button({ class: 'button button-tool' }, look, 'See the list');
+      const back = change.canUndo ? button({ class: 'button button-tool' }, onUndo, 'Take it back') : null;
+      root.replaceChildren(el('p', { dir: 'auto' }, el('strong', {}, `${capitalised(words)}. `), change.moved), see, ...(back ? [back] : []));
+      if (inside) (back ?? see).focus();
     },
   };
 }

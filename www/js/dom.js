@@ -122,5 +122,8 @@ export function keepingFocus(root, redraw) {
   target.focus({ preventScroll: true });
 }
 
+/** Where a list stands below its viewer instead of beside; css/layout.css has the same width. */
+export const NARROW = matchMedia('(max-width: 56rem)');
+
 /** Goes on in a task of its own, after what else is waiting. @returns {Promise<void>} */
 export const nextTask = () => new Promise((resolve) => setTimeout(resolve));

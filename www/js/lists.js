@@ -1,12 +1,12 @@
 /**
  * Whose list stands there: visits of stored viewers, tastes of the visitor's own, and the changes to them. Of several questions under way only the newest one's answer is drawn.
  */
-import { byId } from './dom.js';
+import { byId, NARROW } from './dom.js';
 import { asFault, needsNewWorker, wording } from './errors.js';
 import { milliseconds, plural, viewerName } from './format.js';
 import { asideNote, lostNote } from './notice.js';
 import { hashOf, putInAddress, rowsInAddress, tasteInAddress } from './permalink.js';
-import { FIRST_COUNT, movesNote } from './ranking-list.js';
+import { FIRST_COUNT, movedRows, movesNote } from './ranking-list.js';
 import { blankTaste, isOutdated, Trail, withWritten } from './tastes.js';
 import { rewrite, writeReasons } from './writing.js';
 
@@ -25,9 +25,6 @@ import { rewrite, writeReasons } from './writing.js';
  * @property {number} rows how many are shown
  * @property {{ranking: import('./types.js').Ranking, taste: Taste}|null} standing the list that stands there, and what it is of
  */
-/** Whether the list stands below its viewer instead of beside. */
-const narrow = () => matchMedia('(max-width: 56rem)').matches;
-
 /** What the address and the command line leave unsaid. @param {Visit} of */
 export const ownOf = ({ user, trail }) => (user === null ? blankTaste() : trail.base);
 
@@ -103,13 +100,13 @@ export function createLists(page) {
     await showVisit(how);
     if (how === 'push' && visit === mine) {
       bringUp();
-      byId('viewer').querySelector('input')?.focus({ preventScroll: narrow() });
+      byId('viewer').querySelector('input')?.focus({ preventScroll: NARROW.matches });
     }
   }
 
   /** Where who is shown stands below everything else, choosing them leads there. */
   function bringUp() {
-    if (narrow()) byId('viewer').scrollIntoView({ block: 'start' });
+    if (NARROW.matches) byId('viewer').scrollIntoView({ block: 'start' });
   }
 
   /** What is being waited for; an answer to anything else is dropped. @type {object} */
@@ -147,7 +144,7 @@ export function createLists(page) {
         now.standing = { ranking, taste: trail.current };
         const view = { viewer: now.viewer, taste: trail.current, compared };
         current.ranking.show(ranking, view);
-        current.bar.show({ ...now.standing, own: ownOf(now), moved: compared ? plural(ranking.recommendations.filter(({ rank, before }) => before !== rank).length, 'title') + ` of ${ranking.recommendations.length} moved.` : '', canUndo: trail.canUndo });
+        current.bar.show({ ...now.standing, own: ownOf(now), moved: compared ? `${plural(movedRows(ranking), 'title')} of ${ranking.recommendations.length} moved.` : '', canUndo: trail.canUndo });
         current.questions.renew(ranking.recommendations[0]?.item ?? null);
         current.compare.renew(now.user, now.viewer?.pattern ?? null);
         page.badge.ranked(ranking, current.loaded.backend.used);

@@ -1,6 +1,6 @@
 /** The ranked list with its header, its test against the held-out choice, questions about it, and the way to see more. */
 import { backendName } from './backend-badge.js';
-import { button, el, nextTask } from './dom.js';
+import { button, el, NARROW, nextTask } from './dom.js';
 import { count, milliseconds } from './format.js';
 import { heldOutCard } from './held-out.js';
 import { faultPanel } from './notice.js';
@@ -44,9 +44,8 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
   const head = el('div', { class: 'ranking-head' }, heading, summary);
   const tools = el('div', { class: 'list-tools' }, ...extras);
   // On a phone the list comes first.
-  const narrow = matchMedia('(max-width: 56rem)');
-  narrow.addEventListener('change', () => parts().every((part) => part.isConnected) && draw());
-  const parts = () => (narrow.matches ? [head, moves, list, foot, truth, tools] : [head, truth, tools, moves, list, foot]);
+  NARROW.addEventListener('change', () => parts().every((part) => part.isConnected) && draw());
+  const parts = () => (NARROW.matches ? [head, moves, list, foot, truth, tools] : [head, truth, tools, moves, list, foot]);
   /** Puts the parts in place; where they stand already they stay, and so does what somebody types in them. */
   function draw() {
     const all = parts();
@@ -166,9 +165,13 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
   };
 }
 
+/** How many rows stand where they did not stand before. @param {Ranking} ranking */
+export const movedRows = ({ recommendations }) => recommendations.filter(({ rank, before }) => before !== rank).length;
+
 /** How much of the list moved, in a sentence. @param {Ranking} ranking @param {View} view */
-export function movesNote({ recommendations }, { viewer }) {
-  const moved = recommendations.filter(({ rank, before }) => before !== rank).length;
+export function movesNote(ranking, { viewer }) {
+  const { recommendations } = ranking;
+  const moved = movedRows(ranking);
   const beside = viewer ? 'this viewer’s own list' : 'the list before';
   if (moved === 0) return `Beside ${beside} nothing moved among the first ${recommendations.length}.`;
   return `Beside ${beside}, ${moved} of the first ${recommendations.length} moved: ▲ up, ▼ down.`;

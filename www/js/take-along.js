@@ -173,7 +173,8 @@ function asJson({ ranking, taste, own, name }, loaded) {
       title: catalogue[item]?.title,
       score: value,
       reasons: reasons.map(({ text, weight }) => ({ text, weight })),
-      history: history.map(({ item: past, weight }) => ({ title: catalogue[past]?.title, weight })),
+      // Where the interest unit looked; not what carried the score.
+      interest: history.map(({ item: past, weight }) => ({ title: catalogue[past]?.title, weight })),
     })),
   };
 }
