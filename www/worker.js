@@ -79,7 +79,13 @@ const handlers = {
     const artefact = readArtefact(manifestText, files);
     const checked = clock.lap();
     const source = { code, manifestText, files, onBytes: progress('gpu'), onFetched: () => post({ event: 'fetched', group: 'gpu' }), again };
-    const engines = new Engines(scorer, (await engine.default()).memory, source, (changed) => post({ event: 'backend', backend: changed }));
+    const engines = new Engines(
+      scorer,
+      (await engine.default()).memory,
+      source,
+      (changed) => post({ event: 'backend', backend: changed }),
+      (team) => post({ event: 'team', team }),
+    );
     if (backend !== 'cpu') await engines.choose(backend);
     const chosen = clock.lap();
     progress('warm-up')(0, null);
@@ -114,6 +120,7 @@ const handlers = {
     if (!aside && id !== newestRanking) throw { kind: 'superseded', message: 'A newer ranking was asked for.' };
     const { engines, artefact } = ready();
     const ranking = artefact.withWords(await engines.recommend(raw(taste), count, before && raw(before)));
+    if (ranking.fresh && engines.backend.used === 'cpu') callHelpers(engines, raw(taste), ranking.milliseconds);
     return { ...ranking, memory: engines.memory() };
   },
 
@@ -179,6 +186,24 @@ async function warmUp(engines, viewer) {
     if (isTrap(thrown)) throw thrown;
     console.warn(thrown);
   }
+}
+
+/**
+ * Finds out whether helpers make lists faster here, beside whatever is asked.
+ * @param {Engines} engines @param {import('./js/types.js').RawTaste} taste @param {number} alone milliseconds
+ */
+function callHelpers(engines, taste, alone) {
+  const inTurn = (/** @type {() => Promise<void>} */ job) => {
+    const done = queue.then(job);
+    queue = done.catch(() => {});
+    return done;
+  };
+  engines.team
+    .begin(taste, alone, inTurn, () => newestRequest)
+    .catch((thrown) => {
+      console.warn(thrown);
+      crashed ||= isTrap(thrown);
+    });
 }
 
 /** @param {Request & {id: number}} request */

@@ -1,5 +1,8 @@
 /** The page's own scorer, as its worker uses it: the built module, the checked artefact. Runs in the worker. */
 
+/** Where the built page keeps it. @type {string} */
+const TEAM = '/page/js/worker-team.js';
+
 /** @param {string} name @param {string} url */
 async function bytes(name, url) {
   const response = await fetch(url);
@@ -14,8 +17,20 @@ async function adapterName() {
   return [vendor, architecture, description].filter(Boolean).join(' ');
 }
 
-/** @param {{artefact: string, gpu?: boolean, count: number}} options */
-export async function open({ artefact, gpu = false, count }) {
+/**
+ * The scorer with the helpers that the page's worker would give it here, once it is settled whether they pay.
+ * @param {any} scorer @param {string} manifestText @param {Map<string, Uint8Array>} files @param {object} taste
+ */
+async function withHelpers(scorer, manifestText, files, taste) {
+  const { Team } = await import(TEAM);
+  const source = { code: { base: new URL('/page/', location.href), hashes: {} }, manifestText, files, again: false };
+  const team = new Team(scorer, source, () => {});
+  await team.begin(taste, await scorer.measure(taste), (/** @type {() => Promise<void>} */ job) => job(), () => 0);
+  return team;
+}
+
+/** @param {{artefact: string, gpu?: boolean, team?: boolean, count: number}} options */
+export async function open({ artefact, gpu = false, team = false, count }) {
   const start = performance.now();
   const manifest = new TextDecoder().decode(await bytes('manifest.json', `${artefact}manifest.json`));
   const names = JSON.parse(manifest).files.map((/** @type {{name: string}} */ file) => file.name);
@@ -25,7 +40,7 @@ export async function open({ artefact, gpu = false, count }) {
   const module = await import(`/page/${name}.js`);
   await module.default({ module_or_path: fetch(`/page/${name}_bg.wasm`) });
   const started = performance.now();
-  const scorer = await module[gpu ? 'GpuScorer' : 'Scorer'].load(manifest, files);
+  const own = await module[gpu ? 'GpuScorer' : 'Scorer'].load(manifest, files);
   const loaded = performance.now();
   const adapter = gpu ? await adapterName() : undefined;
   const users = JSON.parse(new TextDecoder().decode(files.get('users.json')));
@@ -35,8 +50,10 @@ export async function open({ artefact, gpu = false, count }) {
     pattern: viewer,
     muted: [],
   });
+  const scorer = team ? await withHelpers(own, manifest, files, taste(0)) : own;
+  const workers = team ? scorer.standing.workers : 1;
   return {
-    times: { compile_ms: started - fetched, load_ms: loaded - started, ready_ms: loaded - start, adapter },
+    times: { workers, compile_ms: started - fetched, load_ms: loaded - started, ready_ms: loaded - start, adapter },
     /** @param {string} question @param {number} viewer */
     async ask(question, viewer) {
       if (question === 'scores') return scorer.scores(taste(viewer));

@@ -1,4 +1,4 @@
-/** Asks one or several workers and takes the time until the last of them has answered, as a page would wait. */
+/** Asks a worker and takes the time until it has answered, as a page would wait. */
 
 /** Asks a worker, one question at a time. @param {Worker} worker */
 function client(worker) {
@@ -28,35 +28,35 @@ const percentiles = (values) => {
   return { p50: at(50), p95: at(95) };
 };
 
-/** @type {((message: object) => Promise<any>)[]} */
-let asks = [];
+/** @type {(message: object) => Promise<any>} */
+let ask = () => Promise.reject(new Error('nothing is open'));
 
 /**
- * Loads one engine into a worker each: `{module, …}`.
- * @param {object[]} engines
+ * Loads an engine into a worker: `{module, …}`.
+ * @param {object} engine
  */
-async function open(engines) {
-  asks = engines.map(() => client(new Worker('worker.js', { type: 'module' })));
-  const loaded = await Promise.all(asks.map((ask, at) => ask({ load: engines[at] })));
-  return { isolated: crossOriginIsolated, times: loaded.map(({ value }) => value) };
+async function open(engine) {
+  ask = client(new Worker('worker.js', { type: 'module' }));
+  const { value } = await ask({ load: engine });
+  return { isolated: crossOriginIsolated, times: [value] };
 }
 
 /**
- * Asks all workers the same, `calls` times, for one viewer after another.
+ * Asks the same, `calls` times, for one viewer after another.
  * @param {{question: string, first: number, calls: number, viewers: number}} wanted
  */
 async function time({ question, first, calls, viewers }) {
   const [inside, outside] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])];
   for (let call = first; call < first + calls; call += 1) {
     const start = performance.now();
-    const answers = await Promise.all(asks.map((ask) => ask({ question, viewer: call % viewers })));
+    const { ms } = await ask({ question, viewer: call % viewers });
     outside.push(performance.now() - start);
-    inside.push(Math.max(...answers.map(({ ms }) => ms)));
+    inside.push(ms);
   }
   return { in_worker: percentiles(inside), for_page: percentiles(outside) };
 }
 
-/** The first worker's scores for a viewer. @param {number} viewer @returns {Promise<number[]>} */
-const scores = async (viewer) => [...(await asks[0]?.({ question: 'scores', viewer })).value];
+/** Scores for a viewer. @param {number} viewer @returns {Promise<number[]>} */
+const scores = async (viewer) => [...(await ask({ question: 'scores', viewer })).value];
 
 Object.assign(globalThis, { bench: { open, time, scores } });

@@ -4,7 +4,7 @@
  *   node benches/scorer/run.mjs --engine curec --page DIST --artefact ARTEFACT --native SCORES.json
  *   node benches/scorer/run.mjs --engine onnx --onnx FOLDER --native SCORES.json --threads 1
  *
- * Engines: `curec` (the page's scorer; --artefact given twice splits it over two workers, each with a catalogue of its own), `curec-gpu`
+ * Engines: `curec` (the page's scorer), `curec-team` (with the helpers that the page would give it here), `curec-gpu`
  * (on WebGPU, emulated in software where there is no other adapter), `onnx` (onnxruntime-web, from benches/peers/scorer). SCORES.json is what
  * `curec explain --scores N` prints: scores further than TOLERANCE from it are an error.
  */
@@ -27,7 +27,7 @@ const { values } = parseArgs({
   options: {
     engine: { type: 'string', default: 'curec' },
     page: { type: 'string', default: 'dist' },
-    artefact: { type: 'string', multiple: true, default: [] },
+    artefact: { type: 'string', default: '' },
     onnx: { type: 'string', default: '' },
     native: { type: 'string' },
     threads: { type: 'string', default: '1' },
@@ -56,16 +56,11 @@ const folders = {
   peer,
   ort: join(peer, 'node_modules/onnxruntime-web/dist'),
   onnx: resolve(values.onnx),
-  ...Object.fromEntries(values.artefact.map((folder, at) => [`artefact${at}`, resolve(folder)])),
+  artefact: resolve(values.artefact),
 };
-const own = values.artefact.map((_, at) => ({
-  module: '/bench/curec.js',
-  artefact: `/artefact${at}/`,
-  gpu,
-  count: Number(values.count),
-}));
-const engines = values.engine === 'onnx' ? [{ module: '/peer/onnx.js', threads: Number(values.threads) }] : own;
-if (engines.length === 0) throw new Error('--artefact is missing');
+const own = { module: '/bench/curec.js', artefact: '/artefact/', gpu, team: values.engine === 'curec-team', count: Number(values.count) };
+const engine = values.engine === 'onnx' ? { module: '/peer/onnx.js', threads: Number(values.threads) } : own;
+if (values.engine !== 'onnx' && !values.artefact) throw new Error('--artefact is missing');
 
 const server = await serve(folders);
 const browser = await chromium.launch({
@@ -85,9 +80,9 @@ try {
   /** @param {string} name @param {unknown} argument */
   const ask = (name, argument) => page.evaluate(([name, argument]) => /** @type {any} */ (globalThis).bench[name](argument), [name, argument]);
   /** @type {Record<string, unknown>} */
-  const found = await ask('open', engines);
+  const found = await ask('open', engine);
   const [viewers, warmUp, calls] = [Number(values.viewers), Number(values['warm-up']), Number(values.calls)];
-  for (const question of values.engine === 'curec' && engines.length === 1 ? ['scores', 'recommend'] : ['scores']) {
+  for (const question of ['curec', 'curec-team'].includes(values.engine) ? ['scores', 'recommend'] : ['scores']) {
     await ask('time', { question, first: 0, calls: warmUp, viewers });
     const before = await cpu();
     const times = await ask('time', { question, first: warmUp, calls, viewers });
@@ -100,7 +95,7 @@ try {
   if (native.length > 0 && !(difference <= TOLERANCE)) {
     throw new Error(`${values.engine} is ${difference} away from the native scores, and ${TOLERANCE} is allowed`);
   }
-  const what = { engine: values.engine, workers: engines.length, threads: Number(values.threads), browser: browser.version() };
+  const what = { engine: values.engine, threads: Number(values.threads), browser: browser.version() };
   console.log(JSON.stringify({ ...what, difference: native.length > 0 ? difference : null, ...found }));
 } finally {
   await browser.close();

@@ -1,7 +1,7 @@
 /** Where scores are computed: a software WebGPU adapter when it is forced, the CPU when there is none, and a reason each time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freshPage, host, launch, listShown, mock, rows, SWIFTSHADER_FLAGS } from './helper/harness.mjs';
+import { freshPage, host, launch, listShown, mock, rows, SWIFTSHADER_FLAGS, scorer } from './helper/harness.mjs';
 import { nextRanking, troubled } from './helper/trouble.mjs';
 
 const { url } = await host();
@@ -98,7 +98,7 @@ test('asking for WebGPU where there is none falls back and says why', async () =
 test('the switch turns the running scorer: nothing is loaded again, and the viewer stays', async () => {
   const { page, manners } = await badgeOf(SWIFTSHADER_FLAGS, '');
   const hash = new URL(page.url()).hash;
-  const worker = page.workers().at(-1);
+  const worker = scorer(page);
   const opened = await page.evaluate(() => performance.timeOrigin);
   const titles = await rows(page).locator('h3').allInnerTexts();
   const artefact = () => manners.requests.filter((address) => address.includes('/artefact/')).length;
@@ -116,7 +116,7 @@ test('the switch turns the running scorer: nothing is loaded again, and the view
   }
   assert.match(await page.locator('.badge-panel').innerText(), /Largest score difference[^\n]*\s+(none|\d\.\de−\d)/);
   assert.equal(new URL(page.url()).hash, hash);
-  assert.equal(page.workers().at(-1), worker);
+  assert.equal(scorer(page), worker);
   assert.equal(await page.evaluate(() => performance.timeOrigin), opened);
   assert.equal(artefact(), before, 'the artefact is not fetched again');
   assert.equal(manners.requests.filter((address) => address.includes('curec-web-gpu_bg.wasm')).length, 1);
@@ -186,7 +186,7 @@ for (const trouble of /** @type {const} */ (['fail', 'trap', 'late trap', 'panic
     const { page, used, manners } = await badgeOf(SWIFTSHADER_FLAGS, '?backend=webgpu', server.url);
     assert.equal(used, 'webgpu');
     await page.keyboard.press('Escape'); // the badge's panel must not lie over the chips
-    const worker = page.workers().at(-1);
+    const worker = scorer(page);
     await nextRanking(page, trouble);
     await page.locator('.chip').nth(1).click();
     await page.locator('.badge[data-backend="cpu"]').waitFor();
@@ -195,7 +195,7 @@ for (const trouble of /** @type {const} */ (['fail', 'trap', 'late trap', 'panic
     assert.equal(await page.locator('.notice-fault').count(), 0);
     await page.locator('.chip').nth(2).click();
     await listShown(page);
-    assert.equal(page.workers().at(-1), worker, 'the scorer on the CPU is the one that was there');
+    assert.equal(scorer(page), worker, 'the scorer on the CPU is the one that was there');
     assert.deepEqual(manners.pageErrors, []);
   });
 }
@@ -229,7 +229,7 @@ test('a GPU that is lost again and again is barred, and the page says why', asyn
 
 /** From now on the worker knows its graphics devices. @param {import('playwright-core').Page} page */
 const noteDevices = (page) =>
-  page.workers().at(-1)?.evaluate(() => {
+  scorer(page)?.evaluate(() => {
     const worker = /** @type {any} */ (globalThis);
     worker.__devices = [];
     const { requestDevice } = worker.GPUAdapter.prototype;
@@ -246,7 +246,7 @@ test('a real device that is destroyed is another one after the next turn', { ski
   await side(page, 'WebGPU').click();
   await page.locator('.badge[data-backend="webgpu"]').waitFor();
   await listShown(page);
-  const destroyed = await page.workers().at(-1)?.evaluate(() => /** @type {any} */ (globalThis).__devices.map((/** @type {any} */ device) => device.destroy()).length);
+  const destroyed = await scorer(page)?.evaluate(() => /** @type {any} */ (globalThis).__devices.map((/** @type {any} */ device) => device.destroy()).length);
   assert.equal(destroyed, 1);
   await survives(page);
   assert.deepEqual(manners.pageErrors, []);

@@ -1,7 +1,7 @@
 /** What the page says when something is missing, spoiled, unsupported or killed, and that it finds back where it can. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freshPage, host, launch, listShown, rows } from './helper/harness.mjs';
+import { freshPage, host, launch, listShown, rows, scorer, scorers } from './helper/harness.mjs';
 import { nextRanking, slowMeasuring, troubled } from './helper/trouble.mjs';
 
 const browser = await launch();
@@ -114,7 +114,7 @@ test('a missing worker file', async () => {
 });
 
 /** The browser ends the newest worker. @param {import('playwright-core').Page} page */
-const kill = (page) => page.workers().at(-1)?.evaluate(() => self.close()).catch(() => {});
+const kill = (page) => scorer(page)?.evaluate(() => self.close()).catch(() => {});
 
 /** Fails where the scorer's end was told of. @param {import('playwright-core').Page} page */
 const nothingTold = async (page) => assert.equal(await page.locator('.notice-fault').count(), 0);
@@ -133,13 +133,13 @@ test('a killed worker is replaced within five seconds, by itself, and the list i
   await page.locator('.chip').nth(1).click();
   await listShown(page);
   const hash = new URL(page.url()).hash;
-  const old = page.workers()[0];
+  const old = scorers(page)[0];
   await kill(page);
   const killed = Date.now();
   await page.waitForFunction(() => document.querySelector('#ranking')?.getAttribute('aria-busy') === 'true');
   await listShown(page);
   assert.ok(Date.now() - killed < 5000, `${Date.now() - killed} ms`);
-  assert.notEqual(page.workers().at(-1), old);
+  assert.notEqual(scorer(page), old);
   assert.equal(new URL(page.url()).hash, hash);
   assert.equal(await page.locator('.notice-fault').count(), 0);
   await page.locator('.chip').nth(2).click();
@@ -198,7 +198,7 @@ test('a worker that is killed while it measures is replaced, and measures', asyn
   await page.waitForTimeout(300);
   await kill(page);
   await page.getByText('Scored this list 20 times on the CPU.').waitFor();
-  assert.equal(page.workers().length, 1);
+  assert.equal(scorers(page).length, 1);
   await nothingTold(page);
 });
 
@@ -213,13 +213,13 @@ test('a worker that is killed while it writes reasons is replaced, and writes th
   await page.waitForFunction(() => document.querySelector('#ranking')?.getAttribute('aria-busy') === 'true');
   await listShown(page);
   await written(5);
-  assert.equal(page.workers().length, 1);
+  assert.equal(scorers(page).length, 1);
   await nothingTold(page);
 });
 
 test('a scoring that fails can be tried again', async () => {
   const { page } = await standing(troubled());
-  const before = page.workers().at(-1);
+  const before = scorer(page);
   await nextRanking(page, 'fail');
   await page.locator('.chip').nth(1).click();
   const panel = page.locator('.notice-fault');
@@ -227,19 +227,19 @@ test('a scoring that fails can be tried again', async () => {
   assert.match(await panel.innerText(), /could not be computed/);
   await panel.getByRole('button').click();
   await listShown(page);
-  assert.equal(page.workers().at(-1), before, 'the scorer is the one that was there');
+  assert.equal(scorer(page), before, 'the scorer is the one that was there');
 });
 
 for (const trouble of /** @type {const} */ (['trap', 'late trap', 'panic', 'panic, then trap'])) {
   test(`a scorer that stops in its work is replaced and asked again; a second time it is told (${trouble})`, async () => {
     const { page } = await standing(troubled());
-    const before = page.workers().at(-1);
+    const before = scorer(page);
     await nextRanking(page, trouble);
     await page.locator('.chip').nth(1).click();
     await page.locator('.chip').nth(1).and(page.locator('[aria-pressed="true"]')).waitFor();
     await listShown(page);
     assert.equal(await page.locator('.notice-fault').count(), 0);
-    assert.notEqual(page.workers().at(-1), before, 'a dead instance is not asked again');
+    assert.notEqual(scorer(page), before, 'a dead instance is not asked again');
 
     await nextRanking(page, trouble);
     await page.locator('.chip').nth(2).click();

@@ -21,12 +21,13 @@ const withAFlippedBit = (content) => {
   return { body };
 };
 
-/** @param {Page} page whether a line that was appended has run in any of its workers */
-const ranAltered = async (page) => (await Promise.all(page.workers().map((worker) => worker.evaluate(() => '__altered' in globalThis)))).includes(true);
+/** @param {Page} page whether a line that was appended has run in any of its workers; a helper may end meanwhile */
+const ranAltered = async (page) => (await Promise.all(page.workers().map((worker) => worker.evaluate(() => '__altered' in globalThis).catch(() => false)))).includes(true);
 
 for (const [name, rule] of /** @type {[string, Rule][]} */ ([
   ['worker.js', withALine],
   ['js/worker-fetch.js', withALine],
+  ['helper.js', withALine],
   ['js/taste.js', withALine],
   ['curec-web.js', withALine],
   ['curec-web_bg.wasm', withASection],

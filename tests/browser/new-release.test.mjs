@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { dist, freshPage, host, launch, listShown } from './helper/harness.mjs';
+import { dist, freshPage, host, launch, listShown, scorer } from './helper/harness.mjs';
 import { otherCode } from './helper/release.mjs';
 
 const browser = await launch();
@@ -75,6 +75,6 @@ test('after it has loaded: a scorer that has to start anew says so, and a text t
   await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
   await page.getByRole('button', { name: 'Ask again' }).waitFor();
   assert.match(await page.locator('.pattern-live').innerText(), /A newer version of this page is there/);
-  await page.workers().at(-1)?.evaluate(() => self.close()).catch(() => {});
+  await scorer(page)?.evaluate(() => self.close()).catch(() => {});
   await reloadsInto(page);
 });

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { dist, freshPage, host, launch, listShown, overflow, PATIENCE, rows, SWIFTSHADER_FLAGS } from './helper/harness.mjs';
+import { dist, freshPage, host, launch, listShown, overflow, PATIENCE, rows, SWIFTSHADER_FLAGS, scorer, scorers } from './helper/harness.mjs';
 import { codeOf, otherArtefact, otherCode, sha256 } from './helper/release.mjs';
 
 const browser = await launch();
@@ -50,7 +50,7 @@ async function reload(page) {
 
 /** Ends the scorer's worker, and waits for the list of the one that takes its place. @param {Page} page */
 async function newScorer(page) {
-  const old = page.workers().at(-1);
+  const old = scorer(page);
   const next = page.waitForEvent('worker');
   await old?.evaluate(() => self.close()).catch(() => {});
   await next;
@@ -368,7 +368,7 @@ test('a download can be stopped and started again', async () => {
   for (const start = Date.now(); !server.dropped.includes('/artefact/model.safetensors'); await page.waitForTimeout(50)) assert.ok(Date.now() - start < PATIENCE, 'the connection is closed');
   const panel = page.locator('.notice-stopped');
   assert.match(await panel.innerText(), /Stopped/);
-  assert.equal(page.workers().length, 0);
+  assert.equal(scorers(page).length, 0);
   assert.equal(await page.evaluate(() => document.documentElement.dataset.state), 'stopped');
   const again = panel.getByRole('button', { name: 'Start again' });
   assert.ok(await again.evaluate((element) => element === document.activeElement), 'the keyboard is where it goes on');

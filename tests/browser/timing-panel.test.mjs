@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { quantile, Samples } from '../../www/js/samples.js';
-import { freshPage, host, launch, listShown, rows } from './helper/harness.mjs';
+import { freshPage, host, launch, listShown, rows, scorer } from './helper/harness.mjs';
 import { slowMeasuring } from './helper/trouble.mjs';
 
 const browser = await launch();
@@ -44,8 +44,8 @@ test('samples of two backends are kept apart, and a measurement replaces the one
   const samples = new Samples();
   for (const value of [5, 1, 3]) samples.add('cpu', value);
   samples.add('webgpu', 9);
-  samples.measured({ used: 'cpu', milliseconds: [100], memory: { cpu: 0, gpu: null } });
-  samples.measured({ used: 'cpu', milliseconds: [7, 8], memory: { cpu: 0, gpu: null } });
+  samples.measured({ used: 'cpu', milliseconds: [100], memory: { cpu: 0, gpu: null, helpers: null } });
+  samples.measured({ used: 'cpu', milliseconds: [7, 8], memory: { cpu: 0, gpu: null, helpers: null } });
   assert.deepEqual(samples.summaries(), [
     { used: 'cpu', name: 'visit', count: 3, p50: 3, p95: 5 },
     { used: 'cpu', name: 'measured', count: 2, p50: 7, p95: 8 },
@@ -103,7 +103,7 @@ test('a list that is asked for ends a measurement after the scoring that is unde
   await listShown(page);
   await page.waitForFunction(() => /Stopped, because something else/.test(document.querySelector('.badge-panel')?.textContent ?? ''));
   assert.ok(Date.now() - began < 20 * each, 'nobody waited for all of them');
-  const measured = (await page.workers().at(-1)?.evaluate(() => /** @type {any} */ (globalThis).__measured)) ?? 0;
+  const measured = (await scorer(page)?.evaluate(() => /** @type {any} */ (globalThis).__measured)) ?? 0;
   assert.ok(measured > 0 && measured < 20, `${measured} scorings`);
   assert.equal(await panel.locator('tr[data-name="measured"]').count(), 0);
   assert.equal(await rows(page).count(), 10);

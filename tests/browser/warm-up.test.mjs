@@ -1,7 +1,7 @@
 /** The scorer answers one question before it is called ready, so that the first list waits for nothing that later ones find done. Over the mock scorer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freshPage, hostMock, launch, listShown } from './helper/harness.mjs';
+import { freshPage, hostMock, launch, listShown, scorer } from './helper/harness.mjs';
 import { appended } from './helper/trouble.mjs';
 
 const browser = await launch();
@@ -30,11 +30,11 @@ test('a first scoring is done, and told, before the first list is asked for', as
   const { page, manners } = await freshPage(browser);
   await page.goto(`${url}?backend=cpu#user=viewer-03`);
   await page.locator('.progress-row.is-active', { hasText: 'Warming up' }).waitFor({ timeout: 10_000 });
-  const asked = () => page.workers().at(-1)?.evaluate(() => /** @type {any} */ (globalThis).__asked);
+  const asked = () => scorer(page)?.evaluate(() => /** @type {any} */ (globalThis).__asked);
   await page.waitForTimeout(500);
   assert.deepEqual(await asked(), ['measure'], 'the list waits for it');
   assert.equal(await page.locator('#ranking .recommendation').count(), 0);
-  await page.workers().at(-1)?.evaluate(() => /** @type {any} */ (globalThis).__go());
+  await scorer(page)?.evaluate(() => /** @type {any} */ (globalThis).__go());
   await listShown(page);
   assert.deepEqual((await asked()).slice(0, 2), ['measure', 'recommend']);
   assert.deepEqual(manners.pageErrors, []);

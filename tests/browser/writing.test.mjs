@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { artefactFolder, artefactJson, freshPage, host, launch, listShown, mock, PATIENCE, rows } from './helper/harness.mjs';
+import { artefactFolder, artefactJson, freshPage, host, launch, listShown, mock, PATIENCE, rows, scorers } from './helper/harness.mjs';
 import { appended } from './helper/trouble.mjs';
 
 const browser = await launch();
@@ -227,7 +227,7 @@ test('a language model that traps leaves the list and its scorer alone, and anot
   // The service worker would not let another module pass.
   const { page, manners } = await open(ownTaste, server.url, { serviceWorkers: 'block' });
   const before = await listed(page);
-  const workers = page.workers().length;
+  const workers = scorers(page).length;
   await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
   const again = page.getByRole('button', { name: 'Ask again' });
   await again.waitFor({ timeout: PATIENCE });
@@ -236,7 +236,7 @@ test('a language model that traps leaves the list and its scorer alone, and anot
   await again.click();
   assert.equal(await page.evaluate(() => document.activeElement?.className), 'pattern-live', 'the focus is not lost');
   assert.ok(await writtenPattern(page));
-  assert.equal(page.workers().length, workers);
+  assert.equal(scorers(page).length, workers);
   assert.deepEqual(manners.pageErrors, []);
 });
 

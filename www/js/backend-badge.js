@@ -65,6 +65,7 @@ export function createBackendBadge(root, { onTurn, onLook, onMeasure }) {
       if (!badge.isConnected) root.replaceChildren(badge);
     },
     started: timings.started,
+    team: timings.team,
     /** @param {Parameters<typeof timings.ranked>[0]} ranking @param {Backend['used']} used */
     ranked(ranking, used) {
       time.textContent = milliseconds(ranking.milliseconds);

@@ -56,6 +56,7 @@ const client = new ScorerClient({
     showBackend(backend, app.loaded);
     announcer.textContent = backend.reason;
   },
+  onTeam: (team) => badge.team(team),
   onFetched: (group) => kept.fetched(group),
   onDeath: (fault) => {
     if (!app) return;

@@ -44,6 +44,7 @@ export class ScorerClient {
   #end = NOT_RUNNING;
   #onProgress;
   #onBackend;
+  #onTeam;
   #onFetched;
   #onDeath;
 
@@ -51,12 +52,14 @@ export class ScorerClient {
    * @param {object} options
    * @param {(progress: import('./types.js').Progress) => void} options.onProgress
    * @param {(backend: import('./types.js').Backend) => void} options.onBackend called when scores come from elsewhere from now on
+   * @param {(team: import('./types.js').Team) => void} options.onTeam called when so many workers score on the CPU from now on
    * @param {(group: string) => void} options.onFetched called when a part is here that not every visit fetches
    * @param {(fault: Fault) => void} options.onDeath called when the worker is gone and no request was waiting to be told
    */
-  constructor({ onProgress, onBackend, onFetched, onDeath }) {
+  constructor({ onProgress, onBackend, onTeam, onFetched, onDeath }) {
     this.#onProgress = onProgress;
     this.#onBackend = onBackend;
+    this.#onTeam = onTeam;
     this.#onFetched = onFetched;
     this.#onDeath = onDeath;
   }
@@ -144,6 +147,7 @@ export class ScorerClient {
     if ('event' in message) {
       if (message.event === 'progress') this.#onProgress(message);
       else if (message.event === 'backend') this.#onBackend(message.backend);
+      else if (message.event === 'team') this.#onTeam(message.team);
       else if (message.event === 'fetched') this.#onFetched(message.group);
       else if (message.event === 'draft') this.#waiting.get(message.id)?.onDraft(message.text, message.attempt);
       else {

@@ -29,6 +29,7 @@ export function createTimingPanel(onMeasure) {
     el('thead', {}, el('tr', {}, ...['Where', 'Times', 'p50', 'p95'].map((name) => el('th', { scope: 'col' }, name)))),
     scoring,
   );
+  const team = el('p', { class: 'panel-note' });
   const ready = el('dl', { class: 'panel-facts' });
   const memory = el('dl', { class: 'panel-facts' });
   const said = el('p', { class: 'panel-note', role: 'status' });
@@ -80,6 +81,7 @@ export function createTimingPanel(onMeasure) {
     const heap = /** @type {{memory?: {usedJSHeapSize: number}}} */ (performance).memory?.usedJSHeapSize;
     facts(memory, [
       ['Scorer on the CPU', bytes(bytesOf.cpu)],
+      ['Its helpers', bytesOf.helpers === null ? null : bytes(bytesOf.helpers)],
       ['Scorer on WebGPU', bytesOf.gpu === null ? null : bytes(bytesOf.gpu)],
       ['The page’s JavaScript', heap === undefined ? null : bytes(heap)],
     ]);
@@ -90,15 +92,20 @@ export function createTimingPanel(onMeasure) {
     element: el(
       'div',
       { class: 'timings' },
-      el('div', { class: 'panel-part' }, table, el('div', { class: 'panel-again' }, again, said)),
+      el('div', { class: 'panel-part' }, table, team, el('div', { class: 'panel-again' }, again, said)),
       part('Getting ready', ready),
       part('Memory', memory),
     ),
     draw,
     /** A scorer has started, for the first time or anew. @param {Pick<Loaded, 'times'|'memory'>} loaded */
     started(loaded) {
+      team.textContent = '';
       shown = { loaded, first: shown?.first ?? null };
       draw();
+    },
+    /** So many workers score on the CPU from now on. @param {import('./types.js').Team} standing */
+    team(standing) {
+      team.textContent = sentence(standing);
     },
     /** A list stands there. @param {Ranking & {memory: import('./types.js').Memory}} ranking @param {Backend['used']} used */
     ranked(ranking, used) {
@@ -109,6 +116,27 @@ export function createTimingPanel(onMeasure) {
       draw();
     },
   };
+}
+
+/** How many workers score on the CPU, and why. @param {import('./types.js').Team} team */
+function sentence({ workers, alone, together, why }) {
+  const [one, all] = [alone, together].map((took) => milliseconds(took ?? 0));
+  switch (why) {
+    case 'pays':
+      return `On the CPU, ${workers} workers share the catalogue: ${all} measured, where one took ${one}.`;
+    case 'does not pay':
+      return `On the CPU, one worker scores: sharing was measured and did not pay (${all}, where one took ${one}).`;
+    case 'fast alone':
+      return 'On the CPU, one worker scores: that is fast enough for sharing to bring nothing.';
+    case 'one core':
+      return 'On the CPU, one worker scores: this device offers no second one.';
+    case 'no helper':
+      return 'On the CPU, one worker scores: a second one could not be started.';
+    case 'lost':
+      return `On the CPU, ${workers === 1 ? 'one worker scores' : `${workers} workers share the catalogue`}: another one stopped answering.`;
+    default:
+      return '';
+  }
 }
 
 /**

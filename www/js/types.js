@@ -112,7 +112,23 @@
  * @property {(taste: RawTaste, limit: number) => Promise<Counterfactual|null>} counterfactual
  * @property {(items: Uint32Array) => Promise<Nearest|null>} nearest
  *
- * @typedef {CatalogueScorer & CpuQuestions} Scorer
+ * @typedef {object} InParts how several CPU scorers of one artefact score a catalogue together
+ * @property {() => number} items how many there are
+ * @property {(taste: RawTaste) => Promise<boolean>} knows whether the next list for this taste needs no scoring
+ * @property {(taste: RawTaste, first: number, end: number, anew: boolean) => Promise<Float32Array<ArrayBuffer>>} part scores of some items; `anew`: the first part of a scoring
+ * @property {(taste: RawTaste, parts: Float32Array[], since: number, keep: boolean) => Promise<number>} join all parts, kept for the next list if that is wanted; milliseconds since then
+ *
+ * @typedef {CatalogueScorer & CpuQuestions & InParts} Scorer
+ *
+ * @typedef {{place: number, first: number, end: number}} Slice items of the catalogue; `place`: which part that is
+ * @typedef {{type: 'load', hashes: import('./hashes.js').Hashes, manifestText: string, files: Map<string, Uint8Array>, again: boolean} | {type: 'score', scoring: number, taste: RawTaste, parts: Slice[]} | {type: 'enough', scoring: number}} ToHelper
+ * @typedef {{type: 'ready', memory: number} | {type: 'part', scoring: number, place: number, part: Float32Array<ArrayBuffer>, memory: number} | {type: 'gone'}} FromHelper
+ *
+ * @typedef {object} Team how many workers score a catalogue on the CPU, and why
+ * @property {number} workers
+ * @property {number|null} alone milliseconds of one worker
+ * @property {number|null} together milliseconds with its helpers
+ * @property {'unmeasured'|'one core'|'fast alone'|'no helper'|'pays'|'does not pay'|'lost'} why
  *
  * @typedef {{default: (source?: {module_or_path: Response | URL | string}) => Promise<{memory: WebAssembly.Memory}>}} Module an ES module that wasm-bindgen generates; once started it answers what it exports
  * @typedef {Module & {Scorer: {load(manifest: string, files: Map<string, Uint8Array>): Promise<Scorer>}, comparison(manifest: string, files: Map<string, Uint8Array>): Promise<Comparison>}} Engine
@@ -145,7 +161,7 @@
  * @property {number|null} gpu looking for an adapter and, where there is one worth it, starting its scorer and comparing; null where the CPU was asked for
  * @property {number} warmUp one question before anybody asks
  *
- * @typedef {{cpu: number, gpu: number|null}} Memory bytes that each wasm module has taken
+ * @typedef {{cpu: number, gpu: number|null, helpers: number|null}} Memory bytes that each wasm module has taken, those of the CPU's helpers together
  * @typedef {{used: Backend['used'], milliseconds: number[], memory: Memory}} Measured one backend's scorings of one taste
  *
  * @typedef {{key: string, tastes: string[], name: string, length: number}} ViewerEntry one line of the viewer directory; tastes, and the name they make, are for display
@@ -201,7 +217,7 @@
  *
  * @typedef {{id: number, ok: true, value: unknown} | {id: number, ok: false, error: Fault}} Answer
  * @typedef {'ping'} Ping asks the worker for another `alive`, whatever else it is doing
- * @typedef {Answer | Progress | {event: 'alive', locked: boolean} | {event: 'fetched', group: 'gpu'|'writer'} | {event: 'backend', backend: Backend} | {event: 'draft', id: number, text: string, attempt: number}} FromWorker
+ * @typedef {Answer | Progress | {event: 'alive', locked: boolean} | {event: 'fetched', group: 'gpu'|'writer'} | {event: 'backend', backend: Backend} | {event: 'team', team: Team} | {event: 'draft', id: number, text: string, attempt: number}} FromWorker
  */
 
 export {};

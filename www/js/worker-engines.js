@@ -7,6 +7,7 @@
 import { findAdapter } from './worker-adapter.js';
 import { isTrap } from './worker-fault.js';
 import { fetchEngine } from './worker-fetch.js';
+import { Team } from './worker-team.js';
 import { begin, GPU, gpuTrap, unlessTrapped } from './worker-trap.js';
 
 /** @typedef {import('./types.js').Backend} Backend */
@@ -41,6 +42,8 @@ const CRASHED = 'its scorer crashed here, and only loading the page again starts
 export class Engines {
   /** @type {Scorer} */
   cpu;
+  /** The same for whole catalogues, with its helpers. @type {Team} */
+  team;
   /** The one on WebGPU, once it has started and was found right. @type {CatalogueScorer|null} */
   #gpu = null;
   /** @type {GpuEngine|null} */
@@ -68,9 +71,11 @@ export class Engines {
    * @param {WebAssembly.Memory} memory of its module
    * @param {Source} source
    * @param {(backend: Backend) => void} onChange told when the GPU was given up
+   * @param {(team: import('./types.js').Team) => void} onTeam told how many workers score on the CPU
    */
-  constructor(cpu, memory, source, onChange) {
+  constructor(cpu, memory, source, onChange, onTeam) {
     this.cpu = cpu;
+    this.team = new Team(cpu, source, onTeam);
     this.#memory = { cpu: memory, gpu: null };
     this.#source = source;
     this.#onChange = onChange;
@@ -184,7 +189,7 @@ export class Engines {
         this.#giveUp(error);
       }
     }
-    return question(this.cpu);
+    return question(this.team);
   }
 
   /** @param {unknown} error */
@@ -213,7 +218,7 @@ export class Engines {
   /** What the modules have taken of the memory. @returns {import('./types.js').Memory} */
   memory() {
     const { cpu, gpu } = this.#memory;
-    return { cpu: cpu.buffer.byteLength, gpu: gpu?.buffer.byteLength ?? null };
+    return { cpu: cpu.buffer.byteLength, gpu: gpu?.buffer.byteLength ?? null, helpers: this.team.memory() };
   }
 }
 

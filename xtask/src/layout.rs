@@ -27,6 +27,8 @@ const MAIN: &str = "js/main.js";
 const KEEPER: &str = "js/keeper.js";
 /// The worker that scores, and how the names of the modules begin that it fetches.
 const WORKER: &str = "worker.js";
+/// What helps it.
+const HELPER: &str = "helper.js";
 const SCORERS: &str = "curec-web";
 /// The page's module that lists what no tag holds to its hash.
 const HASHES: &str = "js/hashes.js";
@@ -105,16 +107,20 @@ fn id_of(files: &BTreeMap<String, Hash>) -> String {
 /// The module that the page holds by its hashes what no tag can: the worker and the service worker, each with all that it imports,
 /// and the scorers.
 fn hashes_module(folder: &Path, files: &BTreeMap<String, Hash>) -> Result<String> {
-    let with_imports = |first: &str| -> Result<Vec<String>> {
-        let mut names = modules_of(folder, first)?;
-        names.push(first.to_owned());
+    let with_imports = |all: &[&str]| -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for &first in all {
+            names.extend(modules_of(folder, first)?);
+            names.push(first.to_owned());
+        }
         names.sort();
+        names.dedup();
         Ok(names)
     };
     let scorers = files.keys().filter(|name| name.starts_with(SCORERS));
     let groups = [
-        ("worker", with_imports(WORKER)?),
-        ("keeper", with_imports(KEEPER)?),
+        ("worker", with_imports(&[WORKER, HELPER])?),
+        ("keeper", with_imports(&[KEEPER])?),
         ("scorers", scorers.cloned().collect()),
     ];
     let mut text = String::from("export const HASHES = {\n");
@@ -270,7 +276,12 @@ mod tests {
                 "worker.js",
                 "import './js/b.js';\nimport { e } from './js/e.js';\n",
             ),
+            (
+                "helper.js",
+                "import { b } from './js/b.js';\nimport { f } from './js/f.js';\n",
+            ),
             ("js/e.js", "import './b.js';\n"),
+            ("js/f.js", "export const f = 1;\n"),
             ("js/keeper.js", "import './b.js';\n"),
             ("curec-web.js", "a{}"),
             ("curec-web_bg.wasm", "wasm"),
@@ -322,7 +333,10 @@ mod tests {
         let (worker, rest) = text.split_once("  keeper: {").expect("in order");
         let (keeper, scorers) = rest.split_once("  scorers: {").expect("in order");
         for (part, names) in [
-            (worker, vec!["js/b.js", "js/e.js", "worker.js"]),
+            (
+                worker,
+                vec!["helper.js", "js/b.js", "js/e.js", "js/f.js", "worker.js"],
+            ),
             (keeper, vec!["js/b.js", "js/keeper.js"]),
             (scorers, vec!["curec-web.js", "curec-web_bg.wasm"]),
         ] {

@@ -11,6 +11,7 @@ mod fixture;
 mod on_cpu;
 #[cfg(feature = "tensors")]
 mod parameters;
+mod parts;
 pub mod probe;
 mod taste;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod tests;
 
 #[cfg(feature = "tensors")]
 pub use parameters::{UnreadableParameter, inference_parameters};
+pub use parts::InParts;
 pub use taste::{Muted, Taken, Taste};
 
 use self::on_cpu::OnCpu;

@@ -1,6 +1,8 @@
 //! An artefact's catalogue on a CPU.
 
-use super::cpu::{CpuModel, Detail, Moment, ReasonTable};
+use std::ops::Range;
+
+use super::cpu::{CandidateScores, CpuModel, Detail, Moment, Prepared, ReasonTable};
 use super::sigmoid;
 use super::taste::{Muted, Side};
 use crate::artefact::{Artefact, ArtefactError, tensors};
@@ -83,22 +85,49 @@ impl OnCpu {
                 self.rows(items[at], muted, rows);
             }
         };
+        let prepared = self.model.prepare(moment);
         (self.model)
-            .score(moment, items, &self.table, rows, Detail::Scores)
+            .score(&prepared, items, &self.table, rows, Detail::Scores)
             .logits
     }
 
     pub(super) fn score(&self, user: Option<u32>, side: &Side) -> UserScores {
         let states = self.states(side);
-        let slots = self.config.reasons;
-        let all = self.catalogue();
-        let moment = Moment {
-            states: &states,
+        let prepared = self.prepare(&states, side);
+        let found = self.part(&prepared, side, 0..self.config.items as u32);
+        self.whole(user, side, &states, found)
+    }
+
+    /// What a taste's states give to all items.
+    pub(super) fn prepare(&self, states: &[f32], side: &Side) -> Prepared {
+        self.model.prepare(Moment {
+            states,
             pattern: &side.pattern,
-        };
-        let rows = |item: usize, rows: &mut Vec<u32>| self.rows(item as u32, &side.muted, rows);
+        })
+    }
+
+    /// Some items of the catalogue with what carried their scores, one after another.
+    pub(super) fn part(
+        &self,
+        prepared: &Prepared,
+        side: &Side,
+        items: Range<u32>,
+    ) -> CandidateScores {
+        let items: Vec<u32> = items.collect();
+        let rows = |at: usize, rows: &mut Vec<u32>| self.rows(items[at], &side.muted, rows);
+        let slots = self.config.reasons;
         let evidence = Detail::Evidence { slots };
-        let mut found = (self.model).score(moment, &all, &self.table, rows, evidence);
+        (self.model).score(prepared, &items, &self.table, rows, evidence)
+    }
+
+    /// The catalogue's scores, of all of its parts.
+    pub(super) fn whole(
+        &self,
+        user: Option<u32>,
+        side: &Side,
+        states: &[f32],
+        mut found: CandidateScores,
+    ) -> UserScores {
         self.put_back(&mut found.attention, &side.muted);
         let norm = |state: &[f32]| state.iter().map(|h| h * h).sum::<f32>().sqrt();
         UserScores {
@@ -107,13 +136,18 @@ impl OnCpu {
             logits: found.logits,
             attention: found.attention,
             heads: self.config.heads,
-            slots,
+            slots: self.config.reasons,
             event_weights: found.event_weights,
             state_norms: (states.chunks_exact(self.config.input_width()))
                 .map(norm)
                 .collect(),
             window: side.window().to_vec(),
         }
+    }
+
+    /// Numbers that an item of a part has beside its logit, for a history of so many events: DIN weights, attention.
+    pub(super) fn evidence(&self, events: usize) -> [usize; 2] {
+        [events, self.config.heads * self.config.reasons]
     }
 
     /// Attention comes side by side; where reasons were left out it goes back to the places of those that count.

@@ -126,5 +126,11 @@ export const settled = (page) => page.locator('#ranking[aria-busy="false"] :is(.
 /** @param {import('playwright-core').Page} page */
 export const rows = (page) => page.locator('.recommendation');
 
+/** The workers that score for a page, newest last; their helpers are others. @param {import('playwright-core').Page} page */
+export const scorers = (page) => page.workers().filter((worker) => new URL(worker.url()).pathname.endsWith('/worker.js'));
+
+/** @param {import('playwright-core').Page} page */
+export const scorer = (page) => scorers(page).at(-1);
+
 /** How far the page is wider than its window, in pixels. @param {import('playwright-core').Page} page */
 export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

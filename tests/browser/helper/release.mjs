@@ -44,9 +44,9 @@ export async function list(dist) {
   await writeFile(join(dist, 'build.json'), JSON.stringify({ format: 'curec-build', version: 1, code: await codeOf(dist), files, artefact }));
 }
 
-/** A script and what it imports, by their names below the folder. @param {string} dist @param {string} first */
-async function withImports(dist, first) {
-  const found = [first];
+/** A script and what it imports, by their names below the folder. @param {string} dist @param {string[]} first */
+async function withImports(dist, ...first) {
+  const found = [...first];
   for (const name of found) {
     const text = await readFile(join(dist, name), 'utf8');
     const imports = text.matchAll(/^(?:import|export|}) .*'\.\/([^']+\.js)';$/gm);
@@ -64,7 +64,7 @@ export const integrityOf = (content) => `sha256-${sha256(content, 'base64')}`;
 /** The page's list of what no tag holds to its hash. @param {string} dist @returns {Promise<string>} */
 async function hashesModule(dist) {
   const scorers = (await readdir(dist)).filter((name) => /^curec-web.*\.(js|wasm)$/.test(name));
-  const groups = { worker: await withImports(dist, 'worker.js'), keeper: await withImports(dist, 'js/keeper.js'), scorers };
+  const groups = { worker: await withImports(dist, 'worker.js', 'helper.js'), keeper: await withImports(dist, 'js/keeper.js'), scorers };
   const held = async (/** @type {string} */ name) => [name, integrityOf(await readFile(join(dist, name)))];
   const lists = Object.entries(groups).map(async ([group, names]) => [group, Object.fromEntries(await Promise.all(names.map(held)))]);
   return `export const HASHES = ${JSON.stringify(Object.fromEntries(await Promise.all(lists)), null, 1)};\n`;

@@ -2,7 +2,7 @@
  * Every state that the page can stand in, as journeys: each step leads from one state to the next. All over the mock scorer, whose
  * answers are the same everywhere; what the states are held against is the caller's.
  */
-import { freshPage, hostMock, listShown, rows } from './harness.mjs';
+import { freshPage, hostMock, listShown, rows, scorer } from './harness.mjs';
 import { appended, nextRanking, troubled } from './trouble.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
@@ -226,7 +226,7 @@ export function journeys() {
         }],
         ['a dead worker', async (page) => {
           for (const last of [false, true]) {
-            await page.workers().at(-1)?.evaluate(() => self.close()).catch(() => {});
+            await scorer(page)?.evaluate(() => self.close()).catch(() => {});
             if (last) await page.locator('.notice-sticky').waitFor();
             else {
               await page.waitForFunction(() => document.querySelector('#ranking')?.getAttribute('aria-busy') === 'true');

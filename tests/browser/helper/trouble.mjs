@@ -1,4 +1,5 @@
 /** A scorer that fails when a test wants it to: the built engine, real or mock, with a few lines appended that act as it does in trouble. */
+import { scorer } from './harness.mjs';
 import { integrityOf } from './release.mjs';
 
 const NO_HASHES = Buffer.from('export const HASHES = { worker: {}, keeper: {}, scorers: {} };\n');
@@ -87,7 +88,7 @@ export const troubled = (engine = 'cpu', { panicsAtStart = false } = {}) => {
 
 /** What the next ranking shall do. @param {import('playwright-core').Page} page @param {'fail'|'trap'|'late trap'|'panic'|'panic, then trap'|'never'|'lost'} trouble */
 export const nextRanking = (page, trouble) =>
-  page.workers().at(-1)?.evaluate((value) => {
+  scorer(page)?.evaluate((value) => {
     /** @type {any} */ (globalThis).__trouble = value;
   }, trouble);
 
@@ -100,6 +101,8 @@ export const slowMeasuring = (milliseconds) => {
   const slow = (/** @type {any} */ Scorer, /** @type {number} */ each) => {
     const worker = /** @type {any} */ (globalThis);
     worker.__measured = -1;
+    // No helpers: whether they pay is measured too.
+    Object.defineProperty(worker.navigator, 'hardwareConcurrency', { value: 1 });
     Scorer.prototype.measure = () => {
       worker.__measured += 1;
       return new Promise((resolve) => setTimeout(() => resolve(each), worker.__measured > 0 ? each : 0));

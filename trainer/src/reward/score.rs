@@ -197,8 +197,9 @@ impl<'a> Scorer<'a> {
                     rows.extend_from_slice(self.visible(&past, items[at]));
                 }
             };
+            let prepared = model.prepare(moment);
             return Ok(model
-                .score(moment, items, table, rows, Detail::Scores)
+                .score(&prepared, items, table, rows, Detail::Scores)
                 .logits);
         }
         let mut scores = Vec::with_capacity(items.len());

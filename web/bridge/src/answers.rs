@@ -1,6 +1,6 @@
 //! Lists for tastes, with the last few scorings kept: going back, showing more, and comparing with the list before cost nothing then.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -27,6 +27,8 @@ pub struct Answers {
 struct Scored {
     scores: UserScores,
     milliseconds: f64,
+    /// Whether they have answered a question.
+    asked: Cell<bool>,
 }
 
 /// A list, how long its scoring took, and where its items stood before.
@@ -56,20 +58,44 @@ impl Answers {
         &self.model
     }
 
-    /// The scores, and whether they were computed now.
-    async fn scored(&self, taste: &Taste) -> Result<(Rc<Scored>, bool), ScoreError> {
-        let known = |kept: &VecDeque<(Taste, Rc<Scored>)>| {
-            let found = kept.iter().find(|(known, _)| known == taste);
-            found.map(|(_, scored)| scored.clone())
+    /// Whether this taste's scores are kept.
+    pub fn knows(&self, taste: &Taste) -> bool {
+        self.known(taste).is_some()
+    }
+
+    /// Keeps scores that were put together elsewhere, in so many milliseconds, for the question that they are for.
+    pub fn keep(&self, taste: Taste, scores: UserScores, milliseconds: f64) {
+        let asked = Cell::new(false);
+        let scored = Scored {
+            scores,
+            milliseconds,
+            asked,
         };
-        if let Some(scores) = known(&self.kept.borrow()) {
-            return Ok((scores, false));
-        }
-        let scores = Rc::new(self.timed(taste).await?);
+        self.remember(taste, Rc::new(scored));
+    }
+
+    fn known(&self, taste: &Taste) -> Option<Rc<Scored>> {
+        let kept = self.kept.borrow();
+        let found = kept.iter().find(|(known, _)| known == taste);
+        found.map(|(_, scored)| scored.clone())
+    }
+
+    fn remember(&self, taste: Taste, scored: Rc<Scored>) {
         let mut kept = self.kept.borrow_mut();
+        kept.retain(|(known, _)| *known != taste);
         kept.truncate(KEPT - 1);
-        kept.push_front((taste.clone(), scores.clone()));
-        Ok((scores, true))
+        kept.push_front((taste, scored));
+    }
+
+    /// The scores, and whether they were computed for this question.
+    async fn scored(&self, taste: &Taste) -> Result<(Rc<Scored>, bool), ScoreError> {
+        if let Some(scored) = self.known(taste) {
+            let fresh = !scored.asked.replace(true);
+            return Ok((scored, fresh));
+        }
+        let scored = Rc::new(self.timed(taste).await?);
+        self.remember(taste.clone(), scored.clone());
+        Ok((scored, true))
     }
 
     async fn timed(&self, taste: &Taste) -> Result<Scored, ScoreError> {
@@ -78,6 +104,7 @@ impl Answers {
         Ok(Scored {
             scores,
             milliseconds: now() - start,
+            asked: Cell::new(true),
         })
     }
 

@@ -8,9 +8,9 @@ use std::rc::Rc;
 
 use curec_shared_model::artefact::Comparison;
 use curec_shared_model::scorer::probe::Coalitions;
-use curec_shared_model::scorer::{ScoreError, Scorer as Model, Taste};
-use curec_web_bridge::{Answers, Failure, artefact, bytes_of, parsed, plain, promise};
-use js_sys::{Map, Promise};
+use curec_shared_model::scorer::{InParts, ScoreError, Scorer as Model, Taste};
+use curec_web_bridge::{Answers, Failure, artefact, bytes_of, now, parsed, plain, promise};
+use js_sys::{Float32Array, Map, Promise};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -35,9 +35,24 @@ struct Inner {
     answers: Answers,
     /// Of the last taste that was probed: its items are looked at one after another.
     coalitions: RefCell<Option<(Taste, Rc<Coalitions>)>>,
+    /// The taste whose catalogue is being scored in parts.
+    in_parts: RefCell<Option<Rc<InParts>>>,
 }
 
 impl Inner {
+    /// `anew`: nothing that was prepared before is of use.
+    fn in_parts(&self, taste: &Taste, anew: bool) -> Result<Rc<InParts>, ScoreError> {
+        if let Some(known) = &*self.in_parts.borrow()
+            && !anew
+            && known.taste() == taste
+        {
+            return Ok(known.clone());
+        }
+        let begun = Rc::new(self.answers.model().in_parts(taste)?);
+        *self.in_parts.borrow_mut() = Some(begun.clone());
+        Ok(begun)
+    }
+
     fn coalitions(&self, taste: &Taste) -> Result<Rc<Coalitions>, ScoreError> {
         if let Some((known, found)) = &*self.coalitions.borrow()
             && known == taste
@@ -79,6 +94,7 @@ impl Scorer {
             let inner = Rc::new(Inner {
                 answers: Answers::new(model),
                 coalitions: RefCell::new(None),
+                in_parts: RefCell::new(None),
             });
             Ok(Self { inner }.into())
         })
@@ -121,6 +137,55 @@ impl Scorer {
     ) -> Promise {
         let inner = self.inner.clone();
         promise::run(async move { inner.answers.measure(taste).await })
+    }
+
+    /// Number of items of the catalogue.
+    pub fn items(&self) -> u32 {
+        self.inner.answers.model().items()
+    }
+
+    /// Whether the next list for this taste needs no scoring.
+    #[wasm_bindgen(unchecked_return_type = "Promise<boolean>")]
+    pub fn knows(&self, #[wasm_bindgen(unchecked_param_type = "Taste")] taste: JsValue) -> Promise {
+        self.answer(taste, |inner, taste| Ok(inner.answers.knows(&taste).into()))
+    }
+
+    /// Scores of some items, for `join`; `anew`: the first part of a scoring.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Float32Array>")]
+    pub fn part(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Taste")] taste: JsValue,
+        first: u32,
+        end: u32,
+        anew: bool,
+    ) -> Promise {
+        self.answer(taste, move |inner, taste| {
+            let begun = inner.in_parts(&taste, anew)?;
+            let found = inner.answers.model().part(&begun, first..end)?;
+            Ok(Float32Array::from(found.as_slice()).into())
+        })
+    }
+
+    /// Joins all parts of a scoring that began at `since`, in the order of their items, and keeps the scores for the next list if that is
+    /// wanted; how many milliseconds all of it took.
+    #[wasm_bindgen(unchecked_return_type = "Promise<number>")]
+    pub fn join(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Taste")] taste: JsValue,
+        parts: Vec<Float32Array>,
+        since: f64,
+        keep: bool,
+    ) -> Promise {
+        self.answer(taste, move |inner, taste| {
+            let begun = inner.in_parts(&taste, false)?;
+            let parts: Vec<Vec<f32>> = parts.iter().map(Float32Array::to_vec).collect();
+            let scores = inner.answers.model().joined(&begun, &parts)?;
+            let milliseconds = now() - since;
+            if keep {
+                inner.answers.keep(taste, scores, milliseconds);
+            }
+            Ok(milliseconds.into())
+        })
     }
 
     /// One item's score taken apart.

@@ -8,6 +8,7 @@
 
 mod encoder;
 mod panel;
+mod prepared;
 #[cfg(test)]
 #[cfg(feature = "tensors")]
 mod tests;
@@ -17,7 +18,9 @@ use std::collections::BTreeMap;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use self::panel::{Packed, ROWS, Row, add_scaled, constant, numbers, numbers_mut, product, splat};
+use self::panel::{ROWS, Row, add_scaled, constant, numbers, numbers_mut, product, splat};
+pub use self::prepared::Prepared;
+use self::prepared::Preparing;
 use self::weights::Weights;
 #[cfg(feature = "tensors")]
 use super::parameters::{UnreadableParameter, inference_parameters};
@@ -131,17 +134,17 @@ impl CpuModel {
         rows: impl Fn(usize, &mut Vec<u32>),
     ) -> Vec<f32> {
         assert_eq!(pattern.len(), self.config.width);
-        Arch::new().dispatch(Matching(Scoring {
+        let candidates = Candidates {
             model: self,
-            moment: Moment {
-                states: &[],
-                pattern,
-            },
             items: &vec![0; count],
             table,
             rows,
             detail: Detail::Scores,
-        }))
+        };
+        Arch::new().dispatch(Matching {
+            candidates,
+            pattern,
+        })
     }
 
     /// ID embedding of an item, `[d]`.
@@ -154,80 +157,53 @@ impl CpuModel {
         &self.weights.item[row * self.config.width..][..self.config.width]
     }
 
+    /// What a moment gives to all candidates.
+    ///
+    /// # Panics
+    /// Where states and pattern are not of the model's width.
+    pub fn prepare(&self, moment: Moment) -> Prepared {
+        assert_eq!(moment.pattern.len(), self.config.width);
+        assert_eq!(moment.states.len() % self.config.input_width(), 0);
+        Arch::new().dispatch(Preparing(self, moment))
+    }
+
     /// Scores `items`; `rows` appends the rows of `table` that are the reasons of the candidate at a place among them.
     ///
     /// # Panics
-    /// Where an item or a row does not exist, or states and pattern are not of the model's width.
+    /// Where an item or a row does not exist.
     pub fn score(
         &self,
-        moment: Moment,
+        prepared: &Prepared,
         items: &[u32],
         table: &ReasonTable,
         rows: impl Fn(usize, &mut Vec<u32>),
         detail: Detail,
     ) -> CandidateScores {
-        let both = self.config.input_width();
-        assert_eq!(moment.pattern.len(), self.config.width);
-        assert_eq!(moment.states.len() % both, 0);
-        Arch::new().dispatch(Scoring {
+        let candidates = Candidates {
             model: self,
-            moment,
             items,
             table,
             rows,
             detail,
+        };
+        Arch::new().dispatch(Scoring {
+            candidates,
+            prepared,
         })
     }
 }
 
-struct Scoring<'a, R> {
+struct Candidates<'a, R> {
     model: &'a CpuModel,
-    moment: Moment<'a>,
     items: &'a [u32],
     table: &'a ReasonTable,
     rows: R,
     detail: Detail,
 }
 
-/// What a moment gives to all candidates.
-struct Prepared {
-    query: Vec<f32>,
-    events: usize,
-    /// Multiplies candidates, event after event.
-    interest: Packed,
-    /// Of the same hidden units whatever the candidate, `[T, hidden]`.
-    constants: Vec<f32>,
-    /// Multiplies DIN weights: `[2d, T]`.
-    states: Packed,
-    /// Scale and shift of each event's weight.
-    recency: Vec<(f32, f32)>,
-    /// What the pattern adds to the score network's hidden layer.
-    pattern: Vec<f32>,
-}
-
-impl Prepared {
-    fn new(model: &CpuModel, moment: Moment) -> Self {
-        let (weights, both) = (&model.weights, model.config.input_width());
-        let events = moment.states.len() / both;
-        let recency = (0..events).map(|event| match &weights.interest.recency {
-            Some((scale, shift)) => (scale[events - 1 - event], shift[events - 1 - event]),
-            None => (1.0, 0.0),
-        });
-        Self {
-            query: weights.query.of(moment.pattern),
-            events,
-            interest: weights.interest.of_events(moment.states),
-            constants: (moment.states.chunks_exact(both))
-                .flat_map(|state| weights.interest.constant(state))
-                .collect(),
-            states: match events {
-                0 => Packed::default(),
-                _ => Packed::transposed(moment.states, both),
-            },
-            recency: recency.collect(),
-            pattern: weights.head.pattern.of(moment.pattern),
-        }
-    }
+struct Scoring<'a, R> {
+    candidates: Candidates<'a, R>,
+    prepared: &'a Prepared,
 }
 
 impl<R: Fn(usize, &mut Vec<u32>)> WithSimd for Scoring<'_, R> {
@@ -235,9 +211,12 @@ impl<R: Fn(usize, &mut Vec<u32>)> WithSimd for Scoring<'_, R> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> CandidateScores {
-        let prepared = Prepared::new(self.model, self.moment);
-        let config = &self.model.config;
-        let width = config.width;
+        let Self {
+            candidates,
+            prepared,
+        } = self;
+        let width = candidates.model.config.width;
+        let silent = candidates.model.weights.interest.bend.is_silent();
         let zero = splat(simd, 0.0);
         let panel = panel::width::<S>();
         let mut inputs: Vec<Row<S>> = vec![zero; 2 * width];
@@ -246,26 +225,27 @@ impl<R: Fn(usize, &mut Vec<u32>)> WithSimd for Scoring<'_, R> {
         let mut interest: Vec<Row<S>> = vec![zero; (2 * width).next_multiple_of(ROWS)];
         let mut scratch = Attention::default();
         let mut found = CandidateScores::default();
-        for (first, items) in (0..).step_by(panel).zip(self.items.chunks(panel)) {
-            self.identities::<S>(items, &mut inputs[..width]);
-            let some = self.join::<S>(first, items, &prepared.query, &mut joined, &mut scratch);
-            if let Detail::Evidence { .. } = self.detail {
+        for (first, items) in (0..).step_by(panel).zip(candidates.items.chunks(panel)) {
+            candidates.identities::<S>(items, &mut inputs[..width]);
+            let some =
+                candidates.join::<S>(first, items, &prepared.query, &mut joined, &mut scratch);
+            if let Detail::Evidence { .. } = candidates.detail {
                 found.attention.append(&mut scratch.kept);
             }
-            self.matched(simd, &joined, &some, &mut inputs[width..]);
+            candidates.matched(simd, &joined, &some, &mut inputs[width..]);
 
             // Of a silent unit all candidates have the same interest.
-            if first == 0 || !self.model.weights.interest.bend.is_silent() {
-                self.weigh(simd, &prepared, &inputs, &mut weights);
+            if first == 0 || !silent {
+                candidates.weigh(simd, prepared, &inputs, &mut weights);
                 for tile in 0..prepared.states.tiles() {
                     let rows = &mut interest[tile * ROWS..][..ROWS];
                     let start = constant(simd, &[]);
                     rows.copy_from_slice(&product(simd, &prepared.states, tile, &weights, start));
                 }
             }
-            let logits = self.logits(simd, &prepared, &inputs, &interest);
+            let logits = candidates.logits(simd, prepared, &inputs, &interest);
             (found.logits).extend_from_slice(&numbers::<S>(&logits)[..items.len()]);
-            if let Detail::Evidence { .. } = self.detail {
+            if let Detail::Evidence { .. } = candidates.detail {
                 for at in 0..items.len() {
                     let of_event = |row: &Row<S>| numbers::<S>(row)[at];
                     found.event_weights.extend(weights.iter().map(of_event));
@@ -277,24 +257,30 @@ impl<R: Fn(usize, &mut Vec<u32>)> WithSimd for Scoring<'_, R> {
 }
 
 /// Only `m` of what is scored.
-struct Matching<'a, R>(Scoring<'a, R>);
+struct Matching<'a, R> {
+    candidates: Candidates<'a, R>,
+    pattern: &'a [f32],
+}
 
 impl<R: Fn(usize, &mut Vec<u32>)> WithSimd for Matching<'_, R> {
     type Output = Vec<f32>;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
-        let Self(scoring) = self;
-        let width = scoring.model.config.width;
-        let query = scoring.model.weights.query.of(scoring.moment.pattern);
+        let Self {
+            candidates,
+            pattern,
+        } = self;
+        let width = candidates.model.config.width;
+        let query = candidates.model.weights.query.of(pattern);
         let panel = panel::width::<S>();
         let mut joined: Vec<Row<S>> = vec![splat(simd, 0.0); width];
         let mut matched = joined.clone();
         let mut scratch = Attention::default();
-        let mut found = Vec::with_capacity(scoring.items.len() * width);
-        for (first, items) in (0..).step_by(panel).zip(scoring.items.chunks(panel)) {
-            let some = scoring.join::<S>(first, items, &query, &mut joined, &mut scratch);
-            scoring.matched(simd, &joined, &some, &mut matched);
+        let mut found = Vec::with_capacity(candidates.items.len() * width);
+        for (first, items) in (0..).step_by(panel).zip(candidates.items.chunks(panel)) {
+            let some = candidates.join::<S>(first, items, &query, &mut joined, &mut scratch);
+            candidates.matched(simd, &joined, &some, &mut matched);
             for at in 0..items.len() {
                 found.extend(matched.iter().map(|row| numbers::<S>(row)[at]));
             }
@@ -312,7 +298,7 @@ struct Attention {
     kept: Vec<f32>,
 }
 
-impl<R: Fn(usize, &mut Vec<u32>)> Scoring<'_, R> {
+impl<R: Fn(usize, &mut Vec<u32>)> Candidates<'_, R> {
     /// ID embeddings of a panel.
     #[inline(always)]
     fn identities<S: Simd>(&self, items: &[u32], inputs: &mut [Row<S>]) {

@@ -116,7 +116,8 @@ fn compare_model(model: &RewardModel, events: usize, count: usize) {
         pattern: &values(pattern.clone()),
     };
     let evidence = Detail::Evidence { slots };
-    let found = fast.score(moment, &items, &table, list, evidence);
+    let prepared = fast.prepare(moment);
+    let found = fast.score(&prepared, &items, &table, list, evidence);
     let near = |found: &[f32], expected: Vec<f32>| {
         assert_eq!(found.len(), expected.len());
         for (found, expected) in found.iter().zip(&expected) {
@@ -141,7 +142,7 @@ fn compare_model(model: &RewardModel, events: usize, count: usize) {
     );
     let now = fast.matched(moment.pattern, count, &table, list);
     near(&now, values(matched.vector));
-    let alone = fast.score(moment, &items, &table, list, Detail::Scores);
+    let alone = fast.score(&prepared, &items, &table, list, Detail::Scores);
     assert_eq!(alone.logits, found.logits);
     assert!(alone.attention.is_empty() && alone.event_weights.is_empty());
 }

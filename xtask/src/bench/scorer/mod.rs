@@ -16,10 +16,11 @@ use crate::workspace::{Workspace, command};
 use crate::{dist, step};
 
 /// What is scored: MovieLens-1M's catalogue, and what the paper shows of it.
-const ITEMS: usize = 3706;
+const ITEMS: &str = "3706";
 const EVENTS: &str = "50";
 const REASONS: &str = "8";
 const VIEWERS: &str = "64";
+const SEED: &str = "7";
 /// Scorings a round.
 const CALLS: &str = "64";
 /// The same where WebGPU is emulated in software: each takes seconds.
@@ -43,10 +44,7 @@ pub struct Options {
 
 /// Everything that the programs read.
 struct Made {
-    /// The whole catalogue.
     artefact: PathBuf,
-    /// Two of half its size: what each of two workers scores.
-    halves: [PathBuf; 2],
     /// Native scores of some viewers.
     native: PathBuf,
     page: PathBuf,
@@ -85,8 +83,8 @@ fn make(workspace: &Workspace) -> Result<Made> {
     let folder = workspace.target.join("bench-scorer");
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
-    let write = |name: &str, items: usize, seed: &str| -> Result<PathBuf> {
-        let artefact = folder.join(name);
+    let write = || -> Result<PathBuf> {
+        let artefact = folder.join("artefact");
         let mut run = command(workspace.curec());
         run.args([
             "bench",
@@ -99,19 +97,15 @@ fn make(workspace: &Workspace) -> Result<Made> {
             "--events",
             EVENTS,
         ])
-        .args(["--reasons", REASONS, "--viewers", VIEWERS, "--seed", seed])
-        .args(["--items", &items.to_string(), "--write"])
+        .args(["--reasons", REASONS, "--viewers", VIEWERS, "--seed", SEED])
+        .args(["--items", ITEMS, "--write"])
         .arg(&artefact);
         measure(&mut run)?;
         Ok(artefact)
     };
-    step::announce("make the catalogues");
+    step::announce("make the catalogue");
     let made = Made {
-        artefact: write("artefact", ITEMS, "7")?,
-        halves: [
-            write("first-half", ITEMS / 2, "8")?,
-            write("second-half", ITEMS - ITEMS / 2, "9")?,
-        ],
+        artefact: write()?,
         native: folder.join("native.json"),
         page: folder.join("page"),
         onnx: folder.join("onnx"),

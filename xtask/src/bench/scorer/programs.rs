@@ -43,15 +43,10 @@ pub(super) fn all(
         words.extend(["--native".as_ref(), native]);
         words
     };
-    let mut split = flags(&["--calls", CALLS, "--page"]);
-    split.push(page);
-    for half in &made.halves {
-        split.extend(["--artefact".as_ref(), half.as_os_str()]);
-    }
     let mut programs = vec![
         natively(workspace, made),
         in_chromium("wasm", own("curec", CALLS)),
-        in_chromium("wasm_two_workers", split),
+        in_chromium("wasm_team", own("curec-team", CALLS)),
     ];
     if webgpu {
         let mut words = own("curec-gpu", EMULATED_CALLS);
