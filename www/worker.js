@@ -226,8 +226,12 @@ let queue = Promise.resolve();
 /** Whether the page learns of this worker's end by a lock. */
 let locked = false;
 
-self.addEventListener('message', (/** @type {MessageEvent<Request & {id: number} | import('./js/types.js').Ping>} */ event) => {
+self.addEventListener('message', (/** @type {MessageEvent<Request & {id: number} | import('./js/types.js').Aside>} */ event) => {
   if (event.data === 'ping') return post({ event: 'alive', locked });
+  if (event.data === 'stop-writing') {
+    newestWish = newestRequest + 1; // of what waits for its turn too
+    return loaded?.desk.stop();
+  }
   answerInTurn(event.data);
 });
 

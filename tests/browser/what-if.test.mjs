@@ -26,7 +26,8 @@ const listed = (page) =>
   rows(page).evaluateAll((found) =>
     found.map((row) => ({
       item: Number(row.getAttribute('data-item')),
-      facts: row.querySelector('.facts')?.textContent ?? '',
+      // Without what the score was before, which a link does not know.
+      facts: (row.querySelector('.facts')?.textContent ?? '').replace(/ \(was [\d.]+\)/, ''),
       move: row.querySelector('.move')?.textContent ?? '',
     })),
   );
@@ -70,6 +71,14 @@ test('a title that is taken out moves the list, and comes back by undo', async (
     if (before < 0) return;
     const expected = before === at ? '' : `${before > at ? '▲' : '▼'}${Math.abs(before - at)}`;
     assert.ok(move.startsWith(expected) && (expected !== '' || move === ''), `${item}: ${move}, was ${before}, is ${at}`);
+  });
+  // So does the score, where it reads otherwise now.
+  const told = await page.locator('.recommendation .facts').allInnerTexts();
+  changed.forEach(({ item, facts }, at) => {
+    const was = own.find((row) => row.item === item)?.facts;
+    if (was === undefined) return;
+    const [now, then] = [facts, was].map((text) => /score ([\d.]+)/.exec(text)?.[1]);
+    assert.equal(/\(was ([\d.]+)\)/.exec(told[at] ?? '')?.[1], now === then ? undefined : then);
   });
   const back = await afterChange(page, () => page.getByRole('button', { name: 'Undo' }).click());
   assert.deepEqual(back.map(({ item, facts }) => [item, facts]), own.map(({ item, facts }) => [item, facts]));

@@ -30,7 +30,7 @@ async function open(hash, address = url, options = {}) {
 }
 
 /** @param {import('playwright-core').Page} page */
-const listed = (page) => rows(page).evaluateAll((found) => found.map((row) => [Number(row.getAttribute('data-item')), row.querySelector('.facts')?.textContent ?? '']));
+const listed = (page) => rows(page).evaluateAll((found) => found.map((row) => [Number(row.getAttribute('data-item')), (row.querySelector('.facts')?.textContent ?? '').replace(/ \(was .+?\)/, '')]));
 
 /** The pattern that was written, once the list reads it. @param {import('playwright-core').Page} page */
 async function writtenPattern(page) {
@@ -199,11 +199,83 @@ test('the run’s other models stand beside the full one, with what they share a
     assert.equal(await of('ins'), before.replace(/\s+/g, ' ').trim());
     assert.equal(await of('del'), users[user].pattern.replace(/\s+/g, ' ').trim());
   }
-  // Another viewer closes it: it is about somebody.
+  // It follows to another viewer.
+  const firstOf = (/** @type {number} */ of) => comparison.variants[0].lists[of].items.slice(0, 10).map((/** @type {number} */ item) => catalogue[item].title);
   await page.goto(`${url}?backend=cpu#user=${encodeURIComponent(users[user + 1].key)}`);
-  await page.locator('#compare-body[hidden]').waitFor({ state: 'attached' });
+  await page.waitForFunction(
+    (titles) => [...document.querySelectorAll('.compare-column')].some((column) => [...column.querySelectorAll('li > [dir="auto"]')].map((title) => title.textContent).join() === titles),
+    firstOf(user + 1).join(),
+  );
+  assert.notDeepEqual(firstOf(user + 1), firstOf(user));
   assert.deepEqual(manners.pageErrors, []);
   assert.deepEqual(manners.consoleErrors, []);
+});
+
+test('a language model that is being fetched can be stopped, and asked again', async () => {
+  /** @type {() => void} */
+  let go = () => {};
+  const until = new Promise((resolve) => {
+    go = () => resolve(undefined);
+  });
+  const server = await host({ '/artefact/writer.safetensors': (body) => ({ body, until }) });
+  const { page, manners } = await open(ownTaste, server.url, { serviceWorkers: 'block' });
+  const before = await listed(page);
+  const write = page.locator('#write-pattern');
+  await write.click();
+  await page.locator('.pattern-live figcaption', { hasText: 'The language model is fetched' }).waitFor();
+  assert.equal(await write.getAttribute('aria-disabled'), 'true');
+  const stop = page.getByRole('button', { name: 'Stop', exact: true });
+  await stop.focus();
+  await page.keyboard.press('Enter');
+  await page.locator('.pattern-live .pattern').waitFor({ state: 'detached' });
+  assert.equal(await stop.isVisible(), false);
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'write-pattern', 'the focus is not lost');
+  for (const start = Date.now(); !server.dropped.includes('/artefact/writer.safetensors'); await page.waitForTimeout(50)) assert.ok(Date.now() - start < PATIENCE, 'nothing is fetched any more');
+  assert.deepEqual(await listed(page), before);
+  go();
+  await write.click();
+  assert.ok(await writtenPattern(page));
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+/** Appended to the writer's module: it takes its time. */
+const slowly = () => {
+  // @ts-expect-error the module's own class
+  const { prototype } = Draft;
+  const { advance } = prototype;
+  prototype.advance = async function () {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return advance.call(this);
+  };
+};
+
+test('a text that is being written can be stopped: the list reads what it read before', async () => {
+  const server = await host(appended('/curec-web-writer.js', `(${slowly})();`));
+  const { page, manners } = await open(ownTaste, server.url, { serviceWorkers: 'block' });
+  const before = await listed(page);
+  await page.locator('#write-pattern').click();
+  await page.locator('.pattern[data-writing] .voice').waitFor({ timeout: PATIENCE });
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await page.locator('.pattern-live .pattern').waitFor({ state: 'detached' });
+  await page.getByText('Stopped. The list reads the pattern it read before.').waitFor({ state: 'attached' });
+  assert.deepEqual(await listed(page), before);
+  assert.ok(!/write=/.test(await page.evaluate(() => location.hash)));
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('a language model that has gone with a newer release offers the newer page', async () => {
+  const gone = { '/curec-web-writer.js': () => ({ status: 404 }), '/build.json': (/** @type {Buffer} */ content) => ({ body: Buffer.from(JSON.stringify({ ...JSON.parse(String(content)), code: '0123456789abcdef' })) }) };
+  /** @type {Record<string, import('./helper/server.mjs').Rule>} */
+  const later = {};
+  const server = await host(later);
+  const { page } = await open(ownTaste, server.url, { serviceWorkers: 'block' });
+  Object.assign(later, gone);
+  await page.locator('#write-pattern').click();
+  const reload = page.locator('.pattern-live').getByRole('button', { name: 'Reload the page' });
+  await reload.waitFor();
+  for (const name of Object.keys(gone)) delete later[name];
+  await Promise.all([page.waitForEvent('load'), reload.click()]);
+  await listShown(page);
 });
 
 /** Appended to the writer's module: its first token traps, in a task that nobody awaits. */

@@ -4,7 +4,7 @@
  */
 import { changes } from './changes.js';
 import { button, el } from './dom.js';
-import { asFault, wording } from './errors.js';
+import { asFault, wayOut, wording } from './errors.js';
 import { count } from './format.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
@@ -63,11 +63,11 @@ export function createCompare(root, loaded, asked) {
       if (own === newest) status.textContent = `${compared.variants.length + 1} lists stand beside each other.`;
     } catch (thrown) {
       const fault = asFault(thrown);
-      const anew = () => {
+      const anew = wayOut(fault, () => {
         body.focus();
         open();
-      };
-      content = [el('p', { class: 'muted', role: 'alert' }, `${wording(fault).title}. ${wording(fault).advice}`), button({ class: 'button' }, anew, 'Try again')];
+      });
+      content = [el('p', { class: 'muted', role: 'alert' }, `${wording(fault).title}. ${wording(fault).advice}`), button({ class: 'button' }, anew, fault.kind === 'outdated' ? wording(fault).action : 'Try again')];
     }
     if (own !== newest) return;
     body.removeAttribute('aria-busy');
@@ -143,6 +143,7 @@ export function createCompare(root, loaded, asked) {
     renew(of, pattern) {
       if (of !== null && pattern !== null) patterns.set(of, pattern);
       if (of === user) return;
+      const wasOpen = !body.hidden;
       user = of;
       close();
       toggle.disabled = of === null;
@@ -150,6 +151,7 @@ export function createCompare(root, loaded, asked) {
         of === null
           ? 'Other models’ lists were made for the stored viewers. Pick one of them to compare.'
           : 'The same run has models that read less. Their lists for this viewer, as the viewer is, and the titles that they share with the full model.';
+      if (wasOpen) open();
     },
   };
 }

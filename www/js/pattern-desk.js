@@ -3,7 +3,7 @@
  * with the viewer's card; a text that is being written is drawn token by token without the rest of it.
  */
 import { button, el } from './dom.js';
-import { asFault, wording } from './errors.js';
+import { asFault, wayOut, wording } from './errors.js';
 import { bytes, plural, viewerName } from './format.js';
 import { voice } from './pieces.js';
 import { isOutdated } from './tastes.js';
@@ -21,20 +21,23 @@ const setBusy = (of, busy) => (busy ? of.setAttribute('aria-disabled', 'true') :
 
 /**
  * @param {import('./types.js').Loaded} loaded
- * @param {(seed: number, onDraft: (text: string, attempt: number) => void) => Promise<void>} onWrite asked for a pattern of the present history
+ * @param {(seed: number, onDraft: (text: string, attempt: number) => void, wanted: () => boolean) => Promise<void>} onWrite asked for a pattern of the present history
+ * @param {() => void} onStop asked to end that
  */
-export function createPatternDesk(loaded, onWrite) {
+export function createPatternDesk(loaded, onWrite, onStop) {
   const size = loaded.manifest.files.filter(({ role }) => ROLES.has(role)).reduce((sum, file) => sum + file.bytes, 0);
   /** Whether the language model has been fetched in this visit. */
   let here = false;
-  /** What is under way, or went wrong; it survives the card being drawn again. @type {{of: Person['trail']|null, words: string, text: string, busy: boolean, share: number|null, retry: (() => void)|null}|null} */
+  /** What is under way, or went wrong; it survives the card being drawn again. @type {{of: Person['trail']|null, words: string, text: string, busy: boolean, share: number|null, way: {words: string, go: () => void}|null, stopped: boolean}|null} */
   let state = null;
   /** Whose card it is. @type {Person['trail']|null} */
   let trail = null;
   /** Told to whoever listens: not each token. */
   const status = el('p', { class: 'visually-hidden', role: 'status' });
   const figure = el('div', {});
-  const live = el('div', { class: 'pattern-live', tabindex: '-1' }, figure, status);
+  // Beside the figure, which is drawn anew with each token: whoever is on it stays on it.
+  const stopButton = button({ class: 'button button-quiet' }, stop, 'Stop');
+  const live = el('div', { class: 'pattern-live', tabindex: '-1' }, figure, stopButton, status);
   /** @type {HTMLButtonElement|null} */
   let offerButton = null;
 
@@ -42,33 +45,40 @@ export function createPatternDesk(loaded, onWrite) {
 
   /** @param {boolean} [aloud] whether listeners are told */
   function drawLive(aloud = true) {
-    const again = state?.retry;
+    const way = state?.way;
     figure.replaceChildren(
       ...(state
         ? [el('figure', { class: 'pattern', 'data-writing': state.busy ? 'true' : null }, state.text ? voice('blockquote', state.text) : null, state.share === null ? null : el('progress', { 'aria-label': 'The language model', max: 1, value: state.share }), el('figcaption', { 'aria-hidden': 'true' }, state.words))]
         : []),
-      ...(again
+      ...(way
         ? [
             button(
               { class: 'button button-quiet' },
               () => {
                 live.focus();
-                again();
+                way.go();
               },
-              'Ask again',
+              way.words,
             ),
           ]
         : []),
     );
+    stopButton.hidden = !state?.busy;
     if (state && aloud) say(state.words);
     // Not `disabled`: whoever pressed it stays on it.
     if (offerButton) setBusy(offerButton, Boolean(state?.busy));
   }
 
+  function stop() {
+    if (state) state.stopped = true;
+    (offerButton ?? live).focus();
+    onStop();
+  }
+
   /** @param {number} seed */
   async function write(seed) {
     if (state?.busy) return;
-    const own = { of: trail, words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, text: '', busy: true, share: here ? null : 0, retry: null };
+    const own = { of: trail, words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, text: '', busy: true, share: here ? null : 0, way: null, stopped: false };
     state = own;
     drawLive();
     try {
@@ -79,7 +89,7 @@ export function createPatternDesk(loaded, onWrite) {
         own.share = null;
         own.words = attempt === 1 ? 'The language model is writing, here in your browser …' : `The language model is writing, here in your browser … It has thrown away ${plural(attempt - 1, 'draft')} that said what these titles do not hold.`;
         drawLive();
-      });
+      }, () => !own.stopped);
       here = true;
       if (state === own) {
         state = null;
@@ -89,7 +99,9 @@ export function createPatternDesk(loaded, onWrite) {
       const fault = asFault(thrown);
       if (state !== own) return;
       const words = `${wording(fault).title}. The list reads the pattern it read before.`;
-      state = fault.kind === 'superseded' ? null : { of: own.of, words, text: '', busy: false, share: null, retry: () => write(seed) };
+      const way = { words: fault.kind === 'outdated' ? wording(fault).action : 'Ask again', go: wayOut(fault, () => write(seed)) };
+      state = fault.kind === 'superseded' ? null : { of: own.of, words, text: '', busy: false, share: null, way, stopped: false };
+      if (own.stopped) say('Stopped. The list reads the pattern it read before.');
     }
     drawLive();
   }

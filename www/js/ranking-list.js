@@ -166,7 +166,7 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
 }
 
 /** How many rows stand where they did not stand before. @param {Ranking} ranking */
-export const movedRows = ({ recommendations }) => recommendations.filter(({ rank, before }) => before !== rank).length;
+export const movedRows = ({ recommendations }) => recommendations.filter(({ rank, before }) => before?.rank !== rank).length;
 
 /** How much of the list moved, in a sentence. @param {Ranking} ranking @param {View} view */
 export function movesNote(ranking, { viewer }) {

@@ -66,7 +66,7 @@ export function recommendationRow(row, context) {
         'div',
         { class: 'recommendation-foot' },
         toggle,
-        el('span', { class: 'facts' }, `score ${score(row.score)} · taken ${plural(item.count, 'time')} in training`),
+        el('span', { class: 'facts' }, `score ${scores(row)} · taken ${plural(item.count, 'time')} in training`),
       ),
       drawer,
     ),
@@ -90,17 +90,23 @@ export function drawOwnReason(slot, text, done, flaws) {
   slot.replaceChildren(el('figure', { class: 'leading-reason', 'data-written': 'true' }, voice('blockquote', text), el('figcaption', {}, words)));
 }
 
+/** The score, and the one before where it reads otherwise. @param {Recommendation} row */
+function scores({ score: now, before }) {
+  const was = before ? score(before.score) : null;
+  return was === null || was === score(now) ? score(now) : `${score(now)} (was ${was})`;
+}
+
 /** Where the title stood before, where that is known and differs. @param {Recommendation} row */
 function move({ rank, before }) {
-  if (before === undefined || before === rank) return null;
+  if (before === undefined || before?.rank === rank) return null;
   if (before === null) return el('span', { class: 'move', 'data-move': 'new' }, 'new', el('span', { class: 'visually-hidden' }, ': it was in the history'));
-  const up = before > rank;
-  const by = count(Math.abs(before - rank));
+  const up = before.rank > rank;
+  const by = count(Math.abs(before.rank - rank));
   return el(
     'span',
     { class: 'move', 'data-move': up ? 'up' : 'down' },
     el('span', { 'aria-hidden': 'true' }, `${up ? '▲' : '▼'}${by}`),
-    el('span', { class: 'visually-hidden' }, `, ${up ? 'up' : 'down'} ${by} from rank ${count(before)}`),
+    el('span', { class: 'visually-hidden' }, `, ${up ? 'up' : 'down'} ${by} from rank ${count(before.rank)}`),
   );
 }
 

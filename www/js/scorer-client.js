@@ -121,6 +121,11 @@ export class ScorerClient {
     });
   }
 
+  /** Ends the text that is being written, or fetched for: whoever asked for it is told that it is superseded. */
+  stopWriting() {
+    this.#worker?.postMessage('stop-writing');
+  }
+
   /** Ends the worker on purpose; waiting requests are told so. */
   stop() {
     this.#clear();

@@ -168,7 +168,7 @@ function asJson({ ranking, taste, own, name }, loaded) {
     held_out: ranking.held_out && { ...ranking.held_out, key: catalogue[ranking.held_out.item]?.key },
     recommendations: ranking.recommendations.map(({ item, rank, score: value, reasons, history, before }) => ({
       rank,
-      before,
+      before: before && { rank: before.rank, score: before.score },
       key: catalogue[item]?.key,
       title: catalogue[item]?.title,
       score: value,

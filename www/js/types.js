@@ -66,6 +66,7 @@
  * @typedef {{index: number, weight: number, heads: number[]}} RawReason `heads`: attention of each head, of which `weight` is the mean
  * @typedef {{position: number, item: number, weight: number}} HistoryWeight `position` counts in the taste's history
  * @typedef {{item: number, rank: number, score: number}} Placed
+ * @typedef {{rank: number, score: number}} Was
  * @typedef {Placed & {reasons: RawReason[], history: HistoryWeight[]}} RawRecommendation reason weights sum to 1, magnitudes of history weights too
  *
  * @typedef {object} RawRanking what the scorer answers
@@ -75,7 +76,7 @@
  * @property {number} scored how many items got a score: the whole catalogue
  * @property {Placed|null} held_out its rank is the one among the items this user has not taken before
  * @property {RawRecommendation[]} recommendations
- * @property {(number|null)[]} [before] per recommendation its rank for the taste it is compared with; null where it had been taken
+ * @property {(Was|null)[]} [before] per recommendation what it was for the taste it is compared with; null where it had been taken
  *
  * @typedef {'identities'|'pattern'|'reasons'|'history'|{reason: number}|{event: number}} Part of what the model reads; an event is a place in the taste's history
  * @typedef {{part: Part, adds: number, rank_without: number|null}} Share `adds`: logits; of the title alone what it has without all else, of the others the mean over all orders in which they could come (Shapley)
@@ -151,7 +152,7 @@
  * @property {string|null} viewer key of the viewer in whose name it was written
  * @property {number|null} time
  *
- * @typedef {Placed & {reasons: Reason[], history: HistoryWeight[], before?: number|null}} Recommendation `before`: see RawRanking
+ * @typedef {Placed & {reasons: Reason[], history: HistoryWeight[], before?: Was|null}} Recommendation `before`: see RawRanking
  * @typedef {Omit<RawRanking, 'recommendations'|'before'> & {recommendations: Recommendation[]}} Ranking
  *
  * @typedef {object} LoadTimes milliseconds by the worker's clock
@@ -216,7 +217,7 @@
  * @property {{text: string, flaws: number}} write-reason
  *
  * @typedef {{id: number, ok: true, value: unknown} | {id: number, ok: false, error: Fault}} Answer
- * @typedef {'ping'} Ping asks the worker for another `alive`, whatever else it is doing
+ * @typedef {'ping'|'stop-writing'} Aside heard whatever else the worker is doing: `ping` asks for another `alive`, `stop-writing` ends the text that is being written
  * @typedef {Answer | Progress | {event: 'alive', locked: boolean} | {event: 'fetched', group: 'gpu'|'writer'} | {event: 'backend', backend: Backend} | {event: 'team', team: Team} | {event: 'draft', id: number, text: string, attempt: number}} FromWorker
  */
 

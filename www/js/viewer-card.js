@@ -31,11 +31,12 @@ const AT_ONCE = 100;
  * @param {() => void} told.undo
  * @param {() => void} told.redo
  * @param {() => void} told.reset
- * @param {(seed: number, onDraft: (text: string, attempt: number) => void) => Promise<void>} told.write
+ * @param {(seed: number, onDraft: (text: string, attempt: number) => void, wanted: () => boolean) => Promise<void>} told.write
+ * @param {() => void} told.stopWriting
  */
 export function createViewerCard(root, loaded, told) {
   const whatIf = createWhatIf(loaded, told);
-  const desk = createPatternDesk(loaded, told.write);
+  const desk = createPatternDesk(loaded, told.write, told.stopWriting);
   /** @type {Person|null} */
   let shown = null;
   let open = false;

@@ -144,22 +144,23 @@ export async function fetchArtefact(base, onBytes, again = false) {
 /**
  * The files of a part that few visits need.
  * @param {URL} base @param {string} manifestText @param {keyof typeof PARTS} part @param {OnBytes} onBytes
- * @param {boolean} [again] past what the browser has cached
+ * @param {boolean} [again] past what the browser has cached @param {AbortSignal} [signal] ends it
  */
-export async function fetchPart(base, manifestText, part, onBytes, again = false) {
+export async function fetchPart(base, manifestText, part, onBytes, again = false, signal) {
   const files = filesOf(manifestText).filter(({ role }) => PARTS[part].has(role));
   if (files.length === 0) throw fault('not-exported', `This artefact was exported without its ${part}.`);
-  return fetchAll(base, files, onBytes, again);
+  return fetchAll(base, files, onBytes, again, signal);
 }
 
 /**
  * Files at once, with one progress over all of them.
- * @param {URL} base @param {ArtefactFile[]} list @param {OnBytes} onBytes @param {boolean} again
+ * @param {URL} base @param {ArtefactFile[]} list @param {OnBytes} onBytes @param {boolean} again @param {AbortSignal} [signal]
  */
-async function fetchAll(base, list, onBytes, again) {
+async function fetchAll(base, list, onBytes, again, signal) {
   const total = list.reduce((sum, file) => sum + file.bytes, 0);
   let loaded = 0;
   const stop = new AbortController();
+  signal?.addEventListener('abort', () => stop.abort());
   const count = (/** @type {number} */ bytes) => onBytes((loaded += bytes), total);
   try {
     const contents = await Promise.all(list.map((file) => fetchFile(base, file, { signal: stop.signal, cache: again ? 'reload' : 'default' }, count)));

@@ -2,22 +2,16 @@
  * The artefact's language model at its desk: fetched when somebody first asks for a text, then kept. It writes a token at a time and
  * looks up between two of them, so that whoever asks for something newer is not kept waiting. Runs in the worker.
  */
+import { orOutdated } from './integrity.js';
 import { fetchEngine, fetchPart } from './worker-fetch.js';
 import { begin, unlessTrapped, WRITER } from './worker-trap.js';
+import { nextTurn } from './worker-turn.js';
 
 /** @typedef {import('./types.js').Standing} Standing */
 /** @typedef {import('./types.js').Writer} Writer */
 
-/** Lets waiting messages in: a promise alone would not. */
-const pause = () =>
-  new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve(undefined);
-    };
-    port2.postMessage(null);
-  });
+/** @type {import('./types.js').Fault} */
+const STOPPED = { kind: 'superseded', message: 'Nobody waits for this text any more.' };
 
 export class Desk {
   /** @type {Writer|null} */
@@ -27,6 +21,8 @@ export class Desk {
   #failed = false;
   /** Modules that have crashed in this visit: a crashed one answers nothing any more, so the next is another instance. */
   #crashed = 0;
+  /** Of the text that is being written, and of what is fetched for it. */
+  #stop = new AbortController();
 
   /**
    * @param {object} source
@@ -41,13 +37,21 @@ export class Desk {
     this.#source = source;
   }
 
-  async #sit() {
+  /** Ends whatever is being written, or fetched for that. */
+  stop() {
+    this.#stop.abort();
+  }
+
+  /** @param {AbortSignal} signal */
+  async #sit(signal) {
     if (this.#writer) return this.#writer;
     const { code, artefact, manifestText, files, onBytes, onFetched } = this.#source;
     begin(WRITER, this.#crashed);
     const [engine, part] = await Promise.all([
       /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(code, WRITER, () => {}, this.#failed, this.#crashed)),
-      fetchPart(artefact, manifestText, 'writer', onBytes, this.#failed),
+      fetchPart(artefact, manifestText, 'writer', onBytes, this.#failed, signal).catch(async (thrown) => {
+        throw signal.aborted ? STOPPED : await orOutdated(thrown);
+      }),
     ]);
     onFetched();
     const catalogue = /** @type {Uint8Array} */ (files.get('catalogue.json'));
@@ -62,11 +66,17 @@ export class Desk {
    * @returns {Promise<NonNullable<Standing['written']>>}
    */
   async write(question, onDraft, stale) {
+    if (stale()) throw STOPPED;
+    this.#stop = new AbortController();
+    const { signal } = this.#stop;
+    const stopped = new Promise((_, reject) => signal.addEventListener('abort', () => reject(STOPPED)));
+    stopped.catch(() => {});
     try {
-      const draft = await unlessTrapped(question(await unlessTrapped(this.#sit(), WRITER)), WRITER);
+      const writer = await Promise.race([unlessTrapped(this.#sit(signal), WRITER), /** @type {Promise<never>} */ (stopped)]);
+      const draft = await unlessTrapped(question(writer), WRITER);
       for (;;) {
-        await pause();
-        if (stale()) throw { kind: 'superseded', message: 'Something newer was asked for.' };
+        await nextTurn();
+        if (stale()) throw STOPPED;
         const standing = await unlessTrapped(draft.advance(), WRITER);
         if (standing.written) return standing.written;
         onDraft(standing);

@@ -96,7 +96,7 @@ export class Scorer {
       recommendations: order.slice(0, count).map((item, at) => this.#explained(taste, item, at + 1, scores[item])),
       milliseconds: Math.min(performance.now() - began, 5), // never so slow that helpers are called
       fresh: true,
-      ...(before ? { before: order.slice(0, count).map((item) => (before.history.some((event) => event.item === item) ? null : this.#rank(before, item))) } : {}),
+      ...(before ? { before: order.slice(0, count).map((item) => (before.history.some((event) => event.item === item) ? null : { rank: this.#rank(before, item), score: mockScores(this.#catalogue, before)[item] })) } : {}),
     };
   }
 

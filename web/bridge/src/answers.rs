@@ -39,9 +39,16 @@ struct List {
     milliseconds: f64,
     /// Whether it was scored for this question, and not kept from an earlier one.
     fresh: bool,
-    /// Per recommendation its rank for the taste before; none where it had been taken. Absent without such a taste.
+    /// Per recommendation what it was for the taste before; none where it had been taken. Absent without such a taste.
     #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<Vec<Option<u32>>>,
+    before: Option<Vec<Option<Was>>>,
+}
+
+/// What an item was for another taste.
+#[derive(Serialize)]
+struct Was {
+    rank: u32,
+    score: f32,
 }
 
 impl Answers {
@@ -136,9 +143,14 @@ impl Answers {
                     };
                     others.filter(better).count() as u32
                 };
-                let rank = |item: usize| (!hidden[item]).then(|| ahead(item) + 1);
+                let was = |item: usize| {
+                    (!hidden[item]).then(|| Was {
+                        rank: ahead(item) + 1,
+                        score: scored.scores.scores[item],
+                    })
+                };
                 let items = shown.recommendations.iter();
-                Some(items.map(|one| rank(one.item as usize)).collect())
+                Some(items.map(|one| was(one.item as usize)).collect())
             }
             None => None,
         };
