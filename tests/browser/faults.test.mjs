@@ -1,8 +1,8 @@
 /** What the page says when something is missing, spoiled, unsupported or killed, and that it finds back where it can. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freshPage, host, launch, listShown, rows, scorer, scorers } from './helper/harness.mjs';
-import { nextRanking, slowMeasuring, troubled } from './helper/trouble.mjs';
+import { freshPage, host, launch, listShown, PATIENCE, rows, scorer, scorers } from './helper/harness.mjs';
+import { appended, nextRanking, slowMeasuring, troubled } from './helper/trouble.mjs';
 
 const browser = await launch();
 const MODEL = '/artefact/model.safetensors';
@@ -144,6 +144,22 @@ test('a killed worker is replaced within five seconds, by itself, and the list i
   assert.equal(await page.locator('.notice-fault').count(), 0);
   await page.locator('.chip').nth(2).click();
   await listShown(page);
+});
+
+test('a worker that is ended before its first word is missed within a minute, and replaced', async () => {
+  let started = 0;
+  const { url } = await host({ ...appended('/worker.js', ''), '/worker.js': (content) => ({ body: (started += 1) === 1 ? Buffer.from('self.close();') : content }) });
+  const { page, manners } = await freshPage(browser, { serviceWorkers: 'block' });
+  await page.clock.install();
+  await page.goto(`${url}?backend=cpu`);
+  for (const began = Date.now(); started === 0; await page.waitForTimeout(50)) assert.ok(Date.now() - began < PATIENCE);
+  await page.waitForTimeout(300);
+  await page.clock.runFor(60_000);
+  await listShown(page);
+  await page.locator('.badge[data-backend="cpu"]').waitFor();
+  assert.equal(started, 2);
+  await nothingTold(page);
+  assert.deepEqual(manners.pageErrors, []);
 });
 
 test('a worker that is killed again at once is told of, and starts again on request', async () => {

@@ -14,7 +14,7 @@ const NOT_RUNNING = { kind: 'gone', message: 'The scorer is not running.' };
 const KILLED = { kind: 'gone', message: 'The browser ended the background worker, often to free memory.' };
 
 /**
- * A page without https has no locks, and no other news of a worker's end: while an answer is waited for, the worker is asked each so
+ * Until its first word, and on a page without https, which has no locks, there is no other news of a worker's end: while an answer is waited for, the worker is asked each so
  * many milliseconds whether it is there, and so many questions in a row without a word of any kind mean that it is gone. A worker that
  * computes cannot answer either, so this is far more than anything takes that it does at one go: a question about many titles is
  * seconds on a slow device, texts are written a token at a time, and WebGPU is only there with https. Questions are counted and not
@@ -99,6 +99,7 @@ export class ScorerClient {
       this.#died(worker, { kind: 'crashed', message: 'The scorer ended with an error that it could not handle.' });
     });
     for (const message of messages) worker.postMessage(message);
+    this.#listen();
   }
 
   /**
@@ -188,10 +189,10 @@ export class ScorerClient {
   /** Where there is no lock to wait for: asks now and then whether the worker is there, as long as an answer is waited for. */
   #listen() {
     const worker = this.#worker;
-    if (!worker || !this.#alive || this.#watch || this.#pulse !== undefined) return;
+    if (!worker || this.#watch || this.#pulse !== undefined) return;
     this.#unanswered = 0;
     this.#pulse = setInterval(() => {
-      if (this.#waiting.size === 0) {
+      if (this.#waiting.size === 0 || this.#watch) {
         clearInterval(this.#pulse);
         this.#pulse = undefined;
       } else if (this.#unanswered === SILENT) {
