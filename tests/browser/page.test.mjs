@@ -93,6 +93,41 @@ test('says where it computed and why', async () => {
   assert.match(await page.locator('.ranking-summary').innerText(), /titles scored in .* on the CPU, here/);
 });
 
+test('the titles that a row says it leans on stand in its drawer, as what speaks for it', async () => {
+  const { page } = await open(hashOf(0));
+  for (const toggle of await page.getByRole('button', { name: /What carried it/ }).all()) await toggle.click();
+  await page.waitForFunction(() => !document.querySelector('.leaning[data-waiting], .drawer [aria-busy="true"]'));
+  const found = await rows(page).evaluateAll((all) =>
+    all.map((row) => ({
+      named: [...row.querySelectorAll('.leaning em')].map((title) => title.textContent),
+      speaking: [...row.querySelectorAll('.evidence-history')].filter((one) => one.querySelector('[data-sign="plus"]')).map((one) => one.querySelector('span[dir]')?.textContent),
+    })),
+  );
+  assert.ok(found.some(({ named }) => named.length > 0));
+  for (const { named, speaking } of found) for (const title of named) assert.ok(speaking.includes(title), `${title} in ${speaking}`);
+});
+
+for (const width of [1280, 1100, 768, 360]) {
+  test(`a search at ${width} pixels stays in the window, and says when nothing is found`, async () => {
+    const { page } = await open(hashOf(0), { viewport: { width, height: 900 } });
+    for (const name of ['Find a viewer', 'Why not this one?']) {
+      const input = page.getByRole('combobox', { name });
+      await input.fill('a');
+      await page.getByRole('option').first().waitFor();
+      assert.equal(await overflow(page), 0, name);
+      for (const side of await page.getByRole('option').evaluateAll((all) => all.flatMap((one) => [one.getBoundingClientRect().left, innerWidth - one.getBoundingClientRect().right]))) assert.ok(side >= 0, `${name}: ${side}`);
+      await input.fill('zzzz');
+      const hint = page.locator('.search-hint[data-nothing]');
+      await hint.waitFor();
+      assert.ok((await hint.innerText()).length > 5);
+      assert.equal(await hint.evaluate((one) => getComputedStyle(one).clipPath), 'none', 'it can be seen');
+      assert.equal(await overflow(page), 0, `${name}, nothing found`);
+      await input.fill('');
+      await page.keyboard.press('Escape');
+    }
+  });
+}
+
 test('a row opens into the reasons and the history that carried it', async () => {
   const { page } = await open(hashOf(0));
   const row = rows(page).first();

@@ -46,7 +46,10 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
   let marked = -1;
 
   let resting = rest;
-  const restHint = () => (hint.textContent = resting);
+  const restHint = () => {
+    hint.textContent = resting;
+    delete hint.dataset.nothing;
+  };
 
   function open() {
     const typed = input.value.trim().toLowerCase();
@@ -65,6 +68,7 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
     list.hidden = matches.length === 0;
     input.setAttribute('aria-expanded', String(matches.length > 0));
     input.removeAttribute('aria-activedescendant');
+    hint.toggleAttribute('data-nothing', all.length === 0);
     if (all.length === 0) hint.textContent = nothing;
     else if (all.length > matches.length) hint.textContent = `${count(all.length)} matches, the first ${MOST_OPTIONS} shown: type to narrow down`;
     else hint.textContent = all.length === 1 ? '1 match' : `${all.length} matches`;

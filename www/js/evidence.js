@@ -103,7 +103,7 @@ function reasonsPart(row, { dated, uses, viewer, taste, onMute, onReport, isRepo
     return part(el('p', { class: 'muted' }, words), ...(silent ? [silent] : []));
   }
   const items = row.reasons.map((reason, at) => {
-    const source = reason.viewer === null ? null : `written for ${viewerName(reason.viewer)}`;
+    const source = reason.viewer === null ? null : `written when ${viewerName(reason.viewer)} took it`;
     const when = dated && reason.time !== null ? date(reason.time) : null;
     const about = [source, when, newerTag(reason, viewer)].filter(Boolean).join(', ');
     return el(
@@ -194,7 +194,7 @@ function historyPart(row, { catalogue, taste, carriers }) {
   carriers.then(
     (all) => {
       const carrying = all.filter(({ adds }) => adds !== 0);
-      const shown = carrying.slice(0, MOST_HISTORY);
+      const shown = bothSides(carrying, MOST_HISTORY);
       const scale = scaleOf(carrying.map(({ adds }) => ({ weight: adds })));
       const items = shown.map(({ event, item, adds }) => {
         const entry = catalogue[item];
@@ -223,6 +223,17 @@ function historyPart(row, { catalogue, taste, carriers }) {
     },
   );
   return part;
+}
+
+/**
+ * What speaks for a title, then what speaks against it: half of each, or more of one where there is less of the other.
+ * @param {import('./types.js').Carrier[]} carrying those first that count most @param {number} most
+ */
+function bothSides(carrying, most) {
+  const sides = [carrying.filter(({ adds }) => adds > 0), carrying.filter(({ adds }) => adds < 0)];
+  const [speaking = 0, against = 0] = sides.map(({ length }) => length);
+  const shown = Math.min(speaking, Math.max(most / 2, most - against));
+  return [...(sides[0] ?? []).slice(0, shown), ...(sides[1] ?? []).slice(0, most - shown)];
 }
 
 /** Where the interest unit looked. Its weights lie on states, not on titles. @param {Recommendation} row @param {CatalogueItem[]} catalogue */

@@ -34,7 +34,7 @@ export async function showFirstView(root, wanted) {
         { class: 'viewer', 'aria-labelledby': 'first-viewer' },
         el('h2', { id: 'first-viewer', dir: 'auto' }, name),
         pattern ? el('figure', { class: 'pattern' }, voice('blockquote', pattern), el('figcaption', {}, 'The language model on this viewer')) : null,
-        el('div', { class: 'history-part' }, el('h3', {}, 'History', el('span', { class: 'muted' }, ' newest first')), el('ol', { class: 'history' }, ...history.map(past))),
+        el('div', { class: 'history-part' }, el('h3', {}, 'History', el('span', { class: 'muted' }, ' newest first')), el('ol', { class: 'history history-first' }, ...history.map(past))),
       ),
       el(
         'section',

@@ -23,18 +23,20 @@ const PART_NAMES = {
 
 /** What each part is worth to a score. @param {Probe} probe */
 export function waterfall({ shares, logit, rank }) {
-  const largest = Math.max(...shares.map(({ adds }) => Math.abs(adds)), Number.MIN_VALUE);
-  const rows = shares.map(({ part, adds, rank_without: without }) =>
+  // Each part begins where the one before it ended.
+  const sums = shares.reduce((/** @type {number[]} */ all, { adds }) => [...all, (all.at(-1) ?? 0) + adds], [0]);
+  const range = { low: Math.min(...sums, logit), high: Math.max(...sums, logit) };
+  const rows = shares.map(({ part, adds, rank_without: without }, at) =>
     el(
       'tr',
       {},
       el('th', { scope: 'row' }, PART_NAMES[String(part)] ?? String(part)),
-      el('td', { class: 'fall-cell' }, bar(adds, largest)),
+      el('td', { class: 'fall-cell' }, bar(sums[at] ?? 0, sums[at + 1] ?? 0, range)),
       el('td', { class: 'number' }, signed(adds)),
       el('td', { class: 'number' }, without === null ? '–' : `rank ${count(without)}`),
     ),
   );
-  const together = el('tr', { class: 'probe-sum' }, el('th', { scope: 'row' }, 'Together'), el('td', { class: 'fall-cell' }), el('td', { class: 'number' }, signed(logit)), el('td', { class: 'number' }, `rank ${count(rank)}`));
+  const together = el('tr', { class: 'probe-sum' }, el('th', { scope: 'row' }, 'Together'), el('td', { class: 'fall-cell' }, bar(0, logit, range)), el('td', { class: 'number' }, signed(logit)), el('td', { class: 'number' }, `rank ${count(rank)}`));
   const head = (/** @type {string} */ name, /** @type {boolean} */ number) => el('th', { scope: 'col', class: number ? 'number' : null }, name);
   return el(
     'table',
@@ -45,10 +47,16 @@ export function waterfall({ shares, logit, rank }) {
   );
 }
 
-/** A bar to the right of the middle for what speaks for a title, to the left for what speaks against. @param {number} change @param {number} largest */
-function bar(change, largest) {
-  const element = el('span', { class: 'fall', 'data-sign': change < 0 ? 'minus' : 'plus', 'aria-hidden': 'true' });
-  return withProperty(element, '--length', Math.abs(change) / largest);
+/**
+ * A step of the waterfall: to the right where it speaks for a title, to the left where it speaks against.
+ * @param {number} from @param {number} to @param {{low: number, high: number}} range of the whole
+ */
+function bar(from, to, { low, high }) {
+  const whole = Math.max(high - low, Number.MIN_VALUE);
+  const element = el('span', { class: 'fall', 'data-sign': to < from ? 'minus' : 'plus', 'aria-hidden': 'true' });
+  withProperty(element, '--zero', -low / whole);
+  withProperty(element, '--from', (Math.min(from, to) - low) / whole);
+  return withProperty(element, '--length', Math.abs(to - from) / whole);
 }
 
 /**

@@ -63,7 +63,7 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
       );
       return [
         el('p', { dir: 'auto' }, 'Without ', ...listed(names), ' the first would be ', el('strong', {}, title(found.then)), ` instead of ${title(found.first)}.`),
-        el('p', { class: 'muted' }, `Verified by scoring the whole catalogue without ${names.length === 1 ? 'it' : 'them; each of them is needed'}, ${names.length === 1 ? 'it is' : 'they are'} still not suggested again. ${tried}`),
+        el('p', { class: 'muted' }, `Verified by scoring the whole catalogue without ${names.length === 1 ? 'it' : 'them; each of them is needed'}. ${tried} ${names.length === 1 ? 'What was taken out is' : 'Those taken out are'} not counted here; in the list itself ${names.length === 1 ? 'it' : 'they'} may be suggested, as a title not taken yet.`),
         act,
       ];
     }), 'What would change the first place?');

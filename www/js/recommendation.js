@@ -139,7 +139,7 @@ function leadingReason(row, { uses, viewer, taste }) {
     const muted = taste.muted.some(({ item }) => item === row.item);
     return el('p', { class: 'muted leading-reason' }, `${muted ? 'All reasons of this title are muted' : 'No reason has been written for this title yet'}; the score rests on the history.`);
   }
-  const about = [leading.viewer === null ? null : `written for ${viewerName(leading.viewer)}`, newerTag(leading, viewer)].filter(Boolean);
+  const about = [leading.viewer === null ? null : `written when ${viewerName(leading.viewer)} took it`, newerTag(leading, viewer)].filter(Boolean);
   return el(
     'figure',
     { class: 'leading-reason' },

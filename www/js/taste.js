@@ -10,7 +10,7 @@ const DULL_KINDS = new Set(['year', 'decade', 'title']);
 const FEWEST = 3;
 
 /**
- * For each user the two attributes that stand out most; fewer where none does.
+ * For each user the two attributes that stand out most, those first that the language model names in their pattern; fewer where none does.
  * Strength of an attribute: n · ln(share in this history / share in all histories).
  * @param {import('./types.js').CatalogueItem[]} catalogue
  * @param {import('./types.js').ArtefactUser[]} users
@@ -29,6 +29,7 @@ export function tasteLabels(catalogue, users, window) {
     for (const [name, { n }] of perUser[index] ?? []) overall.set(name, (overall.get(name) ?? 0) + n);
   });
   return read.map((history, index) => {
+    const named = namedIn(users[index]?.pattern);
     const tastes = [...(perUser[index] ?? [])]
       .filter(([, { n }]) => n >= FEWEST)
       .map(([name, { n, attribute }]) => {
@@ -36,9 +37,15 @@ export function tasteLabels(catalogue, users, window) {
         return { ...attribute, strength: n * Math.log(lift) };
       })
       .filter(({ strength }) => strength > 0)
-      .sort((a, b) => b.strength - a.strength || a.value.localeCompare(b.value));
+      .sort((a, b) => Number(named(b)) - Number(named(a)) || b.strength - a.strength || a.value.localeCompare(b.value));
     return tastes.slice(0, 2);
   });
+}
+
+/** Whether a pattern names an attribute. @param {string|null|undefined} pattern @returns {(taste: {value: string}) => boolean} */
+function namedIn(pattern) {
+  const text = pattern?.toLowerCase() ?? '';
+  return ({ value }) => text.includes(value.toLowerCase());
 }
 
 /**
@@ -81,19 +88,17 @@ export function tasteName(tastes) {
  * @param {import('./types.js').ArtefactUser[]} users
  * @param {Taste[][]} labels
  * @param {number} limit
+ * @param {number} first the viewer whose list the page opens with
  * @returns {number[]} user indices
  */
-export function featuredViewers(users, labels, limit) {
-  const named = (/** @type {import('./types.js').ArtefactUser} */ user, /** @type {Taste[]} */ tastes) => {
-    const pattern = user.pattern?.toLowerCase() ?? '';
-    return tastes.filter(({ value }) => pattern.includes(value.toLowerCase())).length;
-  };
+export function featuredViewers(users, labels, limit, first) {
+  const named = (/** @type {import('./types.js').ArtefactUser} */ user, /** @type {Taste[]} */ tastes) => tastes.filter(namedIn(user.pattern)).length;
   const whole = (/** @type {import('./types.js').ArtefactUser} */ user, /** @type {Taste[]} */ tastes) => (user.pattern ? 4 + named(user, tastes) : 0) + (user.held_out !== null ? 0.5 : 0);
   const order = users
     .map((user, index) => ({ index, whole: whole(user, labels[index] ?? []), strength: labels[index]?.[0]?.strength ?? 0 }))
     .sort((a, b) => b.whole - a.whole || b.strength - a.strength || a.index - b.index);
-  const used = new Set();
-  const chosen = [];
+  const used = new Set((labels[first] ?? []).map((taste) => taste.value));
+  const chosen = [first];
   for (const { index } of order) {
     if (chosen.length === limit) return chosen;
     const values = (labels[index] ?? []).map((taste) => taste.value);

@@ -72,8 +72,8 @@ export function createViewerCard(root, loaded, told) {
         taste ? el('p', { class: 'viewer-tastes', dir: 'auto' }, capitalised(taste)) : null,
         toggle,
       ),
-      // What is changed stands next to what changes it.
-      ...(editing ? [whatIf.draw(person), historyPart(person, editing), ...parts] : [...parts, historyPart(person, editing)]),
+      // What is changed stands next to what changes it; of one's own taste there is less, and the pattern is what it is for.
+      ...(!editing ? [...parts, historyPart(person, editing)] : person.viewer ? [whatIf.draw(person), historyPart(person, editing), ...parts] : [whatIf.draw(person), ...parts, historyPart(person, editing)]),
     );
     if (trail.changed) root.dataset.changed = 'true';
     else delete root.dataset.changed;

@@ -85,7 +85,7 @@ export class Artefact {
     const { manifest, catalogue, results, first: opening } = this;
     const { use_reasons: reasons = true, use_patterns: patterns = true } = manifest.model?.reward ?? {};
     const lineOf = (/** @type {number} */ user) => (patterns ? (this.users[user]?.pattern ?? null) : null);
-    const featured = featuredViewers(this.users, labels, 6).map((user) => ({ user, line: lineOf(user) }));
+    const featured = featuredViewers(this.users, labels, 6, opening).map((user) => ({ user, line: lineOf(user) }));
     const reasonCounts = this.reasons.map((list) => list.length);
     return { manifest, catalogue, viewers, reasonCounts, first: opening, featured, uses: { reasons, patterns }, dated, results };
   }

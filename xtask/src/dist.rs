@@ -159,14 +159,15 @@ fn environment(tools: &PageTools, flags: &str) -> Vec<(&'static str, OsString)> 
 fn build_page(workspace: &Workspace, tools: &PageTools, flags: &str, out: &Path) -> Result<()> {
     // Compiled here and not inside trunk: with the network (new crates may be missing) and with cargo's own progress bar. One
     // after the other, as trunk does it: together the CPU's would be compiled with what the GPU's needs.
-    for (package, what) in [
-        ("curec-web", "compile the scorer for WebAssembly"),
-        ("curec-web-gpu", "compile the scorer for WebGPU"),
-        ("curec-web-writer", "compile the writer"),
+    // The profiles are those that index.html names.
+    for (package, profile, what) in [
+        ("curec-web", "release", "compile the scorer for WebAssembly"),
+        ("curec-web-gpu", "page", "compile the scorer for WebGPU"),
+        ("curec-web-writer", "page", "compile the writer"),
     ] {
         let mut cargo = workspace.cargo();
         cargo
-            .args(["build", "--release", "--package", package, "--lib"])
+            .args(["build", "--profile", profile, "--package", package, "--lib"])
             .args(["--target", wasm::TARGET]);
         step::run(what, cargo.envs(environment(tools, flags)))?;
     }
