@@ -25,6 +25,8 @@ let crashed = false;
 let newestRanking = 0;
 /** Of what is written only as long as nothing newer is wished for. */
 let newestWish = 0;
+/** Texts that nobody waits for any more. @type {Set<number>} */
+const stopped = new Set();
 /** Of whatever kind. */
 let newestRequest = 0;
 
@@ -97,7 +99,7 @@ const handlers = {
       gpu: backend === 'cpu' ? null : chosen.whole,
       warmUp: clock.lap().whole,
     };
-    // What the parts that come later are checked against; the big rest is the scorers' now.
+    // What the parts that come later are checked against; the big rest is the scorers' now, and kept for helpers until it is settled whether they pay.
     const texts = new Map([...files].filter(([name]) => ['catalogue.json', 'users.json', 'reasons.json'].includes(name)));
     const comparison = once(async (anew) => engine.comparison(manifestText, new Map([...texts, ...(await fetchPart(folder, manifestText, 'comparison', () => {}, anew))])));
     const desk = new Desk({ code, artefact: folder, manifestText, files: texts, onBytes: progress('writer'), onFetched: () => post({ event: 'fetched', group: 'writer' }) });
@@ -158,7 +160,7 @@ const handlers = {
     const { text, flaws, vector = [] } = await ready().desk.write(
       (writer) => writer.pattern(Uint32Array.from(items), seed),
       ({ text: words, attempt }) => post({ event: 'draft', id, text: words, attempt }),
-      () => id < newestWish,
+      () => id < newestWish || stopped.has(id),
     );
     return { text, flaws, vector, seed, of: items.join() };
   },
@@ -228,9 +230,9 @@ let locked = false;
 
 self.addEventListener('message', (/** @type {MessageEvent<Request & {id: number} | import('./js/types.js').Aside>} */ event) => {
   if (event.data === 'ping') return post({ event: 'alive', locked });
-  if (event.data === 'stop-writing') {
-    newestWish = newestRequest + 1; // of what waits for its turn too
-    return loaded?.desk.stop();
+  if ('stop' in event.data) {
+    stopped.add(event.data.stop);
+    return loaded?.desk.heed();
   }
   answerInTurn(event.data);
 });

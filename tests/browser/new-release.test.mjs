@@ -73,7 +73,7 @@ test('after it has loaded: a scorer that has to start anew says so, and a text t
   await listShown(page);
   await page.getByRole('button', { name: 'What if …?' }).click();
   await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
-  await page.getByRole('button', { name: 'Ask again' }).waitFor();
+  await page.locator('.pattern-live').getByRole('button', { name: 'Reload the page' }).waitFor();
   assert.match(await page.locator('.pattern-live').innerText(), /A newer version of this page is there/);
   await scorer(page)?.evaluate(() => self.close()).catch(() => {});
   await reloadsInto(page);

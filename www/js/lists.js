@@ -185,9 +185,9 @@ export function createLists(page) {
 
   /**
    * Has a pattern of the present history written, and reads it.
-   * @param {number} seed @param {(text: string, attempt: number) => void} onDraft @param {() => boolean} wanted
+   * @param {number} seed @param {(text: string, attempt: number) => void} onDraft @param {AbortSignal} signal ends it
    */
-  async function write(seed, onDraft, wanted) {
+  async function write(seed, onDraft, signal) {
     const now = visit;
     // A list that is on its way goes first: asked for after this, it would interrupt the writing.
     for (let awaited = null; awaited !== arriving; ) {
@@ -195,10 +195,10 @@ export function createLists(page) {
       await awaited;
     }
     const overtaken = { kind: 'superseded', message: 'Something newer was asked for.' };
-    if (!now || visit !== now || now.trail.current.history.length === 0 || !wanted()) throw overtaken;
+    if (!now || visit !== now || now.trail.current.history.length === 0) throw overtaken;
     const { current } = now.trail;
-    const written = await page.revival().persistently(() => page.client.ask('write-pattern', { taste: current, seed }, onDraft));
-    if (visit !== now || now.trail.current !== current) throw overtaken;
+    const written = await page.revival().persistently(() => page.client.ask('write-pattern', { taste: current, seed }, onDraft, signal));
+    if (signal.aborted || visit !== now || now.trail.current !== current) throw overtaken;
     edit(withWritten(current, written));
   }
 

@@ -219,7 +219,7 @@ function build(loaded) {
     loaded,
     compare,
     picker: createViewerPicker(picker, loaded, { onChoose: (user) => openViewer(user, 'push'), onOwn: () => openOwn(new Trail(blankTaste(), blankTaste(), true), 'push') }),
-    card: createViewerCard(byId('viewer'), loaded, { edit, undo: () => step('undo'), redo: () => step('redo'), reset, write, stopWriting: () => client.stopWriting() }),
+    card: createViewerCard(byId('viewer'), loaded, { edit, undo: () => step('undo'), redo: () => step('redo'), reset, write }),
     ranking: createRankingList(
       byId('ranking'),
       loaded,

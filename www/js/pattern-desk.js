@@ -21,14 +21,13 @@ const setBusy = (of, busy) => (busy ? of.setAttribute('aria-disabled', 'true') :
 
 /**
  * @param {import('./types.js').Loaded} loaded
- * @param {(seed: number, onDraft: (text: string, attempt: number) => void, wanted: () => boolean) => Promise<void>} onWrite asked for a pattern of the present history
- * @param {() => void} onStop asked to end that
+ * @param {(seed: number, onDraft: (text: string, attempt: number) => void, signal: AbortSignal) => Promise<void>} onWrite asked for a pattern of the present history
  */
-export function createPatternDesk(loaded, onWrite, onStop) {
+export function createPatternDesk(loaded, onWrite) {
   const size = loaded.manifest.files.filter(({ role }) => ROLES.has(role)).reduce((sum, file) => sum + file.bytes, 0);
   /** Whether the language model has been fetched in this visit. */
   let here = false;
-  /** What is under way, or went wrong; it survives the card being drawn again. @type {{of: Person['trail']|null, words: string, text: string, busy: boolean, share: number|null, way: {words: string, go: () => void}|null, stopped: boolean}|null} */
+  /** What is under way, or went wrong; it survives the card being drawn again. @type {{of: Person['trail']|null, words: string, text: string, busy: boolean, share: number|null, way: {words: string, go: () => void}|null, stop: AbortController}|null} */
   let state = null;
   /** Whose card it is. @type {Person['trail']|null} */
   let trail = null;
@@ -36,7 +35,7 @@ export function createPatternDesk(loaded, onWrite, onStop) {
   const status = el('p', { class: 'visually-hidden', role: 'status' });
   const figure = el('div', {});
   // Beside the figure, which is drawn anew with each token: whoever is on it stays on it.
-  const stopButton = button({ class: 'button button-quiet' }, stop, 'Stop');
+  const stopButton = button({ id: 'write-stop', class: 'button button-quiet' }, stop, 'Stop');
   const live = el('div', { class: 'pattern-live', tabindex: '-1' }, figure, stopButton, status);
   /** @type {HTMLButtonElement|null} */
   let offerButton = null;
@@ -63,22 +62,22 @@ export function createPatternDesk(loaded, onWrite, onStop) {
           ]
         : []),
     );
+    if (!state?.busy && document.activeElement === stopButton) (offerButton ?? live).focus();
     stopButton.hidden = !state?.busy;
     if (state && aloud) say(state.words);
     // Not `disabled`: whoever pressed it stays on it.
-    if (offerButton) setBusy(offerButton, Boolean(state?.busy));
+    if (offerButton) setBusy(offerButton, Boolean(state?.busy) || (trail !== null && isOutdated(trail.current)));
   }
 
   function stop() {
-    if (state) state.stopped = true;
     (offerButton ?? live).focus();
-    onStop();
+    state?.stop.abort();
   }
 
   /** @param {number} seed */
   async function write(seed) {
     if (state?.busy) return;
-    const own = { of: trail, words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, text: '', busy: true, share: here ? null : 0, way: null, stopped: false };
+    const own = { of: trail, words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, text: '', busy: true, share: here ? null : 0, way: null, stop: new AbortController() };
     state = own;
     drawLive();
     try {
@@ -89,7 +88,7 @@ export function createPatternDesk(loaded, onWrite, onStop) {
         own.share = null;
         own.words = attempt === 1 ? 'The language model is writing, here in your browser …' : `The language model is writing, here in your browser … It has thrown away ${plural(attempt - 1, 'draft')} that said what these titles do not hold.`;
         drawLive();
-      }, () => !own.stopped);
+      }, own.stop.signal);
       here = true;
       if (state === own) {
         state = null;
@@ -100,8 +99,8 @@ export function createPatternDesk(loaded, onWrite, onStop) {
       if (state !== own) return;
       const words = `${wording(fault).title}. The list reads the pattern it read before.`;
       const way = { words: fault.kind === 'outdated' ? wording(fault).action : 'Ask again', go: wayOut(fault, () => write(seed)) };
-      state = fault.kind === 'superseded' ? null : { of: own.of, words, text: '', busy: false, share: null, way, stopped: false };
-      if (own.stopped) say('Stopped. The list reads the pattern it read before.');
+      state = fault.kind === 'superseded' ? null : { of: own.of, words, text: '', busy: false, share: null, way, stop: own.stop };
+      if (own.stop.signal.aborted) say('Stopped. The list reads the pattern it read before.');
     }
     drawLive();
   }

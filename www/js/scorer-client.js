@@ -11,6 +11,9 @@ import { holdAll, orOutdated } from './integrity.js';
 const NOT_RUNNING = { kind: 'gone', message: 'The scorer is not running.' };
 
 /** @type {Fault} */
+const STOPPED = { kind: 'superseded', message: 'Nobody waits for this text any more.' };
+
+/** @type {Fault} */
 const KILLED = { kind: 'gone', message: 'The browser ended the background worker, often to free memory.' };
 
 /**
@@ -108,9 +111,11 @@ export class ScorerClient {
    * @param {T} type
    * @param {Omit<Extract<import('./types.js').Request, {type: T}>, 'type'>} payload
    * @param {(text: string, attempt: number) => void} [onDraft] told how far a text is that is being written
+   * @param {AbortSignal} [signal] ends that text, and what is fetched for it: the request is superseded then
    * @returns {Promise<Answers[T]>}
    */
-  ask(type, payload, onDraft = () => {}) {
+  ask(type, payload, onDraft = () => {}, signal) {
+    if (signal?.aborted) return Promise.reject(STOPPED);
     if (!this.#worker && !this.#starting) return Promise.reject(this.#end);
     const id = (this.#lastId += 1);
     return new Promise((resolve, reject) => {
@@ -119,12 +124,8 @@ export class ScorerClient {
       if (this.#worker) this.#worker.postMessage(message);
       else this.#starting?.messages.push(message);
       this.#listen();
+      signal?.addEventListener('abort', () => this.#waiting.has(id) && this.#worker?.postMessage({ stop: id }));
     });
-  }
-
-  /** Ends the text that is being written, or fetched for: whoever asked for it is told that it is superseded. */
-  stopWriting() {
-    this.#worker?.postMessage('stop-writing');
   }
 
   /** Ends the worker on purpose; waiting requests are told so. */

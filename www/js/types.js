@@ -217,7 +217,7 @@
  * @property {{text: string, flaws: number}} write-reason
  *
  * @typedef {{id: number, ok: true, value: unknown} | {id: number, ok: false, error: Fault}} Answer
- * @typedef {'ping'|'stop-writing'} Aside heard whatever else the worker is doing: `ping` asks for another `alive`, `stop-writing` ends the text that is being written
+ * @typedef {'ping'|{stop: number}} Aside heard whatever else the worker is doing: `ping` asks for another `alive`, `stop` ends the text that a request wants
  * @typedef {Answer | Progress | {event: 'alive', locked: boolean} | {event: 'fetched', group: 'gpu'|'writer'} | {event: 'backend', backend: Backend} | {event: 'team', team: Team} | {event: 'draft', id: number, text: string, attempt: number}} FromWorker
  */
 

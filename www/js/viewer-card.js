@@ -31,12 +31,11 @@ const AT_ONCE = 100;
  * @param {() => void} told.undo
  * @param {() => void} told.redo
  * @param {() => void} told.reset
- * @param {(seed: number, onDraft: (text: string, attempt: number) => void, wanted: () => boolean) => Promise<void>} told.write
- * @param {() => void} told.stopWriting
+ * @param {(seed: number, onDraft: (text: string, attempt: number) => void, signal: AbortSignal) => Promise<void>} told.write
  */
 export function createViewerCard(root, loaded, told) {
   const whatIf = createWhatIf(loaded, told);
-  const desk = createPatternDesk(loaded, told.write, told.stopWriting);
+  const desk = createPatternDesk(loaded, told.write);
   /** @type {Person|null} */
   let shown = null;
   let open = false;

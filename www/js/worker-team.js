@@ -98,7 +98,10 @@ export class Team {
         this.#use([]); // what is asked between is answered as before
       }
     };
-    const [before = 0, after = 0] = await calmly([without, withThem], inTurn, newest);
+    const [before = 0, after = 0] = await calmly([without, withThem], inTurn, newest).catch((thrown) => {
+      for (const helper of helpers) this.#drop(helper);
+      throw thrown;
+    });
     const pays = after < GAIN * before;
     const alive = helpers.filter(({ gone }) => !gone);
     this.#use(pays ? alive : []);
@@ -134,8 +137,8 @@ export class Team {
           clearTimeout(patience);
           return resolve(helper);
         }
+        helper.idle = 0; // late or not
         if (data.scoring !== this.#scoring) return;
-        helper.idle = 0;
         this.#found[data.place] ??= data.part;
       });
       /** @type {import('./types.js').ToHelper} */
@@ -173,8 +176,10 @@ export class Team {
     this.#found = found;
     const helpers = this.#helpers;
     for (const [at, helper] of helpers.entries()) {
+      const parts = others[at] ?? [];
+      if (parts.length === 0) continue;
       helper.idle += 1;
-      helper.worker.postMessage({ type: 'score', scoring, taste, parts: others[at] ?? [] });
+      helper.worker.postMessage({ type: 'score', scoring, taste, parts });
     }
     for (const [at, part] of own.entries()) found[part.place] = await this.#own.part(taste, part.first, part.end, at === 0);
     for (;;) {
@@ -248,6 +253,7 @@ async function calmly(measures, inTurn, newest) {
         for (const [at, measure] of measures.entries()) {
           const took = await measure();
           if (trial >= 0) found[at]?.push(took);
+          if (newest() !== begun) return;
         }
         await nextTurn();
       }

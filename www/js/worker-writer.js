@@ -23,6 +23,7 @@ export class Desk {
   #crashed = 0;
   /** Of the text that is being written, and of what is fetched for it. */
   #stop = new AbortController();
+  #stale = () => false;
 
   /**
    * @param {object} source
@@ -37,9 +38,9 @@ export class Desk {
     this.#source = source;
   }
 
-  /** Ends whatever is being written, or fetched for that. */
-  stop() {
-    this.#stop.abort();
+  /** Ends what is being written, or fetched for that, if nobody waits for it any more. */
+  heed() {
+    if (this.#stale()) this.#stop.abort();
   }
 
   /** @param {AbortSignal} signal */
@@ -67,6 +68,7 @@ export class Desk {
    */
   async write(question, onDraft, stale) {
     if (stale()) throw STOPPED;
+    this.#stale = stale;
     this.#stop = new AbortController();
     const { signal } = this.#stop;
     const stopped = new Promise((_, reject) => signal.addEventListener('abort', () => reject(STOPPED)));
