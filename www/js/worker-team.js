@@ -18,7 +18,7 @@ import { nextTurn } from './worker-turn.js';
  * @property {Map<string, Uint8Array>} files
  * @property {boolean} again past what the browser has cached
  *
- * @typedef {{worker: Worker, memory: number, idle: number, gone: boolean}} Helper `idle`: scorings in a row of which it sent nothing
+ * @typedef {{worker: Worker, memory: number, idle: number, asked: number, gone: boolean}} Helper `idle`: scorings in a row of which it sent nothing; `asked`: when the first of them was
  */
 
 /** Each holds the whole artefact once more, so there is one where a device has less than so many gigabytes of memory. */
@@ -35,8 +35,9 @@ const WARM_UP = 4;
 const PARTS_EACH = 8;
 /** Titles that the scorer computes side by side: a part is a number of them. */
 const SIDE_BY_SIDE = 12;
-/** After so many scorings without a word a helper is gone. */
+/** After so many scorings, and so many milliseconds, without a word a helper is gone. */
 const MOST_IDLE = 3;
+const SILENCE = 1000;
 /** Milliseconds without a request before something is measured, and that a helper may take to start. */
 const CALM = 400;
 const PATIENCE = 20_000;
@@ -120,7 +121,7 @@ export class Team {
     return new Promise((resolve) => {
       const worker = new Worker(new URL('../helper.js', import.meta.url), { type: 'module' });
       /** @type {Helper} */
-      const helper = { worker, memory: 0, idle: 0, gone: false };
+      const helper = { worker, memory: 0, idle: 0, asked: 0, gone: false };
       const gone = () => {
         this.#drop(helper);
         resolve(null);
@@ -178,6 +179,7 @@ export class Team {
     for (const [at, helper] of helpers.entries()) {
       const parts = others[at] ?? [];
       if (parts.length === 0) continue;
+      if (helper.idle === 0) helper.asked = since;
       helper.idle += 1;
       helper.worker.postMessage({ type: 'score', scoring, taste, parts });
     }
@@ -191,7 +193,7 @@ export class Team {
       found[last.place] = await this.#own.part(taste, last.first, last.end, false);
     }
     for (const { worker } of helpers) worker.postMessage({ type: 'enough', scoring });
-    for (const helper of helpers) if (helper.idle >= MOST_IDLE) this.#drop(helper);
+    for (const helper of helpers) if (helper.idle >= MOST_IDLE && performance.now() - helper.asked > SILENCE) this.#drop(helper);
     return this.#own.join(taste, /** @type {Float32Array[]} */ (found), since, keep);
   }
 
