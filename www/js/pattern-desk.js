@@ -80,15 +80,16 @@ export function createPatternDesk(loaded, onWrite) {
     const own = { of: trail, words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, text: '', busy: true, share: here ? null : 0, way: null, stop: new AbortController() };
     state = own;
     drawLive();
+    const onDraft = (/** @type {string} */ text, /** @type {number} */ attempt) => {
+      if (state !== own) return;
+      here = true;
+      own.text = text;
+      own.share = null;
+      own.words = attempt === 1 ? 'The language model is writing, here in your browser …' : `The language model is writing, here in your browser … It has thrown away ${plural(attempt - 1, 'draft')} that said what these titles do not hold.`;
+      drawLive();
+    };
     try {
-      await onWrite(seed, (text, attempt) => {
-        if (state !== own) return;
-        here = true;
-        own.text = text;
-        own.share = null;
-        own.words = attempt === 1 ? 'The language model is writing, here in your browser …' : `The language model is writing, here in your browser … It has thrown away ${plural(attempt - 1, 'draft')} that said what these titles do not hold.`;
-        drawLive();
-      }, own.stop.signal);
+      await onWrite(seed, onDraft, own.stop.signal);
       here = true;
       if (state === own) {
         state = null;

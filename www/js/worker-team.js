@@ -12,12 +12,7 @@ import { nextTurn } from './worker-turn.js';
 /** @typedef {import('./types.js').Slice} Slice */
 
 /**
- * @typedef {object} Source what a helper is started from
- * @property {import('./worker-fetch.js').Code} code
- * @property {string} manifestText
- * @property {Map<string, Uint8Array>} files
- * @property {boolean} again past what the browser has cached
- *
+ * @typedef {Pick<import('./worker-engines.js').Source, 'code'|'manifestText'|'files'|'again'>} Source what a helper is started from
  * @typedef {{worker: Worker, memory: number, idle: number, asked: number, gone: boolean}} Helper `idle`: scorings in a row of which it sent nothing; `asked`: when the first of them was
  */
 
@@ -87,6 +82,7 @@ export class Team {
     this.#source = null;
     const most = mostHelpers();
     if (most < 1) return this.#stand({ why: 'one core', alone });
+    if (typeof Worker === 'undefined') return this.#stand({ why: 'no helper', alone }); // older browsers let no worker start another
     const started = await Promise.all(Array.from({ length: most }, () => this.#start(source)));
     const helpers = started.filter((helper) => helper !== null);
     if (helpers.length === 0) return this.#stand({ why: 'no helper', alone });
@@ -223,7 +219,6 @@ export class Team {
 
 /** How many helpers this device has room for. */
 function mostHelpers() {
-  if (typeof Worker === 'undefined') return 0; // older browsers let no worker start another
   const { deviceMemory = Infinity } = /** @type {{deviceMemory?: number}} */ (navigator);
   return Math.min(deviceMemory < LITTLE_MEMORY ? 1 : MOST_HELPERS, (navigator.hardwareConcurrency || 1) - 1);
 }
