@@ -62,8 +62,8 @@ impl Rules {
     }
 
     /// What is wrong with a reason: claims that the prompt does not hold, silence, saying the same thing twice, giving no cause
-    /// though the pattern names something of the item, an article that does not go with its word, and being equal to one of `others`,
-    /// the item's reasons that may be seen.
+    /// though the pattern names something of the item, being no whole sentence or having an article that does not go with its word, and
+    /// being equal to one of `others`, the item's reasons that may be seen.
     pub fn reason_flaws<'t>(
         &self,
         reason: &str,
@@ -85,7 +85,7 @@ impl Rules {
     }
 
     /// What is wrong with a pattern: values that are not of the two most telling strands of the shown history, none at all though
-    /// there are such strands, saying the same thing twice, an article that does not go with its word.
+    /// there are such strands, saying the same thing twice, being no whole sentence or having an article that does not go with its word.
     pub fn pattern_flaws(&self, pattern: &str, history: &[impl Borrow<Item>]) -> usize {
         let history: Vec<&Item> = history.iter().map(Borrow::borrow).collect();
         let found = strands(&history, &self.frequencies, &self.options);
@@ -181,7 +181,8 @@ mod tests {
         let seen = ["A noir, in Oslo!", "Noir."];
         let of = |reason: &str| rules.reason_flaws(reason, &items[0], None, seen);
         assert_eq!(of("A noir set in Oslo."), 0);
-        assert_eq!(of("a noir in Oslo"), 1, "said before");
+        assert_eq!(of("a noir in Oslo."), 1, "said before");
+        assert_eq!(of("A noir set in Oslo, by,."), 1, "no sentence");
         assert_eq!(of("An noir set in Oslo."), 1, "no English");
         assert_eq!(of("A noir of the the Oslo kind."), 1, "twice the");
         assert_eq!(of("For the curious."), 1, "silent");

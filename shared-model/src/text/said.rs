@@ -211,9 +211,39 @@ pub fn stutters(text: &str) -> bool {
     })
 }
 
-/// Whether an article does not go with its word ("a adventure", "an tragedy"). Words whose sound their letters do not tell are let
-/// pass: those with `u`, `h` or a digit in front, and single letters.
+/// Whether a text is no whole sentence, or one that reads askew ([`askew`]), or has an article that does not go with its word ("a
+/// adventure", "an tragedy"). Words whose sound their letters do not tell are let pass: those with `u`, `h` or a digit in front, and
+/// single letters.
 pub fn misspeaks(text: &str) -> bool {
+    askew(text) || wrong_article(text)
+}
+
+/// Whether a text does not end as a sentence does, or has a mark straight behind a comma, colon or semicolon ("longer,."), or stops at a
+/// word that something must follow ("likes the and."). Nothing is not askew: there is nothing to read.
+fn askew(text: &str) -> bool {
+    let closed = text.trim_end_matches(|last: char| {
+        last.is_whitespace() || ['"', '\'', '”', '’', ')', ']', '»'].contains(&last)
+    });
+    let ends = closed.is_empty() || closed.ends_with(['.', '!', '?', '…', '。', '！', '？']);
+    let mut before = None; // the last mark, if nothing but spaces came after it
+    let doubled = closed.chars().any(|next| {
+        let mark = matches!(next, ',' | ';' | ':' | '.' | '!' | '?');
+        let doubled = mark && matches!(before, Some(',' | ';' | ':'));
+        if !next.is_whitespace() {
+            before = mark.then_some(next);
+        }
+        doubled
+    });
+    // In lower case only: "Vitamin A." is whole.
+    let open = ["a", "an", "the", "and", "or", "of", "with"];
+    let halted = closed.split_whitespace().any(|word| {
+        let bare = word.trim_end_matches(['.', ':', ';', '!', '?']);
+        bare.len() < word.len() && open.contains(&bare)
+    });
+    !ends || doubled || halted
+}
+
+fn wrong_article(text: &str) -> bool {
     tokens(text).windows(2).any(|pair| {
         let (article, word) = (pair[0].as_str(), pair[1].as_str());
         let silent = ["one", "once", "ouija", "eu", "ewe"];
@@ -272,6 +302,30 @@ mod tests {
             "A one-off, a European, a union, an hour, a 1980s farce, an 80s farce.",
             "Plan a, an x; a b-side.",
             "",
+            "Looks for noir... (\"Heat: Part 2\", say!)",
+        ] {
+            assert!(!misspeaks(right), "{right}");
+        }
+    }
+
+    #[test]
+    fn sentences_are_whole() {
+        for wrong in [
+            "A regular who cares for a dreamy mood and, ideally often turning longer,.",
+            "Picked by somebody who follows the 2000s and,: being adventure from the 2000s.",
+            "Simply a tragedy by, , for the curious.",
+            "Picked by the sort of person who seeks out Tokyo",
+            "As a satire by Sato it fits someone who likes the and.",
+            "A pick for a person with a taste for a: a 1997 Children title.",
+            ",.",
+        ] {
+            assert!(misspeaks(wrong), "{wrong}");
+        }
+        for right in [
+            "By all signs, this person keeps choosing a tender mood and, a little less, fantasy.",
+            "Wallace & Gromit: The Curse, \"Who's That Girl?\", and Vitamin C.",
+            "Takes what it wants (mostly noir.)",
+            "喜欢黑色电影。",
         ] {
             assert!(!misspeaks(right), "{right}");
         }

@@ -6,6 +6,7 @@
 //! | `registry` | the models by name, their settings files, and [`fit`] |
 //! | `protocol` | from a folder of data to the data set that numbers are published for |
 //! | `result` | one result type for files and tables |
+//! | `against` | a result beside earlier ones, paired over users |
 //! | `search` | random search over the space that a settings file declares |
 //! | `item_knn` | neighbours by cosine |
 //! | `sequential` | SASRec and GRU4Rec |
@@ -17,6 +18,7 @@
 //! Every ranking model implements [`Ranker`](crate::evaluation::Ranker). A model is chosen (epoch, settings) by the validation
 //! event alone, with seen items filtered; at test the history includes it. What a model *learns* from ends before it.
 
+mod against;
 pub mod ctr;
 mod error;
 mod factors;
@@ -32,11 +34,14 @@ mod validation;
 #[cfg(test)]
 mod tests;
 
+pub use against::{Against, Earlier};
 pub use error::BaselineError;
 pub use factors::{FactorConfig, FactorRanker, Graph};
 pub use item_knn::{ItemKnn, ItemKnnConfig};
 pub use protocol::{Prepared, ProtocolKind};
-pub use registry::{FitContext, Fitted, Model, PopConfig, RankingSettings, Settings, Setup, fit};
+pub use registry::{
+    Chosen, FitContext, Fitted, Model, PopConfig, RankingSettings, Settings, Setup, fit,
+};
 pub use result::{BaselineProtocol, BaselineResult, Seconds};
 pub use reward_model::Texts;
 pub use validation::validation_ndcg;

@@ -110,12 +110,35 @@ impl Model {
     }
 }
 
-/// A settings file: what the model is given, and what a search may try instead.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+/// A settings file: what the model is given, what a search may try instead, and the search that it came from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct File {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chosen: Option<Chosen>,
     settings: Table,
+    #[serde(skip_serializing_if = "Table::is_empty")]
     search: Table,
+}
+
+/// The search that chose some settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chosen {
+    /// Trials that were run.
+    pub trials: u64,
+    /// The best one, 1-based.
+    pub trial: u64,
+    /// What it is the best by.
+    pub objective: String,
+    /// Its value.
+    pub score: f64,
+    /// Users or examples that it is measured on.
+    pub measured_on: usize,
+    /// Seed of what was drawn, and of every training.
+    pub seed: u64,
+    /// Hash of the data and their division.
+    pub data_sha256: String,
 }
 
 /// A model with its settings and the space a search draws from.
@@ -131,6 +154,8 @@ pub struct Setup {
     pub space: Space,
     /// The same as declared.
     pub declared: Table,
+    /// Where the settings were found, if a search found them and nothing was changed since.
+    pub chosen: Option<Chosen>,
 }
 
 impl Setup {
@@ -149,6 +174,9 @@ impl Setup {
             }
             layers::merge(&mut whole, std::mem::take(&mut own));
         }
+        if !sets.is_empty() {
+            whole.remove("chosen");
+        }
         for set in sets {
             let set = Table::from_iter([("settings".to_owned(), layers::assignment(set)?.into())]);
             layers::merge(&mut whole, set);
@@ -157,13 +185,18 @@ impl Setup {
             model: model.name(),
             problem: error.message().to_owned(),
         };
-        let File { settings, search } = whole.try_into().map_err(problem)?;
+        let File {
+            chosen,
+            settings,
+            search,
+        } = whole.try_into().map_err(problem)?;
         let setup = Self {
             model,
             settings: Settings::parse(model, &settings)?,
             table: settings,
             space: Space::parse(&search)?,
             declared: search,
+            chosen,
         };
         Ok(setup)
     }
@@ -173,11 +206,15 @@ impl Setup {
     /// # Errors
     /// A value that TOML cannot hold.
     pub fn to_toml(&self) -> anyhow::Result<String> {
-        let whole = Table::from_iter([("settings".to_owned(), self.table.clone().into())]);
+        let whole = File {
+            chosen: self.chosen.clone(),
+            settings: self.table.clone(),
+            search: Table::new(),
+        };
         Ok(toml::to_string_pretty(&whole)?)
     }
 
-    /// The same with `drawn` laid over the settings.
+    /// The same with `drawn` laid over the settings, which are no longer those of an earlier search.
     ///
     /// # Errors
     /// A drawn name or value that the model does not know.
@@ -187,6 +224,7 @@ impl Setup {
         Ok(Self {
             settings: Settings::parse(self.model, &table)?,
             table,
+            chosen: None,
             ..self.clone()
         })
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::against::Against;
 use super::protocol::Prepared;
-use super::registry::{Fitted, RankingSettings};
+use super::registry::{Chosen, Fitted, RankingSettings};
 use crate::data::{Order, SplitKind};
 use crate::evaluation::{Estimate, Protocol, Results};
 use crate::fitting::TrainingReport;
@@ -55,6 +56,9 @@ pub struct BaselineResult {
     pub protocol: BaselineProtocol,
     /// The model's settings, every one.
     pub settings: RankingSettings,
+    /// The search that chose them, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<Chosen>,
     /// Seed of everything random in the model.
     pub seed: u64,
     /// Version of this program.
@@ -78,6 +82,9 @@ pub struct BaselineResult {
     pub seconds: Seconds,
     /// Largest resident memory of the process, in MiB.
     pub peak_memory_mib: Option<u64>,
+    /// Less earlier results, paired over users.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub against: Vec<Against>,
     /// Rank of each user's test item, in user order: enough for a paired comparison with any other model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ranks: Vec<u32>,
@@ -109,6 +116,7 @@ impl BaselineResult {
                 ranking,
             },
             settings,
+            chosen: None,
             seed,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             commit: crate::machine::commit(),
@@ -120,6 +128,7 @@ impl BaselineResult {
             device,
             seconds,
             peak_memory_mib: crate::machine::peak_memory_mib(),
+            against: Vec::new(),
             ranks: model.ranks,
         })
     }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use burn::tensor::Device;
 
 use super::material::{Material, Texts, metric_of};
-use super::statistics::{mean_of, paired, trend};
+use super::statistics::{mean_of, paired, trend, trend_within};
 use super::verdict::{Condition, ENOUGH, Number, Outcome, Verdict};
 use crate::evaluation::{Estimate, Metric, Target};
 use crate::explanations::{distinct, mean_words, repeated, split, unique};
@@ -24,17 +24,28 @@ const PARTS: usize = 10;
 const MARGIN: f64 = 0.05;
 
 const NOTES: [&str; 3] = [
-    "Parts hold different interactions, so a mean reward may rise because later ones are easier; score − baseline takes \
-     most of that out.",
+    "Parts hold different interactions. Score − baseline takes out how easy an interaction is, but not how many reasons its item \
+     has already: one more changes a score the less the more there are, and in the order of time there are ever more. The trend \
+     at equal numbers takes that out.",
     "The frozen reward model also gave the rewards. The refitted model on the corrected texts is in the evaluation.",
     "Diversity is that of the sampled candidates of a part; repetition is the share of three-word runs that a text says \
      again.",
+];
+
+/// Numbers of reasons that an item may have had: the least of each kind.
+const KINDS: [(usize, &str); 4] = [
+    (0, "none"),
+    (1, "one"),
+    (2, "two or three"),
+    (4, "four or more"),
 ];
 
 /// A part of the pass and the stores at its end.
 pub struct Part<'a> {
     /// Its events.
     pub events: &'a [CorrectionEvent],
+    /// How many reasons each event's item had just before it.
+    pub known: Vec<usize>,
     /// NDCG@10 of every user's validation item with the stores after it.
     pub ndcg: Vec<f64>,
 }
@@ -73,18 +84,27 @@ pub fn check(material: &Material, device: &Device, progress: Progress) -> Result
     for part in 0..count {
         let range = part * events.len() / count..(part + 1) * events.len() / count;
         let events = &events[range];
-        let ndcg = if config.correct.freeze_texts {
-            before.clone()
+        let (known, ndcg) = if config.correct.freeze_texts {
+            let timeline = Timeline::new(&material.dataset);
+            let known = events.iter().map(|one| known(&timeline, &texts, one));
+            (known.collect::<Result<_>>()?, before.clone())
         } else {
             let written = events.iter().flat_map(|one| {
                 let pattern = one.pattern.as_ref().map(|texts| texts[1].as_str());
                 pattern.into_iter().chain([one.reason[1].as_str()])
             });
             let vectors = encode(&encoder, written, config.generate.text_vector)?;
-            replay(material, &mut texts, events, &vectors)?;
-            ndcg(&format!("rank after part {}", part + 1), &texts)?
+            let known = replay(material, &mut texts, events, &vectors)?;
+            (
+                known,
+                ndcg(&format!("rank after part {}", part + 1), &texts)?,
+            )
         };
-        parts.push(Part { events, ndcg });
+        parts.push(Part {
+            events,
+            known,
+            ndcg,
+        });
     }
     agree(material, &texts)?;
     let mut verdict = judge(&before, &parts, config.correct.baseline, config.seed);
@@ -96,18 +116,26 @@ pub fn check(material: &Material, device: &Device, progress: Progress) -> Result
     Ok(verdict)
 }
 
+/// How many reasons the item of `event` had before it.
+fn known(timeline: &Timeline, texts: &Texts, event: &CorrectionEvent) -> Result<usize> {
+    let past = timeline.past(event.user as usize, event.position as usize)?;
+    Ok(past.reasons(&texts.reasons, event.item, usize::MAX).len())
+}
+
 /// Puts what the events wrote into the stores, in their order: first the pattern known at the interaction, then its reason.
-/// `vectors` are those of the texts in the same order.
+/// `vectors` are those of the texts in the same order. Gives how many reasons each event's item had before.
 fn replay(
     material: &Material,
     texts: &mut Texts,
     events: &[CorrectionEvent],
     vectors: &[Vec<f32>],
-) -> Result<()> {
+) -> Result<Vec<usize>> {
     let timeline = Timeline::new(&material.dataset);
     let mut vectors = vectors.iter();
     let mut vector = || vectors.next().context("a text has no vector");
+    let mut counts = Vec::with_capacity(events.len());
     for event in events {
+        counts.push(known(&timeline, texts, event)?);
         let (user, position) = (event.user as usize, event.position as usize);
         let version = event.policy_version + 1;
         if let Some([_, after]) = &event.pattern {
@@ -135,7 +163,7 @@ fn replay(
         };
         texts.reasons.insert(&timeline, entry, vector()?)?;
     }
-    Ok(())
+    Ok(counts)
 }
 
 /// Refuses a log that does not end at the stores that the correction left.
@@ -156,7 +184,11 @@ fn agree(material: &Material, texts: &Texts) -> Result<()> {
 pub fn judge(before: &[f64], parts: &[Part], relative: bool, seed: u64) -> Verdict {
     let events: Vec<&CorrectionEvent> = parts.iter().flat_map(|part| part.events).collect();
     let gains: Vec<f64> = events.iter().map(|event| gain(event, relative)).collect();
-    let rising = trend(&gains, seed);
+    let kinds: Vec<usize> = parts
+        .iter()
+        .flat_map(|part| part.known.iter().map(|&count| kind(count)))
+        .collect();
+    let rising = trend_within(&gains, &kinds, seed);
     let last = parts.last().map_or(before, |part| part.ndcg.as_slice());
     let change = paired(last, before, seed);
     let start = mean_of(before, seed);
@@ -171,6 +203,12 @@ pub fn judge(before: &[f64], parts: &[Part], relative: bool, seed: u64) -> Verdi
         Number::measured(
             "whole pass",
             "score − baseline, change from first to last (fitted line)",
+            trend(&gains, seed),
+            gains.len(),
+        ),
+        Number::measured(
+            "whole pass",
+            "the same at equal numbers of reasons",
             rising,
             gains.len(),
         ),
@@ -181,6 +219,20 @@ pub fn judge(before: &[f64], parts: &[Part], relative: bool, seed: u64) -> Verdi
             before.len(),
         ),
     ];
+    for (index, (_, name)) in KINDS.iter().enumerate() {
+        let of_kind = gains.iter().zip(&kinds).filter(|(_, kind)| **kind == index);
+        let of_kind: Vec<f64> = of_kind.map(|(gain, _)| *gain).collect();
+        if !of_kind.is_empty() {
+            let group = format!("item had {name}");
+            let value = mean_of(&of_kind, seed);
+            numbers.push(Number::measured(
+                &group,
+                "score − baseline",
+                value,
+                of_kind.len(),
+            ));
+        }
+    }
     for (index, part) in parts.iter().enumerate() {
         part_numbers(&mut numbers, index, part, before, relative, seed);
     }
@@ -208,6 +260,12 @@ pub fn judge(before: &[f64], parts: &[Part], relative: bool, seed: u64) -> Verdi
         numbers,
         notes,
     }
+}
+
+/// Which of [`KINDS`].
+fn kind(known: usize) -> usize {
+    let least = KINDS.iter().rposition(|(least, _)| known >= *least);
+    least.unwrap_or_default()
 }
 
 /// Mean of an event's candidates: score minus the score without the new reason. What else a reward is made of (grounding, novelty) is no
@@ -301,7 +359,7 @@ fn outcome(rising: Estimate, change: Estimate, held: &Condition, events: usize) 
 
 fn sentence(outcome: Outcome, rising: Estimate, change: Estimate, margin: f64) -> String {
     let numbers = format!(
-        "score − baseline {:+.4} [{:+.4}, {:+.4}] from first to last, validation NDCG@10 {:+.4} [{:+.4}, {:+.4}]",
+        "score − baseline {:+.4} [{:+.4}, {:+.4}] from first to last at equal numbers of reasons, validation NDCG@10 {:+.4} [{:+.4}, {:+.4}]",
         rising.mean, rising.low, rising.high, change.mean, change.low, change.high
     );
     match outcome {
@@ -375,6 +433,7 @@ mod tests {
             .chunks(6)
             .map(|events| Part {
                 events,
+                known: vec![5; events.len()],
                 ndcg: users(end),
             })
             .collect();
@@ -394,6 +453,33 @@ mod tests {
         );
         assert_eq!(verdict(0.2, 0.3).outcome, Outcome::Pass);
         assert_eq!(verdict(0.2, 0.35).outcome, Outcome::Pass);
+    }
+
+    #[test]
+    fn ever_more_reasons_are_no_falling_reward() {
+        // 0.2 for an item's first reason, 0.01 for a later one; first reasons become rare.
+        let known: Vec<usize> = (0..60)
+            .map(|index| usize::from(index % 6 < index / 10) * 3)
+            .collect();
+        let gain = |known: usize| if known == 0 { 0.2 } else { 0.01 };
+        let events: Vec<CorrectionEvent> = known.iter().map(|&known| event(gain(known))).collect();
+        let users = vec![0.3; 50];
+        let parts: Vec<Part> = (events.chunks(6).zip(known.chunks(6)))
+            .map(|(events, known)| Part {
+                events,
+                known: known.to_vec(),
+                ndcg: users.clone(),
+            })
+            .collect();
+        let found = judge(&users, &parts, true, 1);
+        let number = |group: &str, name: &str| {
+            let of = |one: &&Number| one.group == group && one.name.starts_with(name);
+            found.numbers.iter().find(of).unwrap().value
+        };
+        assert!(number("whole pass", "score − baseline").high < -0.05);
+        assert!(number("whole pass", "the same").mean.abs() < 1e-9);
+        assert!((number("item had none", "score").mean - 0.2).abs() < 1e-9);
+        assert!((number("item had two or three", "score").mean - 0.01).abs() < 1e-9);
     }
 
     #[test]

@@ -65,9 +65,21 @@ pub fn clusters(values: &[(usize, f64)]) -> usize {
 
 /// Change of `values` from first to last along the least-squares line, with the interval of resampled points.
 pub fn trend(values: &[f64], seed: u64) -> Estimate {
-    let points: Vec<(f64, f64)> = (0..values.len())
-        .map(|index| index as f64 / (values.len().max(2) - 1) as f64)
-        .zip(values.iter().copied())
+    trend_within(values, &vec![0; values.len()], seed)
+}
+
+/// The same among values of one kind: one slope for all, each kind with a level of its own (fixed effects), so that a change in what the
+/// values are about is no trend. `kinds` has one for each value.
+pub fn trend_within(values: &[f64], kinds: &[usize], seed: u64) -> Estimate {
+    let points: Vec<Point> = values
+        .iter()
+        .zip(kinds)
+        .enumerate()
+        .map(|(index, (value, kind))| Point {
+            kind: *kind,
+            x: index as f64 / (values.len().max(2) - 1) as f64,
+            y: *value,
+        })
         .collect();
     let whole = slope(&points);
     if points.is_empty() {
@@ -76,7 +88,7 @@ pub fn trend(values: &[f64], seed: u64) -> Estimate {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let resampled: Vec<f64> = (0..RESAMPLES)
         .map(|_| {
-            let drawn: Vec<(f64, f64)> = (0..points.len())
+            let drawn: Vec<Point> = (0..points.len())
                 .map(|_| points[rng.random_range(0..points.len())])
                 .collect();
             slope(&drawn)
@@ -85,15 +97,26 @@ pub fn trend(values: &[f64], seed: u64) -> Estimate {
     estimate(whole, &resampled)
 }
 
-/// Slope of the least-squares line; 0 where all points have the same abscissa.
-fn slope(points: &[(f64, f64)]) -> f64 {
-    let count = points.len().max(1) as f64;
-    let (x, y) = points
-        .iter()
-        .fold((0.0, 0.0), |(x, y), p| (x + p.0, y + p.1));
-    let (x, y) = (x / count, y / count);
-    let (above, below) = points.iter().fold((0.0, 0.0), |(above, below), p| {
-        (above + (p.0 - x) * (p.1 - y), below + (p.0 - x).powi(2))
+#[derive(Clone, Copy)]
+struct Point {
+    kind: usize,
+    x: f64,
+    y: f64,
+}
+
+/// Slope of the least-squares lines through the points of each kind; 0 where all of a kind have the same abscissa.
+fn slope(points: &[Point]) -> f64 {
+    let mut sums: BTreeMap<usize, (f64, f64, f64)> = BTreeMap::new();
+    for point in points {
+        let (count, x, y) = sums.entry(point.kind).or_default();
+        *count += 1.0;
+        *x += point.x;
+        *y += point.y;
+    }
+    let (above, below) = points.iter().fold((0.0, 0.0), |(above, below), point| {
+        let (count, x, y) = sums[&point.kind];
+        let (x, y) = (point.x - x / count, point.y - y / count);
+        (above + x * y, below + x * x)
     });
     if below > 0.0 { above / below } else { 0.0 }
 }
@@ -137,6 +160,23 @@ mod tests {
         assert!((trend(&[0.0, 0.0, 3.0], 1).mean - 3.0).abs() < 1e-12);
         assert_eq!(trend(&[1.0], 1).mean, 0.0);
         assert_eq!(trend(&[], 1).mean, 0.0);
+    }
+
+    #[test]
+    fn a_trend_within_kinds_is_no_change_of_kinds() {
+        // Two levels, 1 and 0, flat each; the high one is common at first.
+        let kinds: Vec<usize> = (0..40)
+            .map(|index| usize::from(index % 10 < index / 10 * 3))
+            .collect();
+        let flat: Vec<f64> = kinds.iter().map(|&kind| 1.0 - kind as f64).collect();
+        assert!(trend(&flat, 1).high < -0.3);
+        let found = trend_within(&flat, &kinds, 1);
+        assert_eq!((found.mean, found.low, found.high), (0.0, 0.0, 0.0));
+        // The same with a slope of 2 beneath it.
+        let sloped: Vec<f64> = (flat.iter().enumerate())
+            .map(|(index, level)| level + 2.0 * index as f64 / 39.0)
+            .collect();
+        assert!((trend_within(&sloped, &kinds, 1).mean - 2.0).abs() < 1e-9);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::baselines::ctr::Clicks;
 use crate::baselines::search::{Plan, best, search};
-use crate::baselines::{BaselineError, Model, ProtocolKind, Settings, Setup};
+use crate::baselines::{BaselineError, Chosen, Model, ProtocolKind, Settings, Setup};
 use crate::data::Format;
 use crate::device::DeviceChoice;
 use crate::evaluation::{EvaluationError, SeenItems};
@@ -23,7 +23,7 @@ use crate::stages::Interrupted;
 /// Train and rank other people's recommenders under the same protocol
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Settings: configs/baselines/NAME.toml, over it --config FILE ([settings], [search]), over it --set KEY=VALUE.\n\nExamples:\n  curec baseline pop --data ml-1m --protocol sasrec --seen kept          the reference of published numbers\n  curec baseline bpr-mf --data ml-1m --search 20 --trials bpr.jsonl > bpr.toml\n  curec baseline bpr-mf --data ml-1m --config bpr.toml --out bpr.json    what the search chose, on test"
+    after_help = "Settings: configs/baselines/NAME.toml, over it --config FILE ([settings], [search]), over it --set KEY=VALUE.\n\nExamples:\n  curec baseline pop --data ml-1m --protocol sasrec --seen kept          the reference of published numbers\n  curec baseline bpr-mf --data ml-1m --search 20 --trials bpr.jsonl > bpr.toml\n  curec baseline bpr-mf --data ml-1m --config bpr.toml --out bpr.json    what the search chose, on test\n  curec baseline sasrec --data ml-1m --ranks --against bpr.json          how much better, paired over users"
 )]
 pub struct BaselineArgs {
     /// Which model
@@ -61,7 +61,7 @@ pub struct BaselineArgs {
     validation_users: usize,
     /// Train with N random draws of the settings that the file declares under [search], and print the best by validation as a
     /// settings file; test is not looked at
-    #[arg(long, value_name = "N", requires = "trials", conflicts_with_all = ["seen", "json", "out", "ranks"])]
+    #[arg(long, value_name = "N", requires = "trials", conflicts_with_all = ["seen", "json", "out", "ranks", "against"])]
     search: Option<u64>,
     /// JSON lines of the search: every trial; finished ones are not run again
     #[arg(long, value_name = "FILE", requires = "search")]
@@ -78,6 +78,9 @@ pub struct BaselineArgs {
     /// Add each user's rank to the object, for paired comparisons
     #[arg(long)]
     ranks: bool,
+    /// Compare with an earlier result (--out FILE --ranks) of the same users, paired; may be repeated
+    #[arg(long, value_name = "FILE")]
+    against: Vec<PathBuf>,
     /// No progress
     #[arg(long, short)]
     quiet: bool,
@@ -112,9 +115,9 @@ pub fn run(args: BaselineArgs) -> Result<()> {
         args.model.name()
     );
     let outcome = match (setup.settings.clone(), args.search) {
-        (Settings::Ranking(settings), None) => ranking::run(&args, settings),
+        (Settings::Ranking(settings), None) => ranking::run(&args, settings, setup.chosen),
         (Settings::Ranking(_), Some(trials)) => ranking::search(&args, &setup, trials),
-        (Settings::ClickThrough(settings), None) => click::run(&args, settings),
+        (Settings::ClickThrough(settings), None) => click::run(&args, settings, setup.chosen),
         (Settings::ClickThrough(_), Some(trials)) => click::search(&args, &setup, trials),
     };
     outcome.map_err(|error| match error.downcast_ref::<BaselineError>() {
@@ -136,6 +139,7 @@ impl BaselineArgs {
             ("--protocol", self.protocol.is_some()),
             ("--seen", self.seen.is_some()),
             ("--ranks", self.ranks),
+            ("--against", !self.against.is_empty()),
             ("--run", self.run.is_some()),
         ];
         for (flag, given) in given {
@@ -201,15 +205,21 @@ impl BaselineArgs {
         let Some(top) = best(&trials) else {
             bail!("every trial diverged; give a [search] with lower learning rates in --config");
         };
-        let head = format!(
-            "# {}: best of {} trials by {objective} on {measured_on} ({:.4}, trial {}, seed {})\n",
-            plan.model,
-            trials.len(),
-            top.score.unwrap_or(f64::NAN),
-            top.trial + 1,
-            plan.seed,
-        );
-        print(&(head + &setup.with(&top.drawn)?.to_toml()?))
+        let chosen = Chosen {
+            trials: trials.len() as u64,
+            trial: top.trial + 1,
+            objective: plan.objective,
+            score: top.score.unwrap_or(f64::NAN),
+            measured_on,
+            seed: plan.seed,
+            data_sha256: plan.data_sha256,
+        };
+        let found = Setup {
+            chosen: Some(chosen),
+            ..setup.with(&top.drawn)?
+        };
+        let head = format!("# {}, as a search chose it.\n\n", plan.model);
+        print(&(head + &found.to_toml()?))
     }
 }
 
@@ -297,5 +307,24 @@ mod tests {
         assert_eq!(lines.lines().count(), 4); // the plan and three trials
         run(parse(&[&common[..], &searched].concat()).unwrap()).unwrap();
         assert_eq!(std::fs::read_to_string(trials).unwrap(), lines);
+
+        let beside = |flags: &[&str]| {
+            let pop = ["pop", "--data", data, "-q", "--against", out];
+            run(parse(&[&pop[..], flags].concat()).unwrap())
+        };
+        let message = beside(&[]).unwrap_err().to_string(); // --seen filtered
+        assert!(message.contains("--seen"), "{message}");
+        let second = folder.path().join("second.json");
+        let second = second.to_str().unwrap();
+        beside(&["--seen", "kept", "--out", second]).unwrap();
+        let text = std::fs::read_to_string(second).unwrap();
+        let compared: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let against = &compared["against"][0];
+        assert_eq!(against["model"], "item-knn");
+        let mean =
+            |value: &serde_json::Value| value["metrics"]["ndcg@10"]["mean"].as_f64().unwrap();
+        let difference = against["difference"]["ndcg@10"]["mean"].as_f64().unwrap();
+        assert!((difference - (mean(&compared) - mean(&result))).abs() < 1e-12);
+        assert!(compared.get("ranks").is_none());
     }
 }

@@ -17,8 +17,26 @@ struct Baseline {
     model: String,
     protocol: Protocol,
     seed: u64,
+    #[serde(default)]
+    chosen: Option<Chosen>,
     metrics: BTreeMap<String, Estimate>,
+    #[serde(default)]
+    against: Vec<Against>,
     seconds: Seconds,
+}
+
+/// The search that chose a model's settings.
+#[derive(Debug, Deserialize)]
+struct Chosen {
+    trials: u64,
+}
+
+/// A model less another one, paired over users.
+#[derive(Debug, Deserialize)]
+struct Against {
+    model: String,
+    difference: BTreeMap<String, Estimate>,
+    relative: BTreeMap<String, Option<Estimate>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,7 +93,7 @@ pub fn section(results: &Path, published: &Path) -> Result<String> {
     let values: Vec<Value> = read_all(results)?;
     let published_clicks: Vec<PublishedClicks> = read_all(&published.join("clicks"))?;
     let published: Vec<Published> = read_all(published)?;
-    let mut tables: BTreeMap<(String, String, String), Vec<Baseline>> = BTreeMap::new();
+    let mut tables: BTreeMap<[String; 4], Vec<Baseline>> = BTreeMap::new();
     let mut clicks = Vec::new();
     for value in values {
         if value["metrics"].get("auc").is_some() {
@@ -84,15 +102,17 @@ pub fn section(results: &Path, published: &Path) -> Result<String> {
         }
         let one: Baseline = serde_json::from_value(value).context("a baseline's result file")?;
         let protocol = &one.protocol;
-        let key = (
-            protocol.data.clone(),
-            protocol.name.clone(),
-            protocol.seen_items.clone(),
-        );
+        let key = [
+            &protocol.data,
+            &protocol.name,
+            &protocol.seen_items,
+            &protocol.data_sha256,
+        ];
+        let key = key.map(String::clone);
         tables.entry(key).or_default().push(one);
     }
     let mut text = String::new();
-    for ((data, protocol, seen), rows) in tables {
+    for ([data, protocol, seen, _], rows) in tables {
         let beside = published
             .iter()
             .find(|one| one.data == data && one.protocol == protocol && one.seen_items == seen);
@@ -119,14 +139,19 @@ fn table(mut rows: Vec<Baseline>, published: Option<&Published>) -> String {
     };
     let protocol = &first.protocol;
     // Writing to a string cannot fail.
+    let (title, source) = match protocol.name.as_str() {
+        "run" => ("the data of a run".to_owned(), "--run RUN".to_owned()),
+        name => (
+            format!("protocol `{name}`"),
+            format!("--data FOLDER --protocol {name}"),
+        ),
+    };
     let _ = writeln!(
         text,
-        "\n### Baselines: {}, protocol `{}`, items taken before {}\n\n`curec baseline NAME --data FOLDER --protocol {} --seen {}`: \
+        "\n### Baselines: {}, {title}, items taken before {}\n\n`curec baseline NAME {source} --seen {}`: \
          full ranking of {} items for {} users, {} interactions, data {}. In brackets: 95 % bootstrap intervals over users.\n",
         protocol.data,
-        protocol.name,
         protocol.seen_items,
-        protocol.name,
         protocol.seen_items,
         protocol.items,
         protocol.users,
@@ -135,7 +160,7 @@ fn table(mut rows: Vec<Baseline>, published: Option<&Published>) -> String {
     );
     let _ = writeln!(
         text,
-        "| model | HR@10 | NDCG@10 | HR@50 | training | published HR@10 / NDCG@10 |\n|---|---:|---:|---:|---:|---|"
+        "| model | settings | HR@10 | NDCG@10 | HR@50 | training | published HR@10 / NDCG@10 |\n|---|---|---:|---:|---:|---:|---|"
     );
     for row in &rows {
         let shown = |name: &str| {
@@ -150,16 +175,52 @@ fn table(mut rows: Vec<Baseline>, published: Option<&Published>) -> String {
         });
         let _ = writeln!(
             text,
-            "| {} (seed {}) | {} | {} | {} | {} | {beside} |",
+            "| {} (seed {}) | {} | {} | {} | {} | {} | {beside} |",
             row.model,
             row.seed,
+            row.chosen.as_ref().map_or_else(
+                || "as in `configs/`".to_owned(),
+                |chosen| format!("best of {}", chosen.trials)
+            ),
             shown("recall@10"),
             shown("ndcg@10"),
             shown("hr@50"),
             minutes(row.seconds.fit),
         );
     }
+    for row in &rows {
+        text.push_str(&compared(row));
+    }
     text
+}
+
+/// What a row is worth beside others, in a sentence; empty where it was not compared.
+fn compared(row: &Baseline) -> String {
+    let one = |against: &Against| {
+        let metrics = ["recall@5", "recall@10", "ndcg@10", "ndcg@20"].into_iter();
+        let told = metrics.filter_map(|name| {
+            let Estimate { mean, low, high } = against.difference.get(name)?;
+            let share = against.relative.get(name).copied().flatten();
+            let share = share.map_or_else(String::new, |share| {
+                let [mean, low, high] =
+                    [share.mean, share.low, share.high].map(|value| value * 100.0);
+                format!(" = {mean:+.1} % [{low:+.1}, {high:+.1}]")
+            });
+            let name = name.replace("recall", "Recall").replace("ndcg", "NDCG");
+            Some(format!("{name} {mean:+.4} [{low:+.4}, {high:+.4}]{share}"))
+        });
+        let told: Vec<String> = told.collect();
+        format!("less {}: {}", against.model, told.join(", "))
+    };
+    if row.against.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = row.against.iter().map(one).collect();
+    format!(
+        "\nPaired over users, `{}` {}.\n",
+        row.model,
+        lines.join("; ")
+    )
 }
 
 fn minutes(seconds: f64) -> String {
@@ -225,21 +286,30 @@ mod tests {
             tempfile::tempdir().expect("a folder"),
         );
         write(ours.path(), "a.json", &result("weak", 0.1));
-        write(ours.path(), "b.json", &result("strong", 0.2));
+        let mut strong = result("strong", 0.2);
+        strong["chosen"] = json!({"trials": 8});
+        let gain =
+            |mean: f64| json!({"ndcg@10": {"mean": mean, "low": mean / 2.0, "high": 2.0 * mean}});
+        strong["against"] =
+            json!([{"model": "weak", "difference": gain(0.1), "relative": gain(1.0)}]);
+        write(ours.path(), "b.json", &strong);
         let published = json!({
             "data": "d", "protocol": "p", "seen_items": "kept",
             "models": {"strong": {"recall@10": "0.3", "ndcg@10": "0.25", "source": "a paper"}},
         });
         write(theirs.path(), "p.json", &published);
         let text = section(ours.path(), theirs.path()).expect("it reads");
-        let strong = "| strong (seed 4) | 0.2000 [0.1900, 0.2100] | 0.2000 [0.1900, 0.2100] | – | 1.5 min | 0.3 / 0.25 (a paper) |";
-        let weak = "| weak (seed 4) | 0.1000 [0.0900, 0.1100] | 0.1000 [0.0900, 0.1100] | – | 1.5 min | – |";
+        let strong = "| strong (seed 4) | best of 8 | 0.2000 [0.1900, 0.2100] | 0.2000 [0.1900, 0.2100] | – | 1.5 min | 0.3 / 0.25 (a paper) |";
+        let weak = "| weak (seed 4) | as in `configs/` | 0.1000 [0.0900, 0.1100] | 0.1000 [0.0900, 0.1100] | – | 1.5 min | – |";
         let places = (text.find(strong), text.find(weak));
         assert!(
             matches!(places, (Some(first), Some(second)) if first < second),
             "{text}"
         );
         assert!(text.contains("data 0123456789ab."), "{text}");
+        let compared =
+            "`strong` less weak: NDCG@10 +0.1000 [+0.0500, +0.2000] = +100.0 % [+50.0, +200.0].";
+        assert!(text.contains(compared), "{text}");
     }
 
     #[test]

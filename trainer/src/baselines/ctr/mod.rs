@@ -18,6 +18,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::error::{BaselineError, at_least_one, within};
+use super::registry::Chosen;
 use crate::evaluation::Estimate;
 
 pub use data::{Counts, CtrData, Part, UserFields};
@@ -147,6 +148,9 @@ pub struct CtrResult {
     pub protocol: CtrProtocol,
     /// The model's settings, every one.
     pub settings: DinConfig,
+    /// The search that chose them, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<Chosen>,
     /// Seed of the split, the weights and the order.
     pub seed: u64,
     /// Version of this program.

@@ -10,12 +10,13 @@ use super::told::Told;
 use crate::baselines::ctr::{
     CtrData, CtrFitted, CtrProtocol, CtrResult, DinConfig, Part, estimates, fit,
 };
-use crate::baselines::{BaselineError, Seconds, Settings, Setup};
+use crate::baselines::{BaselineError, Chosen, Seconds, Settings, Setup};
 use crate::device;
 use crate::evaluation::EvaluationConfig;
 use crate::run::stop_flag;
 
-pub(super) fn run(args: &BaselineArgs, settings: DinConfig) -> Result<()> {
+/// `chosen`: the search that found the settings.
+pub(super) fn run(args: &BaselineArgs, settings: DinConfig, chosen: Option<Chosen>) -> Result<()> {
     let data = data(args)?;
     let started = Instant::now();
     let fitted = trained(args, &settings, &data)?;
@@ -33,6 +34,7 @@ pub(super) fn run(args: &BaselineArgs, settings: DinConfig) -> Result<()> {
         model: args.model.name().to_owned(),
         protocol: protocol(&data, bootstrap_samples),
         settings,
+        chosen,
         seed: args.seed,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: crate::machine::commit(),

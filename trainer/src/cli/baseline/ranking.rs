@@ -8,24 +8,45 @@ use burn::tensor::Device;
 use super::BaselineArgs;
 use super::told::Told;
 use crate::baselines::{
-    BaselineError, BaselineResult, FitContext, Fitted, Prepared, ProtocolKind, RankingSettings,
-    Seconds, Settings, Setup, Texts, fit, validation_ndcg,
+    Against, BaselineError, BaselineResult, Chosen, Earlier, FitContext, Fitted, Prepared,
+    ProtocolKind, RankingSettings, Seconds, Settings, Setup, Texts, fit, validation_ndcg,
 };
 use crate::data::{Dataset, load};
 use crate::device;
-use crate::evaluation::{EvaluationConfig, Results, Target, evaluate, sample_examples};
+use crate::evaluation::{Estimate, EvaluationConfig, Results, Target, evaluate, sample_examples};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::run::{RunDirectory, Stage, stop_flag};
 
-pub(super) fn run(args: &BaselineArgs, settings: RankingSettings) -> Result<()> {
+/// `chosen`: the search that found the settings.
+pub(super) fn run(
+    args: &BaselineArgs,
+    settings: RankingSettings,
+    chosen: Option<Chosen>,
+) -> Result<()> {
     let prepared = prepared(args)?;
+    // What cannot be compared is refused before hours of training.
+    let mut earlier = Vec::with_capacity(args.against.len());
+    for file in &args.against {
+        let found = Earlier::read(file)?;
+        found.matches(&prepared.sha256, args.seen.unwrap_or_default().into())?;
+        earlier.push(found);
+    }
     let device = device::open(args.device)?;
-    let (result, results) = evaluated(args, settings, &prepared, &device)?;
+    let (mut result, results) = evaluated(args, settings, &prepared, &device)?;
+    result.chosen = chosen;
+    for found in &earlier {
+        let less = result.less(found)?;
+        result.against.push(less);
+    }
+    if !args.ranks {
+        result.ranks.clear();
+    }
     args.show(&result, || {
         format!(
-            "{}trained in {:.1} s, ranked in {:.1} s; protocol {}, {} interactions, data {}\n",
+            "{}{}trained in {:.1} s, ranked in {:.1} s; protocol {}, {} interactions, data {}\n",
             results.table(),
+            result.against.iter().map(beside).collect::<String>(),
             result.seconds.fit,
             result.seconds.rank,
             result.protocol.name,
@@ -149,9 +170,22 @@ fn evaluated(
         results.clone(),
         (seconds, device::describe(device)),
     );
-    let mut result = result.context("the evaluation ranked no model")?;
-    if !args.ranks {
-        result.ranks.clear();
-    }
-    Ok((result, results))
+    Ok((result.context("the evaluation ranked no model")?, results))
+}
+
+/// One line a comparison.
+fn beside(against: &Against) -> String {
+    let name = "ndcg@10";
+    let Some(Estimate { mean, low, high }) = against.difference.get(name) else {
+        return String::new();
+    };
+    let share = against.relative.get(name).copied().flatten();
+    let share = share.map_or_else(String::new, |share| {
+        let [mean, low, high] = [share.mean, share.low, share.high].map(|value| value * 100.0);
+        format!(" ({mean:+.1} % [{low:+.1}, {high:+.1}])")
+    });
+    format!(
+        "{name}: less {} (seed {}): {mean:+.4} [{low:+.4}, {high:+.4}]{share}\n",
+        against.model, against.seed
+    )
 }

@@ -1,0 +1,229 @@
+//! One result less earlier ones of the same users, paired: whether a model is better, and by how much of the other's value.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::registry::Chosen;
+use super::result::{BaselineProtocol, BaselineResult};
+use crate::evaluation::{Estimate, Metric, SeenItems, estimate, resampled_means};
+
+/// What of a file of `--out --ranks` is needed to stand beside it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Earlier {
+    model: String,
+    protocol: BaselineProtocol,
+    #[serde(default)]
+    chosen: Option<Chosen>,
+    seed: u64,
+    #[serde(default)]
+    ranks: Vec<u32>,
+}
+
+/// A result less another model's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Against {
+    /// The other model.
+    pub model: String,
+    /// Its seed.
+    pub seed: u64,
+    /// The search that chose its settings, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<Chosen>,
+    /// By [`Metric::name`]: difference of the means, with a 95 % interval of the paired bootstrap over users.
+    pub difference: BTreeMap<String, Estimate>,
+    /// The same as a share of the other's mean: `this / other − 1`. None where the other's is 0 in every user or resample.
+    pub relative: BTreeMap<String, Option<Estimate>>,
+}
+
+impl Earlier {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// Names the file where it is none or has no ranks.
+    pub fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("{} cannot be read", file.display()))?;
+        let earlier: Self = serde_json::from_str(&text).with_context(|| {
+            format!(
+                "{} is no result of `curec baseline --out FILE --ranks`",
+                file.display()
+            )
+        })?;
+        ensure!(
+            !earlier.ranks.is_empty(),
+            "{} has no ranks, and only those of the same users can be paired: make it again with --ranks",
+            file.display()
+        );
+        Ok(earlier)
+    }
+
+    /// Whether a result on these data, with seen items treated so, is about the same users, items and events.
+    ///
+    /// # Errors
+    /// Says what differs.
+    pub fn matches(&self, data_sha256: &str, seen: SeenItems) -> Result<()> {
+        let theirs = &self.protocol;
+        let differing = [
+            ("on other data", theirs.data_sha256 == data_sha256),
+            (
+                "with seen items treated otherwise (--seen)",
+                theirs.ranking.seen_items == seen,
+            ),
+        ];
+        for (what, same) in differing {
+            ensure!(
+                same,
+                "{} was ranked {what}; only the same can be paired",
+                self.model
+            );
+        }
+        Ok(())
+    }
+}
+
+impl BaselineResult {
+    /// This less `earlier`, as [`Against`]; the resamples are those of the protocol.
+    ///
+    /// # Errors
+    /// Another protocol, or other users.
+    pub fn less(&self, earlier: &Earlier) -> Result<Against> {
+        earlier.matches(&self.protocol.data_sha256, self.protocol.ranking.seen_items)?;
+        ensure!(
+            earlier.ranks.len() == self.ranks.len(),
+            "{} ranks {} users and {} {}: they cannot be paired",
+            earlier.model,
+            earlier.ranks.len(),
+            self.model,
+            self.ranks.len()
+        );
+        let of = |ranks: &[u32], metric: Metric| -> Vec<f64> {
+            ranks.iter().map(|&rank| metric.of_rank(rank)).collect()
+        };
+        let rows: Vec<Vec<f64>> = Metric::ALL
+            .into_iter()
+            .flat_map(|metric| [of(&self.ranks, metric), of(&earlier.ranks, metric)])
+            .collect();
+        let protocol = &self.protocol.ranking;
+        let resampled = resampled_means(&rows, protocol.bootstrap_samples, protocol.seed);
+        let mut difference = BTreeMap::new();
+        let mut relative = BTreeMap::new();
+        for (metric, pair) in Metric::ALL.into_iter().zip(resampled.chunks_exact(2)) {
+            let means = [&self.ranks, &earlier.ranks].map(|ranks| metric.mean(ranks));
+            let pairs = || pair[0].iter().zip(&pair[1]);
+            let differences: Vec<f64> = pairs().map(|(this, other)| this - other).collect();
+            difference.insert(metric.name(), estimate(means[0] - means[1], &differences));
+            let nothing = means[1] == 0.0 || pair[1].contains(&0.0);
+            let shares: Vec<f64> = pairs().map(|(this, other)| this / other - 1.0).collect();
+            let share = (!nothing).then(|| estimate(means[0] / means[1] - 1.0, &shares));
+            relative.insert(metric.name(), share);
+        }
+        Ok(Against {
+            model: earlier.model.clone(),
+            seed: earlier.seed,
+            chosen: earlier.chosen.clone(),
+            difference,
+            relative,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// As a file: three users, ranks as given.
+    fn file(name: &str, ranks: &[u32], sha256: &str) -> serde_json::Value {
+        json!({
+            "model": name, "seed": 3, "ranks": ranks,
+            "protocol": {
+                "name": "default", "data_sha256": sha256, "interactions": 30, "order": null, "split": null,
+                "min_history": null, "min_item_count": null, "data": "toy", "target": "test", "seen_items": "filtered",
+                "candidates": "full catalogue", "ties": "pessimistic", "users": 3, "items": 20,
+                "training_interactions": 24, "list_length": 10, "bootstrap_samples": 500, "seed": 1,
+            },
+        })
+    }
+
+    fn earlier(ranks: &[u32], sha256: &str) -> Earlier {
+        serde_json::from_value(file("rival", ranks, sha256)).unwrap()
+    }
+
+    fn result(ranks: &[u32]) -> BaselineResult {
+        let own = earlier(ranks, "a");
+        BaselineResult {
+            format: 1,
+            model: "own".to_owned(),
+            protocol: own.protocol,
+            settings: crate::baselines::RankingSettings::Pop(crate::baselines::PopConfig {}),
+            chosen: None,
+            seed: 3,
+            version: String::new(),
+            commit: None,
+            metrics: BTreeMap::new(),
+            coverage: 0.0,
+            gini: 0.0,
+            parameters: 0,
+            training: None,
+            device: String::new(),
+            seconds: crate::baselines::Seconds {
+                fit: 0.0,
+                rank: 0.0,
+            },
+            peak_memory_mib: None,
+            against: Vec::new(),
+            ranks: own.ranks,
+        }
+    }
+
+    #[test]
+    fn the_difference_and_its_share_are_those_worked_by_hand() {
+        // MRR: (1 + 1/2 + 1/4) / 3 = 7/12 less (1/2 + 1/4 + 1/8) / 3 = 7/24: twice as much in every resample.
+        let less = result(&[1, 2, 4]).less(&earlier(&[2, 4, 8], "a")).unwrap();
+        let difference = less.difference["mrr"];
+        assert!((difference.mean - 7.0 / 24.0).abs() < 1e-12);
+        assert!(difference.low < difference.mean && difference.mean < difference.high);
+        let share = less.relative["mrr"].unwrap();
+        for value in [share.mean, share.low, share.high] {
+            assert!((value - 1.0).abs() < 1e-12, "{share:?}");
+        }
+        // Recall@5: 3/3 less 2/3.
+        assert!((less.difference["recall@5"].mean - 1.0 / 3.0).abs() < 1e-12);
+        assert_eq!(less.difference.len(), Metric::ALL.len());
+    }
+
+    #[test]
+    fn nothing_has_no_share() {
+        let less = result(&[1, 2, 4])
+            .less(&earlier(&[90, 90, 90], "a"))
+            .unwrap();
+        assert_eq!(less.relative["recall@10"], None);
+        assert_eq!(less.difference["recall@10"].mean, 1.0);
+    }
+
+    #[test]
+    fn only_the_same_users_are_paired() {
+        let own = result(&[1, 2, 4]);
+        let message = own.less(&earlier(&[1, 2, 4], "b")).unwrap_err().to_string();
+        assert!(message.contains("other data"), "{message}");
+        let message = own.less(&earlier(&[1, 2], "a")).unwrap_err().to_string();
+        assert!(message.contains("2 users"), "{message}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        for (text, part) in [
+            ("{", "no result"),
+            (&*file("x", &[], "a").to_string(), "--ranks"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let message = format!("{:#}", Earlier::read(&path).unwrap_err());
+            assert!(
+                message.contains(part) && message.contains("x.json"),
+                "{message}"
+            );
+        }
+    }
+}
