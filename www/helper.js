@@ -20,7 +20,7 @@ let wanted = 0;
 /** @param {Extract<ToHelper, {type: 'load'}>} message */
 async function load({ hashes, manifestText, files, again }) {
   const code = { base: new URL('./', import.meta.url), hashes };
-  const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(code, 'curec-web', () => {}, again));
+  const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(code, 'curec-web', () => {}, { again }));
   const scorer = await engine.Scorer.load(manifestText, files);
   loaded = { scorer, memory: (await engine.default()).memory };
   post({ type: 'ready', memory: loaded.memory.buffer.byteLength });

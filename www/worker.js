@@ -70,7 +70,7 @@ const handlers = {
   async load({ artefact: url, backend, again, hashes }) {
     const code = { base: new URL('./', import.meta.url), hashes };
     const clock = startClock();
-    const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(code, 'curec-web', clock.noting(progress('engine')), again));
+    const engine = /** @type {import('./js/types.js').Engine} */ (await fetchEngine(code, 'curec-web', clock.noting(progress('engine')), { again }));
     const started = clock.lap();
     const folder = new URL(url, import.meta.url);
     const { manifestText, files } = await fetchArtefact(folder, progress('artefact'), again);
@@ -171,7 +171,7 @@ const handlers = {
     return desk.write(
       (writer) => writer.reason(pattern, item, others, seed),
       ({ text, attempt }) => post({ event: 'draft', id, text, attempt }),
-      () => id < newestWish,
+      () => id < newestWish || stopped.has(id),
     );
   },
 };

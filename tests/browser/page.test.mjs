@@ -81,6 +81,81 @@ test('whoever asks for somebody, or meets a spoiled preview, waits for the score
   }
 });
 
+/** Whether all of an element is in the window, or the first line of its words. @param {import('playwright-core').Locator} locator @param {boolean} [begins] */
+const inWindow = (locator, begins = false) =>
+  locator.first().evaluate((element, first) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const [line] = range.getClientRects();
+    const { top, bottom, right } = (first && line) || element.getBoundingClientRect();
+    return { top, bottom, right, inside: element.checkVisibility() && top >= 0 && bottom <= innerHeight && right <= innerWidth + 1 };
+  }, begins);
+
+for (const [width, height] of /** @type {const} */ ([[390, 844], [360, 740]])) {
+  test(`the first window of a phone (${width} by ${height}) says what this is and shows where the list begins, before the scorer is here and after`, async () => {
+    const { url: address } = await host({ '/curec-web_bg.wasm': (body) => ({ body, delay: 3000 }) });
+    const { page } = await freshPage(browser, { viewport: { width, height }, hasTouch: true, isMobile: true });
+    await page.goto(`${address}?backend=cpu`);
+    const states = /** @type {[string, () => Promise<unknown>][]} */ ([
+      ['#first-view', () => page.locator('#first-view .recommendation').first().waitFor()],
+      ['#stage', async () => {
+        await listShown(page);
+        await page.waitForFunction(() => !document.querySelector('.leaning[data-waiting]'));
+      }],
+    ]);
+    for (const [list, shown] of states) {
+      await shown();
+      assert.equal(await page.evaluate(() => scrollY), 0);
+      for (const part of ['h1', '.lead', '.privacy', `${list} .recommendation h3`]) {
+        const found = await inWindow(page.locator(part));
+        assert.ok(found.inside, `${part} with ${list}: ${JSON.stringify(found)}`);
+      }
+      assert.match(await page.locator('.intro').innerText(), /language model wrote why.*Computed on your device, nothing leaves it/s);
+      const reason = await inWindow(page.locator(`${list} .recommendation .leading-reason :is(blockquote, p), ${list} .recommendation p.leading-reason`), true);
+      assert.ok(reason.inside, `the first reason with ${list}: ${JSON.stringify(reason)}`);
+      assert.ok((await overflow(page)) <= 0);
+    }
+    // Whoever is to be picked from stands in one row, each large enough for a finger.
+    const chips = await page.locator('.chip').evaluateAll((all) => all.map((chip) => chip.getBoundingClientRect()).map(({ top, height: tall, width: wide }) => ({ top, tall, wide })));
+    assert.ok(chips.length > 1 && chips.every(({ top, tall, wide }) => top === chips[0]?.top && tall >= 24 && tall <= 48 && wide >= 24), JSON.stringify(chips));
+  });
+}
+
+test('on a phone a viewer’s pattern and history are one press away, and in sight where something was changed', async () => {
+  const { page } = await open(hashOf(0), { viewport: { width: 390, height: 844 } });
+  const pattern = page.locator('#viewer .pattern, #viewer-about > .muted').first();
+  const toggle = page.getByRole('button', { name: 'Pattern and history' });
+  assert.equal(await toggle.getAttribute('aria-expanded'), 'false');
+  assert.equal(await pattern.isVisible(), false);
+  assert.equal(await page.locator('.history-part').isVisible(), false);
+  const size = await toggle.boundingBox();
+  assert.ok((size?.height ?? 0) >= 24 && (size?.width ?? 0) >= 24);
+  await toggle.focus();
+  await page.keyboard.press('Enter');
+  assert.equal(await toggle.getAttribute('aria-expanded'), 'true');
+  assert.ok(await pattern.isVisible());
+  assert.ok(await page.locator('.history-part h3').isVisible());
+  assert.equal(await toggle.evaluate((element) => element === document.activeElement), true, 'the focus stays');
+  await page.keyboard.press('Enter');
+  assert.equal(await pattern.isVisible(), false);
+  // With something to change, all of it is there, and there is nothing to unfold.
+  await page.getByRole('button', { name: 'What if …?' }).click();
+  assert.ok(await page.locator('.history-row').first().isVisible());
+  assert.equal(await toggle.count(), 0);
+  await page.locator('[data-do="remove"]').first().click();
+  await page.locator('.moves-note:not([hidden])').waitFor();
+  await page.getByRole('button', { name: 'What if …?' }).click();
+  assert.ok(await pattern.isVisible(), 'a changed taste is seen');
+  // Another viewer is folded again.
+  await page.locator('.chip[aria-pressed="false"]').first().click();
+  await listShown(page);
+  assert.equal(await toggle.getAttribute('aria-expanded'), 'false');
+  // A wide window folds nothing.
+  await page.setViewportSize({ width: 1280, height: 844 });
+  assert.equal(await toggle.isVisible(), false);
+  assert.ok(await pattern.isVisible());
+});
+
 test('says where it computed and why', async () => {
   const { page } = await open();
   await page.locator('.badge summary').click();
@@ -288,6 +363,31 @@ test('the result table and the limits of the run are there', async (t) => {
   assert.equal(await body.count(), results.models.length);
   assert.equal(await body.first().locator('th').innerText().then((text) => text.split('\n')[0]), results.models[0].name);
   assert.match(await page.locator('#results').innerText(), /can be wrong/);
+});
+
+test('the result table fits its box at 1280 pixels; where it does not, it is seen to scroll in it, and does by keyboard', async () => {
+  const names = ['recall@5', 'recall@10', 'recall@20', 'ndcg@5', 'ndcg@10', 'ndcg@20', 'hr@50', 'mrr', 'coverage', 'gini'];
+  const metrics = Object.fromEntries(names.map((name) => [name, { value: 0.1234, low: 0.1, high: 0.2 }]));
+  const models = ['popularity', 'ids only', 'before correction', 'full', 'random texts'].map((name) => ({ name, metrics }));
+  const { url: address } = await hostChanged(() => {}, { 'results.json': { ...results, models } });
+  for (const width of [1280, 1440, 1100, 390]) {
+    const { page } = await open('', { viewport: { width, height: 800 } }, address);
+    const box = page.getByRole('region', { name: 'Result table' });
+    const size = () => box.evaluate(({ scrollWidth, clientWidth, scrollLeft, tabIndex }) => ({ wider: scrollWidth - clientWidth, scrollLeft, tabIndex }));
+    const { wider, tabIndex } = await size();
+    assert.ok((await overflow(page)) <= 0);
+    assert.equal(tabIndex, 0);
+    if (width >= 1280) {
+      assert.ok(wider <= 0, `${width}: ${wider} pixels wider than its box`);
+      continue;
+    }
+    if (wider <= 0) continue;
+    // A shade on its edge, which its own ground covers once it is scrolled to the end.
+    assert.match(await box.evaluate((element) => getComputedStyle(element).backgroundAttachment), /local, scroll/);
+    await box.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.waitForFunction(() => (document.querySelector('.table-scroll')?.scrollLeft ?? 0) > 0);
+  }
 });
 
 test('words of the language model render literally', async () => {

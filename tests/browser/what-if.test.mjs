@@ -4,6 +4,8 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { PNG } from 'pngjs';
+import { changedArtefact } from './helper/changed.mjs';
 import { artefactFolder, artefactJson, freshPage, host, launch, listShown, mock, PATIENCE, rows, settled } from './helper/harness.mjs';
 
 const browser = await launch();
@@ -12,10 +14,10 @@ const users = await artefactJson('users.json');
 const catalogue = await artefactJson('catalogue.json');
 const reasons = await artefactJson('reasons.json');
 
-/** @param {string} [hash] @param {import('playwright-core').BrowserContextOptions} [options] */
-async function open(hash = `#user=${encodeURIComponent(users[0].key)}`, options = {}) {
+/** @param {string} [hash] @param {import('playwright-core').BrowserContextOptions} [options] @param {string} [address] */
+async function open(hash = `#user=${encodeURIComponent(users[0].key)}`, options = {}, address = url) {
   const fresh = await freshPage(browser, { permissions: ['clipboard-read', 'clipboard-write'], ...options });
-  await fresh.page.goto(`${url}?backend=cpu${hash}`);
+  await fresh.page.goto(`${address}?backend=cpu${hash}`);
   // A taste in which nothing was picked has no list yet.
   await settled(fresh.page);
   return fresh;
@@ -330,6 +332,26 @@ for (const hash of ['#user=%FF%', '#history=<script>,%2525,@9,w001@-1,w001@1e9',
   });
 }
 
+for (const [whose, own, seeds] of /** @type {[string, string, string[]][]} */ ([
+  ['a viewer’s', `#user=${encodeURIComponent(users[0].key)}`, ['-1', '1.5', '9999999999', '', '+1', '１', '1'.repeat(5000)]],
+  ['one’s own', `#history=${encodeURIComponent(catalogue[0].key)}`, ['-1', '<b>']],
+])) {
+  test(`a seed that is none is told like whatever else an address names in vain (${whose} taste)`, async () => {
+    for (const seed of seeds) {
+      const { page, context, manners } = await open(`${own}&write=${seed}`);
+      const told = await page.locator('.notice-aside').allInnerTexts();
+      assert.equal(told.length, 1, `write=${seed}`);
+      assert.match(told[0] ?? '', /names what this demo has not/);
+      assert.ok(told[0]?.includes(`“write=${seed.replace('+', ' ').slice(0, 100)}`), told[0]);
+      assert.ok((told[0]?.length ?? 0) < 250, 'however long it is');
+      assert.equal(await rows(page).count(), 10);
+      assert.doesNotMatch(new URL(page.url()).hash, /write=/, 'the address is of the list that stands');
+      assert.deepEqual(manners.pageErrors, []);
+      await context.close();
+    }
+  });
+}
+
 test('a list is taken along as a command, JSON, CSV and a picture', async () => {
   const { page } = await open();
   await whatIf(page);
@@ -355,6 +377,58 @@ test('a list is taken along as a command, JSON, CSV and a picture', async () => 
   const { stdout } = await promisify(execFile)(process.env.CUREC_BIN, [...parts, '--json'], { maxBuffer: 1 << 26 });
   assert.deepEqual(JSON.parse(stdout).recommendations.map((/** @type {any} */ row) => row.key), shown.map(({ item }) => catalogue[item].key));
 });
+
+/** What is written into pictures from now on, and where. @param {import('playwright-core').Page} page */
+async function drawn(page) {
+  await page.evaluate(() => {
+    const all = (/** @type {any} */ (window).__drawn = /** @type {{text: string, right: number, y: number}[]} */ ([]));
+    const { fillText } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+      all.push({ text, right: x + this.measureText(text).width, y });
+      fillText.call(this, text, x, y);
+    };
+  });
+  return () => page.evaluate(() => /** @type {{text: string, right: number, y: number}[]} */ (/** @type {any} */ (window).__drawn));
+}
+
+for (const [titles, retitled] of /** @type {[string, (title: string) => string][]} */ ([
+  ['titles as they are', (title) => title],
+  ['titles of many words', (title) => `${title}, or How the Long Way Round Was Found at Last by Those Who Had Stopped Looking for It`],
+  ['titles that no line can hold', (title) => `${title}${'x'.repeat(300)}`],
+])) {
+  test(`a picture holds the whole line of changes (${titles})`, async () => {
+    const { url: address } = await host(titles === 'titles as they are' ? {} : changedArtefact(() => {}, await retitledBy(retitled)));
+    const taken = users[0].history;
+    const spelled = (/** @type {number} */ item) => encodeURIComponent(catalogue[item].key.replaceAll('%', '%25').replaceAll(',', '%2C').replaceAll('@', '%40'));
+    const kept = taken.map((/** @type {{item: number}} */ { item }, /** @type {number} */ at) => `${spelled(item)}@${at}`).slice(5).reverse();
+    const fresh = catalogue.flatMap((/** @type {unknown} */ _, /** @type {number} */ item) => (taken.some((/** @type {{item: number}} */ event) => event.item === item) ? [] : [spelled(item)])).slice(0, 5);
+    const { page, manners } = await open(`#user=${encodeURIComponent(users[0].key)}&history=${[...kept, ...fresh].join(',')}&pattern=none`, {}, address);
+    const changes = `If things were otherwise: ${await page.locator('.what-if-changes').textContent()}`;
+    assert.ok(changes.length > 110, changes);
+    const seen = await drawn(page);
+    await page.getByText('Take it along').click();
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'PNG', exact: true }).click()]);
+    const { width, height } = PNG.sync.read(await readFile(await file.path()));
+    const [name, ...rest] = await seen();
+    const lines = rest.slice(0, rest.findIndex(({ text }) => text === '1'));
+    assert.equal(lines.map(({ text }) => text).join('').replaceAll(' ', ''), changes.replaceAll(' ', ''), 'nothing of it is missing');
+    for (const { text, right } of lines) assert.ok(right <= width - 40, `${text} ends at ${right} of ${width}`);
+    // Line below line, and the first row below the last.
+    for (const [at, { y }] of rest.slice(0, lines.length + 1).entries()) assert.ok(y - (at === 0 ? (name?.y ?? 0) : (rest[at - 1]?.y ?? 0)) >= 26, `${rest[at]?.text} stands free`);
+    assert.ok(rest.every(({ y }) => y < height - 10));
+    assert.deepEqual(manners.pageErrors, []);
+  });
+}
+
+/** The files of an artefact in which titles are others. @param {(title: string) => string} retitled */
+async function retitledBy(retitled) {
+  const preview = await artefactJson('preview.json');
+  const again = (/** @type {any} */ item) => ({ ...item, title: retitled(item.title) });
+  return {
+    'catalogue.json': catalogue.map(again),
+    'preview.json': { ...preview, history: preview.history.map(again), recommendations: preview.recommendations.map((/** @type {any} */ row) => ({ ...row, item: again(row.item), carried_by: row.carried_by.map(retitled) })) },
+  };
+}
 
 test('a reason reported as bad stays on this device and can be taken along or forgotten', async () => {
   // Requests are counted, and the service worker makes its own.

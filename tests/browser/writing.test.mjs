@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { artefactFolder, artefactJson, freshPage, host, launch, listShown, mock, PATIENCE, rows, scorers } from './helper/harness.mjs';
+import { artefactFolder, artefactJson, freshPage, host, launch, listShown, mock, PATIENCE, rows, scorer, scorers } from './helper/harness.mjs';
 import { appended } from './helper/trouble.mjs';
 
 const browser = await launch();
@@ -45,23 +45,13 @@ const pressAtOnce = (page, ...selectors) =>
     for (const selector of wanted) /** @type {HTMLButtonElement} */ (document.querySelector(selector)).click();
   }, selectors);
 
-test('a visitor’s own pattern is written here, token by token, read by the list, and undone', async () => {
+test('a visitor’s own pattern is written here, read by the list, and undone', async () => {
   const { page, manners } = await open(ownTaste);
   assert.deepEqual(manners.requests.filter((address) => LATER.test(address)), [], 'nothing of it is fetched before it is asked for');
   const before = await listed(page);
   assert.match(await page.locator('.pattern-offer').innerText(), /fetched once, [\d.]+ [kM]?B/);
-  // What stands in the figure while it is being written.
-  await page.evaluate(() => {
-    const seen = (/** @type {any} */ (window).__seen = /** @type {string[]} */ ([]));
-    new MutationObserver(() => {
-      const text = document.querySelector('.pattern[data-writing] .voice')?.textContent;
-      if (text && seen.at(-1) !== text) seen.push(text);
-    }).observe(document.body, { subtree: true, childList: true, characterData: true });
-  });
   await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
   const text = await writtenPattern(page);
-  const seen = await page.evaluate(() => /** @type {any} */ (window).__seen);
-  assert.ok(seen.length >= 3, `it was seen growing: ${JSON.stringify(seen)}`);
   assert.ok(text.length > 0);
   assert.match(await page.locator('.pattern[data-written] figcaption').innerText(), /Written here and now by the language model in your browser/);
   await page.waitForFunction(() => /[#&]write=1(&|$)/.test(location.hash));
@@ -107,7 +97,8 @@ test('a link writes the same pattern again when the visitor wants it, and the co
   await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
   const text = await writtenPattern(page);
   const list = await listed(page);
-  const { page: other, manners } = await open(new URL(page.url()).hash);
+  // On a phone: what is written is in sight there too, and so is that it is being written.
+  const { page: other, manners } = await open(new URL(page.url()).hash, url, { viewport: { width: 390, height: 844 } });
   assert.match(await other.locator('.notice-aside').innerText(), /reads a pattern that the language model writes/);
   assert.deepEqual(manners.requests.filter((address) => LATER.test(address)), [], 'a link alone fetches nothing');
   await other.getByRole('button', { name: 'Write it' }).click();
@@ -238,28 +229,259 @@ test('a language model that is being fetched can be stopped, and asked again', a
   assert.deepEqual(manners.pageErrors, []);
 });
 
-/** Appended to the writer's module: it takes its time. */
-const slowly = () => {
-  // @ts-expect-error the module's own class
-  const { prototype } = Draft;
-  const { advance } = prototype;
-  prototype.advance = async function () {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    return advance.call(this);
+for (const [file, part] of /** @type {const} */ ([
+  ['/curec-web-writer.js', 'until'],
+  ['/curec-web-writer_bg.wasm', 'until'],
+  ['/curec-web-writer_bg.wasm', 'halfUntil'],
+])) {
+  test(`Stop ends what is fetched of the language model’s code too (${file}, ${part === 'until' ? 'before its first byte' : 'halfway'})`, async () => {
+    /** @type {() => void} */
+    let go = () => {};
+    const wait = new Promise((resolve) => {
+      go = () => resolve(undefined);
+    });
+    const server = await host({ [file]: (body) => ({ body, [part]: wait }) });
+    const { page, manners } = await open(ownTaste, server.url, { serviceWorkers: 'block' });
+    const before = await listed(page);
+    const asked = (/** @type {string} */ name) => server.asked.filter((path) => path.endsWith(name)).length;
+    await page.locator('#write-pattern').click();
+    for (const start = Date.now(); asked(file) === 0; await page.waitForTimeout(20)) assert.ok(Date.now() - start < PATIENCE, 'it is fetched');
+    await page.waitForTimeout(300); // the model is here by then, and the first half
+    const looked = asked('/build.json');
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
+    await page.getByText('Stopped. The list reads the pattern it read before.').waitFor({ state: 'attached' });
+    for (const start = Date.now(); !server.dropped.some((path) => path.endsWith(file)); await page.waitForTimeout(50)) assert.ok(Date.now() - start < 5000, 'it is not fetched any more');
+    assert.equal(asked('/build.json'), looked, 'a stop is no fault to be looked into');
+    assert.equal(await page.locator('.pattern-live figure').count(), 0);
+    assert.deepEqual(await listed(page), before);
+    go();
+    await page.locator('#write-pattern').click();
+    assert.ok(await writtenPattern(page), 'asked again it writes');
+    assert.deepEqual(manners.consoleErrors, []);
+    assert.deepEqual(manners.pageErrors, []);
+  });
+}
+
+/** Appended to the writer's module: it takes its time, and throws two drafts of each text away first. @param {number} each milliseconds of a word @param {number} words of such a draft */
+const slowly = (each, words) => {
+  // @ts-expect-error the module's own classes
+  const { Draft: drafts, Writer: writers } = { Draft, Writer };
+  const { advance } = drafts.prototype;
+  const said = new WeakMap();
+  drafts.prototype.advance = async function () {
+    await new Promise((resolve) => setTimeout(resolve, each));
+    const at = said.get(this) ?? 0;
+    said.set(this, at + 1);
+    if (at < 2 * words) return { text: 'bogus '.repeat((at % words) + 1), attempt: 1 + Math.floor(at / words), written: null };
+    return { ...(await advance.call(this)), attempt: 3 };
+  };
+  // What is asked for.
+  const worker = /** @type {any} */ (globalThis);
+  worker.__reasons = [];
+  const { reason } = writers.prototype;
+  writers.prototype.reason = function (/** @type {any[]} */ ...question) {
+    worker.__reasons.push(question[1]);
+    return reason.apply(this, question);
   };
 };
 
+/** A server whose writer takes its time. @param {number} each milliseconds of a word @param {number} [words] of each of two drafts that are thrown away first */
+const hostSlow = (each, words = 0) => host(appended('/curec-web-writer.js', `(${slowly})(${each}, ${words});`));
+/** The service worker would not let another module pass. @type {import('playwright-core').BrowserContextOptions} */
+const UNKEPT = { serviceWorkers: 'block' };
+
 test('a text that is being written can be stopped: the list reads what it read before', async () => {
-  const server = await host(appended('/curec-web-writer.js', `(${slowly})();`));
-  const { page, manners } = await open(ownTaste, server.url, { serviceWorkers: 'block' });
+  const server = await hostSlow(100);
+  const { page, manners } = await open(ownTaste, server.url, UNKEPT);
   const before = await listed(page);
   await page.locator('#write-pattern').click();
-  await page.locator('.pattern[data-writing] .voice').waitFor({ timeout: PATIENCE });
+  await page.locator('.pattern[data-writing] .voice', { hasText: /./ }).waitFor({ timeout: PATIENCE });
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await page.locator('.pattern-live .pattern').waitFor({ state: 'detached' });
   await page.getByText('Stopped. The list reads the pattern it read before.').waitFor({ state: 'attached' });
   assert.deepEqual(await listed(page), before);
   assert.ok(!/write=/.test(await page.evaluate(() => location.hash)));
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+/**
+ * Notes from now on, picture by picture, what is shown of texts that are being written, where what stands below them is, and what listeners hear.
+ * @param {import('playwright-core').Page} page
+ */
+async function watched(page) {
+  await page.evaluate(() => {
+    const seen = (/** @type {any} */ (window).__seen = { texts: /** @type {{of: number, text: string, at: number}[]} */ ([]), offers: /** @type {number[]} */ ([]), rows: /** @type {number[]} */ ([]), heard: /** @type {string[]} */ ([]) });
+    const put = (/** @type {number[]} */ places, /** @type {number|undefined} */ place) => place !== undefined && places.at(-1) !== place && places.push(place);
+    const top = (/** @type {string} */ selector) => {
+      const element = document.querySelector(selector);
+      return element ? Math.round(element.getBoundingClientRect().top + scrollY) : undefined;
+    };
+    /** @type {Map<Element, number>} */
+    const drafts = new Map();
+    const look = () => {
+      for (const draft of document.querySelectorAll('[aria-busy="true"] > .draft, .pattern[data-writing] .draft')) {
+        const of = drafts.get(draft) ?? drafts.set(draft, drafts.size).size - 1;
+        const text = draft.textContent ?? '';
+        if (text !== '' && seen.texts.findLast((one) => one.of === of)?.text !== text) seen.texts.push({ of, text, at: performance.now() });
+      }
+      if (document.querySelector('.pattern[data-writing]')) put(seen.offers, top('.pattern-offer'));
+      if (document.querySelector('.own-reasons:not([hidden])') && document.querySelector('#ranking[aria-busy="false"]')) put(seen.rows, top('.recommendation:nth-child(6)'));
+      requestAnimationFrame(look);
+    };
+    look();
+    const live = '[role="status"], [role="alert"], [aria-live]';
+    new MutationObserver((changes) => {
+      for (const { target } of changes) {
+        const region = (target instanceof Element ? target : target.parentElement)?.closest(live);
+        if (region) seen.heard.push(region.textContent ?? '');
+      }
+    }).observe(document.body, { subtree: true, childList: true, characterData: true });
+  });
+  return () => page.evaluate(() => /** @type {{texts: {of: number, text: string, at: number}[], offers: number[], rows: number[], heard: string[]}} */ (/** @type {any} */ (window).__seen));
+}
+
+const reasonsWritten = (/** @type {import('playwright-core').Page} */ page) => page.locator('.own-reasons', { hasText: /^5 reasons written for you\./ }).waitFor({ timeout: 4 * PATIENCE });
+
+/** Places of what stands below: it moves down where a text has more lines than were kept free for it, and never up. @param {number[]} places */
+const onlyDown = (places) => places.every((place, at) => at === 0 || place > (places[at - 1] ?? 0));
+
+test('a text that is being written grows calmly in a place of its own, and no draft is announced', async () => {
+  const server = await hostSlow(50, 12);
+  const { page, manners } = await open(ownTaste, server.url, UNKEPT);
+  const seen = await watched(page);
+  await page.locator('#write-pattern').click();
+  await page.getByText('Drafts that say what these titles do not hold are thrown away: 2 so far.').waitFor({ timeout: PATIENCE });
+  const text = await writtenPattern(page);
+  await reasonsWritten(page);
+  const { texts, offers, rows: places, heard } = await seen();
+  const pattern = texts.filter(({ of }) => of === 0);
+  assert.ok(pattern.length >= 3, `it is seen growing: ${JSON.stringify(texts)}`);
+  for (const [at, { of, at: when }] of texts.entries()) {
+    const before = texts.slice(0, at).findLast((one) => one.of === of);
+    if (before) assert.ok(when - before.at > 400, `${when - before.at} ms apart`);
+  }
+  assert.ok(onlyDown(offers) && (!mock || offers.length === 1), `what stands below the pattern stays where it is: ${offers}`);
+  assert.ok(onlyDown(places) && (!mock || places.length === 1), `the list stays where it is: ${places}`);
+  assert.deepEqual(heard.filter((words) => /bogus|thrown away/.test(words) || words.includes(text)), []);
+  assert.deepEqual(heard.filter((words) => words.includes('is writing, here')), ['The language model is writing, here in your browser …']);
+  assert.ok(new Set(heard).size <= 6, `few words: ${JSON.stringify(heard)}`);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('drafts that are longer than their place make room for themselves once', async () => {
+  const server = await hostSlow(30, 40);
+  const { page } = await open(ownTaste, server.url, UNKEPT);
+  const seen = await watched(page);
+  await page.locator('#write-pattern').click();
+  await writtenPattern(page);
+  await reasonsWritten(page);
+  const { offers, rows: places } = await seen();
+  assert.ok(offers.length > 1 && onlyDown(offers), `${offers}`);
+  assert.ok(onlyDown(places), `${places}`);
+});
+
+test('whoever wants no motion sees texts once they are written', async () => {
+  const server = await hostSlow(50, 12);
+  const { page } = await open(ownTaste, server.url, { ...UNKEPT, reducedMotion: 'reduce' });
+  const seen = await watched(page);
+  await page.locator('#write-pattern').click();
+  assert.ok(await writtenPattern(page));
+  await reasonsWritten(page);
+  assert.deepEqual((await seen()).texts, []);
+  assert.equal(await page.locator('.own-reason blockquote', { hasText: /./ }).count(), 5);
+});
+
+/** The reasons that stand there, by title. @param {import('playwright-core').Page} page */
+const ownReasons = (page) =>
+  page.locator('.recommendation:has(.own-reason blockquote)').evaluateAll((all) =>
+    all.map((row) => [Number(row.getAttribute('data-item')), row.querySelector('.own-reason figure[aria-busy]') ? null : (row.querySelector('.own-reason blockquote')?.textContent ?? '')]).filter(([, text]) => text !== null),
+  );
+
+/** Titles whose reason was asked of the writer so far. @param {import('playwright-core').Page} page */
+const askedFor = (page) => scorer(page)?.evaluate(() => /** @type {number[]} */ (/** @type {any} */ (globalThis).__reasons));
+
+test('reasons that are being written can be stopped, and gone on with: only those that are missing are written', async () => {
+  const server = await hostSlow(30);
+  const { page, manners } = await open(ownTaste, server.url, UNKEPT);
+  const titles = async () => (await listed(page)).slice(0, 5).map(([item]) => item);
+  await page.locator('#write-pattern').click();
+  await writtenPattern(page);
+  const line = page.locator('.own-reasons');
+  await line.filter({ hasText: '2 of 5' }).waitFor({ timeout: PATIENCE });
+  const list = await listed(page);
+  await line.getByRole('button', { name: 'Stop writing' }).focus();
+  await page.keyboard.press('Enter');
+  const rest = line.getByRole('button', { name: 'Write the rest' });
+  await rest.waitFor();
+  assert.match(await line.innerText(), /^2 of 5 reasons written for you\./);
+  assert.equal(await page.locator('#announcer').textContent(), '2 of 5 reasons written for you.');
+  assert.equal(await rest.evaluate((button) => button === document.activeElement), true, 'the focus is not lost');
+  const begun = await ownReasons(page);
+  assert.deepEqual(begun.map(([item]) => item), (await titles()).slice(0, 2));
+  assert.equal(await page.locator('.own-reason figure').count(), 2, 'nothing is left of the one that was being written');
+  await page.waitForTimeout(500);
+  assert.equal((await askedFor(page))?.length, 3, 'nothing more is written');
+  await page.keyboard.press('Enter');
+  await reasonsWritten(page);
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'ranking-heading', 'the focus is not lost');
+  const all = await ownReasons(page);
+  assert.deepEqual(all.slice(0, 2), begun, 'what was written stands there as before');
+  assert.deepEqual(all.map(([item]) => item), await titles());
+  assert.deepEqual(await askedFor(page), [...(await titles()).slice(0, 3), ...(await titles()).slice(2)], 'each was asked for once, and the one that was stopped twice');
+  assert.deepEqual(await listed(page), list);
+  assert.deepEqual(manners.consoleErrors, []);
+  assert.deepEqual(manners.pageErrors, []);
+  // As they are written without a stop.
+  const { page: other } = await open(ownTaste);
+  await other.locator('#write-pattern').click();
+  await reasonsWritten(other);
+  assert.deepEqual(await ownReasons(other), all);
+});
+
+test('reasons that another pattern interrupted are gone on with after that one was stopped', async () => {
+  const server = await hostSlow(30);
+  const { page, manners } = await open(ownTaste, server.url, UNKEPT);
+  await page.locator('#write-pattern').click();
+  const text = await writtenPattern(page);
+  const line = page.locator('.own-reasons');
+  await line.filter({ hasText: '1 of 5' }).waitFor({ timeout: PATIENCE });
+  await page.getByRole('button', { name: 'Write another' }).click();
+  await line.getByRole('button', { name: 'Write the rest' }).waitFor();
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await page.getByText('Stopped. The list reads the pattern it read before.').waitFor({ state: 'attached' });
+  assert.equal(await writtenPattern(page), text);
+  assert.match(await line.innerText(), /^1 of 5 reasons written for you\./);
+  await line.getByRole('button', { name: 'Write the rest' }).click();
+  await reasonsWritten(page);
+  assert.equal((await ownReasons(page)).length, 5);
+  // Another list has its own.
+  await page.locator('.chip:not(.chip-own)').first().click();
+  await listShown(page);
+  assert.equal(await line.isVisible(), false);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('a language model that stops in the middle of a reason says so, and the missing ones are written when asked for', async () => {
+  const failing = () => {
+    // @ts-expect-error the module's own class
+    const { prototype } = Writer;
+    const { reason } = prototype;
+    const worker = /** @type {any} */ (globalThis);
+    worker.__calls = 0;
+    prototype.reason = function (/** @type {any[]} */ ...question) {
+      worker.__calls += 1;
+      return worker.__calls === 3 ? Promise.reject(new WebAssembly.RuntimeError('unreachable')) : reason.apply(this, question);
+    };
+  };
+  const server = await host(appended('/curec-web-writer.js', `if (!globalThis.__calls) (${failing})();`));
+  const { page, manners } = await open(ownTaste, server.url, UNKEPT);
+  await page.locator('#write-pattern').click();
+  const line = page.locator('.own-reasons');
+  await line.getByRole('button', { name: 'Write the rest' }).waitFor({ timeout: PATIENCE });
+  assert.match(await line.innerText(), /^The language model stopped in the middle of a text\. 2 of 5 reasons written for you\./);
+  await line.getByRole('button', { name: 'Write the rest' }).click();
+  await reasonsWritten(page);
+  assert.equal((await ownReasons(page)).length, 5);
   assert.deepEqual(manners.pageErrors, []);
 });
 

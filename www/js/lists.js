@@ -149,7 +149,7 @@ export function createLists(page) {
         current.compare.renew(now.user, now.viewer?.pattern ?? null);
         page.badge.ranked(ranking, current.loaded.backend.used);
         announce(now, ranking, compared ? movesNote(ranking, view) : '', current.loaded);
-        writeReasons(page.client, page.revival(), now, () => pending === token, current.ranking.ownReason);
+        writeReasons({ client: page.client, revival: page.revival(), say: (words) => (page.announcer.textContent = words) }, now, () => pending === token, current.ranking);
       },
       () => showVisit(how, moves),
       token,

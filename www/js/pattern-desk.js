@@ -1,8 +1,9 @@
 /**
  * The pattern that a list reads: a stored viewer's, the nearest one's, or one that the language model writes here and now. Drawn
- * with the viewer's card; a text that is being written is drawn token by token without the rest of it.
+ * with the viewer's card; a text that is being written grows without the rest of it being drawn.
  */
 import { button, el } from './dom.js';
+import { createDraft, paced } from './draft.js';
 import { asFault, wayOut, wording } from './errors.js';
 import { bytes, plural, viewerName } from './format.js';
 import { voice } from './pieces.js';
@@ -12,6 +13,8 @@ import { isOutdated } from './tastes.js';
 
 /** Files of the artefact that the language model needs. */
 const ROLES = new Set(['writer', 'tokenizer', 'writer-model']);
+
+const WRITING = 'The language model is writing, here in your browser …';
 
 /** As many digits as an address may have. */
 const MOST_SEED = 999_999_999;
@@ -27,14 +30,18 @@ export function createPatternDesk(loaded, onWrite) {
   const size = loaded.manifest.files.filter(({ role }) => ROLES.has(role)).reduce((sum, file) => sum + file.bytes, 0);
   /** Whether the language model has been fetched in this visit. */
   let here = false;
-  /** What is under way, or went wrong; it survives the card being drawn again. @type {{of: Person['trail']|null, words: string, text: string, busy: boolean, share: number|null, way: {words: string, go: () => void}|null, stop: AbortController}|null} */
+  /** What is under way, or went wrong; it survives the card being drawn again. `thrown`: how many drafts were thrown away. @type {{of: Person['trail']|null, words: string, thrown: number, busy: boolean, share: number|null, way: {words: string, go: () => void}|null, stop: AbortController}|null} */
   let state = null;
   /** Whose card it is. @type {Person['trail']|null} */
   let trail = null;
-  /** Told to whoever listens: not each token. */
+  /** Told to whoever listens: no draft. */
   const status = el('p', { class: 'visually-hidden', role: 'status' });
+  const draft = createDraft();
+  const bar = el('progress', { 'aria-label': 'The language model', max: 1 });
+  const about = el('figcaption', { 'aria-hidden': 'true' });
+  const writing = el('figure', { class: 'pattern' }, el('div', { class: 'pattern-place' }, draft.element, bar), about);
   const figure = el('div', {});
-  // Beside the figure, which is drawn anew with each token: whoever is on it stays on it.
+  // Beside the figure, which is drawn anew: whoever is on it stays on it.
   const stopButton = button({ id: 'write-stop', class: 'button button-quiet' }, stop, 'Stop');
   const live = el('div', { class: 'pattern-live', tabindex: '-1' }, figure, stopButton, status);
   /** @type {HTMLButtonElement|null} */
@@ -45,10 +52,16 @@ export function createPatternDesk(loaded, onWrite) {
   /** @param {boolean} [aloud] whether listeners are told */
   function drawLive(aloud = true) {
     const way = state?.way;
+    if (state) {
+      writing.toggleAttribute('data-writing', state.busy);
+      writing.setAttribute('aria-busy', String(state.busy));
+      draft.element.hidden = !state.busy;
+      bar.hidden = state.share === null;
+      bar.value = state.share ?? 0;
+      about.textContent = state.words === WRITING ? `${WRITING} Drafts that say what these titles do not hold are thrown away: ${state.thrown} so far.` : state.words;
+    }
     figure.replaceChildren(
-      ...(state
-        ? [el('figure', { class: 'pattern', 'data-writing': state.busy ? 'true' : null }, state.text ? voice('blockquote', state.text) : null, state.share === null ? null : el('progress', { 'aria-label': 'The language model', max: 1, value: state.share }), el('figcaption', { 'aria-hidden': 'true' }, state.words))]
-        : []),
+      ...(state ? [writing] : []),
       ...(way
         ? [
             button(
@@ -77,16 +90,24 @@ export function createPatternDesk(loaded, onWrite) {
   /** @param {number} seed */
   async function write(seed) {
     if (state?.busy) return;
-    const own = { of: trail, words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, text: '', busy: true, share: here ? null : 0, way: null, stop: new AbortController() };
+    const own = { of: trail, words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, thrown: 0, busy: true, share: here ? null : 0, way: null, stop: new AbortController() };
     state = own;
+    draft.clear();
     drawLive();
+    const follow = paced((/** @type {string} */ text, /** @type {number} */ attempt) => {
+      draft.grow(text);
+      own.thrown = attempt - 1;
+      drawLive(false);
+    });
     const onDraft = (/** @type {string} */ text, /** @type {number} */ attempt) => {
       if (state !== own) return;
       here = true;
-      own.text = text;
       own.share = null;
-      own.words = attempt === 1 ? 'The language model is writing, here in your browser …' : `The language model is writing, here in your browser … It has thrown away ${plural(attempt - 1, 'draft')} that said what these titles do not hold.`;
-      drawLive();
+      if (own.words !== WRITING) {
+        own.words = WRITING;
+        drawLive();
+      }
+      follow.give(text, attempt);
     };
     try {
       await onWrite(seed, onDraft, own.stop.signal);
@@ -100,8 +121,10 @@ export function createPatternDesk(loaded, onWrite) {
       if (state !== own) return;
       const words = `${wording(fault).title}. The list reads the pattern it read before.`;
       const way = { words: fault.kind === 'outdated' ? wording(fault).action : 'Ask again', go: wayOut(fault, () => write(seed)) };
-      state = fault.kind === 'superseded' ? null : { of: own.of, words, text: '', busy: false, share: null, way, stop: own.stop };
+      state = fault.kind === 'superseded' ? null : { of: own.of, words, thrown: 0, busy: false, share: null, way, stop: own.stop };
       if (own.stop.signal.aborted) say('Stopped. The list reads the pattern it read before.');
+    } finally {
+      follow.end();
     }
     drawLive();
   }

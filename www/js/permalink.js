@@ -49,7 +49,7 @@ export const viewerInAddress = () => asked().get('user');
 /** Whether the address asks for a taste of the visitor's own. */
 export const ownTasteInAddress = () => !asked().has('user') && asked().has('history');
 
-/** The seed of a pattern that is to be written, or null. */
+/** The seed of a pattern that is to be written; null where there is none, or what stands there is none. */
 export function seedInAddress() {
   const seed = asked().get('write');
   return seed !== null && /^\d{1,9}$/.test(seed) ? Number(seed) : null;
@@ -163,6 +163,8 @@ export function tasteInAddress(own, { catalogue, viewers }, reasonsOf) {
     if (found && found.number !== null && found.number < reasonsOf(found.item)) taste.muted.push({ item: found.item, reason: found.number });
     else lost.push(entry);
   }
+  const seed = parameters.get('write');
+  if (seed !== null && seedInAddress() === null) lost.push(`write=${seed}`);
   return { taste, lost, follows: pattern === null };
 }
 

@@ -4,8 +4,9 @@ import { button, el, NARROW, nextTask } from './dom.js';
 import { count, milliseconds } from './format.js';
 import { heldOutCard } from './held-out.js';
 import { faultPanel } from './notice.js';
+import { createOwnReasonsLine, ownReason } from './own-reasons.js';
 import { backendAddress, FEWEST_ROWS, MOST_ROWS } from './permalink.js';
-import { drawOwnReason, recommendationRow } from './recommendation.js';
+import { recommendationRow } from './recommendation.js';
 
 /** @typedef {import('./types.js').Ranking} Ranking */
 /** @typedef {import('./types.js').Taste} Taste */
@@ -42,10 +43,11 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
   const heading = el('h2', { id: 'ranking-heading', tabindex: '-1' }, 'What the model would suggest next');
 
   const head = el('div', { class: 'ranking-head' }, heading, summary);
+  const own = createOwnReasonsLine(() => heading.focus({ preventScroll: true }));
   const tools = el('div', { class: 'list-tools' }, ...extras);
   // On a phone the list comes first.
   NARROW.addEventListener('change', () => parts().every((part) => part.isConnected) && draw());
-  const parts = () => (NARROW.matches ? [head, moves, list, foot, truth, tools] : [head, truth, tools, moves, list, foot]);
+  const parts = () => (NARROW.matches ? [head, moves, own.element, list, foot, truth, tools] : [head, truth, tools, moves, own.element, list, foot]);
   /** Puts the parts in place; where they stand already they stay, and so does what somebody types in them. */
   function draw() {
     const all = parts();
@@ -60,6 +62,7 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       summary.textContent = 'Scoring the whole catalogue…';
       truth.replaceChildren(...(backend.used === 'webgpu' ? [slowHint()] : []));
       moves.hidden = true;
+      own.show('', null);
       list.replaceChildren(...Array.from({ length: 5 }, () => el('li', { class: 'recommendation-ghost', 'aria-hidden': 'true' })));
       foot.replaceChildren();
       draw();
@@ -72,6 +75,7 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       summary.textContent = '';
       truth.replaceChildren();
       moves.hidden = true;
+      own.show('', null);
       list.replaceChildren(el('li', { class: 'muted' }, 'Pick a title or two: your list stands here at once.'));
       foot.replaceChildren();
       draw();
@@ -90,6 +94,7 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       truth.replaceChildren(...(view.viewer ? [heldOutCard(ranking, view.viewer, view.taste, catalogue)] : []));
       moves.hidden = !view.compared;
       moves.textContent = view.compared ? movesNote(ranking, view) : '';
+      own.show('', null);
       // Drawers that stood open stand open again, and whoever was in a row is in that row.
       const focused = document.activeElement?.closest('.recommendation');
       const inRow = focused && list.contains(focused) ? focused.getAttribute('data-item') : null;
@@ -136,14 +141,11 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       return fresh[0]?.querySelector('h3') ?? null;
     },
 
-    /**
-     * A reason that is being written for whoever looks at the list.
-     * @param {number} item @param {string} text @param {boolean} done @param {number} flaws rules that it breaks
-     */
-    ownReason(item, text, done, flaws) {
-      const slot = list.querySelector(`[data-item="${item}"] .own-reason`);
-      if (slot) drawOwnReason(slot, text, done, flaws);
-    },
+    /** The place of a reason that is written for whoever looks at the list. @param {number} item */
+    ownReason: (item) => ownReason(list.querySelector(`[data-item="${item}"] .own-reason`) ?? el('div')),
+
+    /** How far these reasons are. @type {typeof own.show} */
+    writing: own.show,
 
     /** @param {import('./types.js').Fault} fault @param {() => void} onRetry */
     fail(fault, onRetry) {

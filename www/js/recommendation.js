@@ -80,16 +80,6 @@ export function recommendationRow(row, context) {
   return element;
 }
 
-/**
- * A reason written here and now; nothing where nothing came of it.
- * @param {Element} slot @param {string} text @param {boolean} done @param {number} flaws
- */
-export function drawOwnReason(slot, text, done, flaws) {
-  if (text === '') return slot.replaceChildren();
-  const words = !done ? 'being written for you, here …' : flaws > 0 ? 'written for you, here and now; it may say what is not so' : 'written for you, here and now; it does not count in the score';
-  slot.replaceChildren(el('figure', { class: 'leading-reason', 'data-written': 'true' }, voice('blockquote', text), el('figcaption', {}, words)));
-}
-
 /** The score, and the one before where it reads otherwise. @param {Recommendation} row */
 function scores({ score: now, before }) {
   const was = before ? score(before.score) : null;

@@ -37,8 +37,11 @@ function cellText(metric) {
 /** @param {Metric|undefined} metric */
 function interval(metric) {
   if (typeof metric !== 'object' || metric.low === undefined || metric.high === undefined) return null;
-  return el('span', { class: 'interval' }, `${metric.low.toFixed(3)} to ${metric.high.toFixed(3)}`);
+  return el('span', { class: 'interval' }, `${metric.low.toFixed(3)}–${metric.high.toFixed(3)}`);
 }
+
+/** A metric's name, which may be broken before its cut-off. @param {string} metric */
+const broken = (metric) => metric.split(/(?=@)/).flatMap((part, at) => (at > 0 ? [el('wbr'), part] : [part]));
 
 /** What a metric says, where its name does not. @type {[RegExp, string][]} */
 const MEANINGS = [
@@ -133,7 +136,7 @@ function table({ models }) {
       'table',
       {},
       el('caption', { class: 'visually-hidden' }, 'Ranking quality per model'),
-      el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Model'), ...metrics.map((metric) => el('th', { scope: 'col', title: meaning(metric) }, metric)))),
+      el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Model'), ...metrics.map((metric) => el('th', { scope: 'col', title: meaning(metric) }, ...broken(metric))))),
       el('tbody', {}, ...rows),
     ),
   );

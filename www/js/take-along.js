@@ -1,7 +1,7 @@
 /** Ways to take a list along: a link, the command that prints it natively, files; and reasons reported as bad, kept on this device. */
 import { button, el } from './dom.js';
-import { score } from './format.js';
 import { hashOf, spelled } from './permalink.js';
+import { asPicture } from './picture.js';
 import { changesInWords } from './what-if.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
@@ -9,7 +9,6 @@ import { changesInWords } from './what-if.js';
 /** @typedef {import('./types.js').Taste} Taste */
 
 const REPORTS = 'curec-reports';
-const PICTURE = { width: 1200, row: 104, head: 150, foot: 60 };
 
 /**
  * @typedef {object} Standing the list that stands there
@@ -190,46 +189,6 @@ function asCsv({ ranking }, { catalogue }) {
   const rows = ranking.recommendations.map(({ item, rank, score: value, reasons }) => [rank, catalogue[item]?.key, catalogue[item]?.title, value, reasons[0]?.text]);
   // The mark at the beginning tells spreadsheets that it is UTF-8.
   return '\ufeff' + [['rank', 'key', 'title', 'score', 'leading reason'], ...rows].map((row) => row.map(cell).join(',')).join('\r\n') + '\r\n';
-}
-
-/** The first ten as a picture, in the page's own colours. @param {Standing} standing @param {Loaded} loaded @returns {Promise<Blob>} */
-async function asPicture(standing, loaded) {
-  const { ranking, name } = standing;
-  const { catalogue, manifest, uses } = loaded;
-  const changed = changesInWords(standing, loaded);
-  const rows = ranking.recommendations.slice(0, 10);
-  const canvas = document.createElement('canvas');
-  canvas.width = PICTURE.width;
-  canvas.height = PICTURE.head + rows.length * PICTURE.row + PICTURE.foot;
-  const pen = canvas.getContext('2d');
-  if (!pen) throw new Error('no canvas');
-  const style = getComputedStyle(document.documentElement);
-  const token = (/** @type {string} */ property) => style.getPropertyValue(property).trim();
-  const write = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ font, /** @type {string} */ colour, width = PICTURE.width - x - 40) => {
-    pen.font = font;
-    pen.fillStyle = token(colour);
-    const letters = [...text.slice(0, 400)];
-    let kept = letters.length;
-    const shown = () => (kept === letters.length && text.length <= 400 ? text : `${letters.slice(0, kept).join('').trimEnd()}…`);
-    while (kept > 1 && pen.measureText(shown()).width > width) kept -= 1;
-    pen.fillText(shown(), x, y);
-  };
-  const [page, voice] = [token('--font-page'), token('--font-voice')];
-  pen.fillStyle = token('--ground');
-  pen.fillRect(0, 0, canvas.width, canvas.height);
-  write(name, 40, 70, `600 40px ${voice}`, '--ink');
-  write(changed ? `If things were otherwise: ${changed}.` : 'What the model would suggest next, and its leading reasons', 40, 112, `22px ${page}`, '--ink-soft');
-  rows.forEach(({ item, rank, score: value, reasons }, at) => {
-    const y = PICTURE.head + at * PICTURE.row;
-    pen.fillStyle = token('--line');
-    pen.fillRect(40, y, PICTURE.width - 80, 1);
-    write(String(rank), 40, y + 48, `600 32px ${voice}`, '--ink-soft');
-    write(catalogue[item]?.title ?? '', 110, y + 42, `650 26px ${page}`, '--ink', PICTURE.width - 320);
-    write(score(value), PICTURE.width - 140, y + 42, `22px ${page}`, '--ink-soft');
-    write(reasons[0]?.text ?? (uses.reasons ? 'No reason counts for this title.' : ''), 110, y + 80, `italic 22px ${voice}`, '--ink-soft');
-  });
-  write(`curec · ${manifest.dataset.name} · run ${manifest.run.hash.slice(0, 12)} · computed in a browser`, 40, canvas.height - 24, `18px ${page}`, '--ink-soft');
-  return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('no picture'))), 'image/png'));
 }
 
 /** @param {string} name @param {string} type @param {BlobPart} content */

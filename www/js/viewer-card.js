@@ -40,6 +40,8 @@ export function createViewerCard(root, loaded, told) {
   let shown = null;
   let open = false;
   let all = false;
+  /** Whether pattern and history are seen where the list stands below them; null as long as nobody has said so. @type {boolean|null} */
+  let unfolded = null;
 
   /** @param {Person} person */
   function draw(person) {
@@ -52,6 +54,7 @@ export function createViewerCard(root, loaded, told) {
         { id: 'what-if-toggle', class: 'button button-what-if', 'aria-expanded': String(open), 'aria-controls': open ? 'what-if' : null },
         () => {
           open = !open;
+          unfolded = null;
           draw(person);
         },
         'What if …?',
@@ -70,13 +73,28 @@ export function createViewerCard(root, loaded, told) {
         el('h2', { id: 'viewer-heading', dir: 'auto', tabindex: '-1' }, name),
         taste ? el('p', { class: 'viewer-tastes', dir: 'auto' }, capitalised(taste)) : null,
         toggle,
+        editing ? null : foldToggle(person),
       ),
       // What is changed stands next to what changes it; of one's own taste there is less, and the pattern is what it is for.
-      ...(!editing ? [...parts, historyPart(person, editing)] : person.viewer ? [whatIf.draw(person), historyPart(person, editing), ...parts] : [whatIf.draw(person), ...parts, historyPart(person, editing)]),
+      ...(!editing ? [el('div', { class: 'viewer-about', id: 'viewer-about', 'data-folded': isUnfolded(person) ? null : 'true' }, ...parts, historyPart(person, editing))] : person.viewer ? [whatIf.draw(person), historyPart(person, editing), ...parts] : [whatIf.draw(person), ...parts, historyPart(person, editing)]),
     );
     if (trail.changed) root.dataset.changed = 'true';
     else delete root.dataset.changed;
   }
+
+  /** Without a word to the contrary, what was changed is seen. @param {Person} person */
+  const isUnfolded = ({ trail }) => unfolded ?? trail.changed;
+
+  /** Where the list stands below, who it is for takes a line until somebody wants to know more. @param {Person} person */
+  const foldToggle = (person) =>
+    button(
+      { id: 'viewer-fold', class: 'button button-quiet', 'aria-expanded': String(isUnfolded(person)), 'aria-controls': 'viewer-about' },
+      () => {
+        unfolded = !isUnfolded(person);
+        draw(person);
+      },
+      loaded.uses.patterns ? 'Pattern and history' : 'History',
+    );
 
   /** @param {Person} person @param {boolean} editing */
   function historyPart({ viewer, trail }, editing) {
@@ -164,7 +182,11 @@ export function createViewerCard(root, loaded, told) {
 
   return {
     /** Writes a pattern of the present history, as a link may ask for. @param {number} seed */
-    write: (seed) => desk.write(seed),
+    write(seed) {
+      unfolded = true;
+      if (shown) draw(shown);
+      return desk.write(seed);
+    },
     progress: desk.progress,
 
     /** @param {Person} person */
@@ -172,6 +194,7 @@ export function createViewerCard(root, loaded, told) {
       if (shown?.viewer !== person.viewer) {
         open = person.trail.changed && person.viewer !== null;
         all = false;
+        unfolded = null;
       }
       shown = person;
       draw(person);

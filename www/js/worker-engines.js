@@ -130,7 +130,7 @@ export class Engines {
     const { code, manifestText, files, onBytes, onFetched, again } = this.#source;
     if (!this.#engine) {
       begin(GPU, this.#spent);
-      this.#engine = /** @type {GpuEngine} */ (await fetchEngine(code, GPU, onBytes, again, this.#spent));
+      this.#engine = /** @type {GpuEngine} */ (await fetchEngine(code, GPU, onBytes, { again, instance: this.#spent }));
       onFetched();
     }
     this.#memory.gpu = (await this.#engine.default()).memory;

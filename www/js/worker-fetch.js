@@ -18,18 +18,24 @@ const PARTS = { comparison: new Set(['comparison']), writer: new Set(['writer', 
 /** @typedef {{base: URL, hashes: import('./hashes.js').Hashes}} Code where the scorers lie, and what they are held to */
 
 /**
+ * @typedef {object} How a module is fetched
+ * @property {boolean} [again] past what the browser has cached, because that may be what was wrong
+ * @property {number} [instance] another one than those before, which are of no more use
+ * @property {AbortSignal} [signal] ends it: what is thrown then is the signal's own reason
+ */
+
+/**
  * A wasm-bindgen module, started.
- * @param {Code} code @param {string} module `NAME.js` and `NAME_bg.wasm` without their ends @param {OnBytes} onBytes
- * @param {boolean} [again] past what the browser has cached, because that may be what was wrong
- * @param {number} [instance] another one than those before, which are of no more use
+ * @param {Code} code @param {string} module `NAME.js` and `NAME_bg.wasm` without their ends @param {OnBytes} onBytes @param {How} [how]
  * @returns {Promise<import('./types.js').Module>}
  */
-export async function fetchEngine(code, module, onBytes, again = false, instance = 0) {
+export async function fetchEngine(code, module, onBytes, how = {}) {
   try {
-    const engine = await fetchScript(code, `${module}.js`, again, instance);
-    await startEngine(engine, code, `${module}_bg.wasm`, onBytes, again);
+    const engine = await fetchScript(code, `${module}.js`, how);
+    await startEngine(engine, code, `${module}_bg.wasm`, onBytes, how);
     return engine;
   } catch (thrown) {
+    how.signal?.throwIfAborted();
     throw await orOutdated(/** @type {import('./types.js').Fault} */ (thrown));
   }
 }
@@ -37,12 +43,13 @@ export async function fetchEngine(code, module, onBytes, again = false, instance
 /**
  * The part of a module that is a script. Nothing holds an import to its hash, so the script is fetched with its hash first
  * (integrity.js says what that is good for).
- * @param {Code} code @param {string} script @param {boolean} again @param {number} instance
+ * @param {Code} code @param {string} script @param {How} how
  * @returns {Promise<import('./types.js').Module>}
  */
-async function fetchScript({ base, hashes }, script, again, instance) {
+async function fetchScript({ base, hashes }, script, { again = false, instance = 0, signal }) {
   const url = new URL(instance === 0 ? script : `${script}?instance=${instance}`, base);
-  await (await getHeld(url, script, hashes[script], { cache: again ? 'reload' : 'default' })).arrayBuffer().catch(() => {});
+  await (await getHeld(url, script, hashes[script], { cache: again ? 'reload' : 'default', signal })).arrayBuffer().catch(() => {});
+  signal?.throwIfAborted();
   try {
     return await import(url.href);
   } catch (error) {
@@ -55,15 +62,15 @@ async function fetchScript({ base, hashes }, script, again, instance) {
 /**
  * Streams a module's wasm through a byte counter into compilation. Its end is only let through once the hash is right: nothing of
  * another file ever runs.
- * @param {import('./types.js').Module} engine @param {Code} code @param {string} name @param {OnBytes} onBytes @param {boolean} again
+ * @param {import('./types.js').Module} engine @param {Code} code @param {string} name @param {OnBytes} onBytes @param {How} how
  */
-async function startEngine(engine, { base, hashes }, name, onBytes, again) {
+async function startEngine(engine, { base, hashes }, name, onBytes, { again = false, signal }) {
   const sizes = codeSizes();
   const integrity = hashes[name];
   // Over plain http nothing is hashed here: there the browser holds the file to its hash, and hands it over whole.
   const hashing = integrity !== undefined && crypto.subtle !== undefined;
   // In the folder of a build an address always means the same bytes.
-  const response = await getHeld(new URL(name, base), name, hashing ? undefined : integrity, { cache: again ? 'reload' : BUILD === null ? 'no-cache' : 'default' });
+  const response = await getHeld(new URL(name, base), name, hashing ? undefined : integrity, { cache: again ? 'reload' : BUILD === null ? 'no-cache' : 'default', signal });
   // With a content encoding the declared length counts compressed bytes, while the stream yields plain ones.
   const declared = Number(response.headers.get('content-length'));
   const total = (await sizes).get(name) ?? (declared > 0 && !response.headers.has('content-encoding') ? declared : null);
@@ -89,6 +96,7 @@ async function startEngine(engine, { base, hashes }, name, onBytes, again) {
     const headers = { 'Content-Type': 'application/wasm' };
     await engine.default({ module_or_path: new Response(counted ?? null, { headers }) });
   } catch (error) {
+    signal?.throwIfAborted();
     console.warn(error);
     if (total !== null && loaded < total) throw fault('truncated', `${name} ended after ${loaded} of ${total} bytes.`, name);
     if (!right) throw altered(name);

@@ -40,7 +40,7 @@ export class Desk {
 
   /** Ends what is being written, or fetched for that, if nobody waits for it any more. */
   heed() {
-    if (this.#stale()) this.#stop.abort();
+    if (this.#stale()) this.#stop.abort(STOPPED);
   }
 
   /** @param {AbortSignal} signal */
@@ -48,12 +48,15 @@ export class Desk {
     if (this.#writer) return this.#writer;
     const { code, artefact, manifestText, files, onBytes, onFetched } = this.#source;
     begin(WRITER, this.#crashed);
+    const again = this.#failed;
     const [engine, part] = await Promise.all([
-      /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(code, WRITER, () => {}, this.#failed, this.#crashed)),
-      fetchPart(artefact, manifestText, 'writer', onBytes, this.#failed, signal).catch(async (thrown) => {
-        throw signal.aborted ? STOPPED : await orOutdated(thrown);
+      /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(code, WRITER, () => {}, { again, instance: this.#crashed, signal })),
+      fetchPart(artefact, manifestText, 'writer', onBytes, again, signal).catch(async (thrown) => {
+        signal.throwIfAborted();
+        throw await orOutdated(thrown);
       }),
     ]);
+    signal.throwIfAborted();
     onFetched();
     const catalogue = /** @type {Uint8Array} */ (files.get('catalogue.json'));
     this.#writer = await engine.Writer.load(manifestText, new Map([...part, ['catalogue.json', catalogue]]));
@@ -71,7 +74,7 @@ export class Desk {
     this.#stale = stale;
     this.#stop = new AbortController();
     const { signal } = this.#stop;
-    const stopped = new Promise((_, reject) => signal.addEventListener('abort', () => reject(STOPPED)));
+    const stopped = new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     stopped.catch(() => {});
     try {
       const writer = await Promise.race([unlessTrapped(this.#sit(signal), WRITER), /** @type {Promise<never>} */ (stopped)]);

@@ -1,5 +1,6 @@
 /** Texts that the language model writes for the list that stands there. */
-import { asFault } from './errors.js';
+import { asFault, wayOut, wording } from './errors.js';
+import { plural } from './format.js';
 import { isOutdated } from './tastes.js';
 
 /** @typedef {import('./lists.js').Visit} Visit */
@@ -22,29 +23,52 @@ export async function rewrite(client, { trail }) {
 }
 
 /**
- * Reasons of one's own for the first titles, one after another, while the list stands.
- * @param {ScorerClient} client @param {ReturnType<typeof import('./revival.js').createRevival>} revival @param {Visit} now @param {() => boolean} wanted whether that list stands still
- * @param {(item: number, text: string, done: boolean, flaws: number) => void} draw
+ * Reasons of one's own for the first titles, one after another, while the list stands. Where that ends early, because it was stopped, something
+ * else was asked for or went wrong, the visitor may have the missing ones written.
+ * @param {object} page
+ * @param {ScorerClient} page.client
+ * @param {ReturnType<typeof import('./revival.js').createRevival>} page.revival
+ * @param {(words: string) => void} page.say
+ * @param {Visit} now @param {() => boolean} wanted whether that list stands still
+ * @param {Pick<ReturnType<typeof import('./ranking-list.js').createRankingList>, 'ownReason'|'writing'>} list
  */
-export async function writeReasons(client, revival, now, wanted, draw) {
+export async function writeReasons({ client, revival, say }, now, wanted, list) {
   const { written } = now.trail.current;
-  const { ranking } = now.standing ?? {};
-  if (!written || !ranking) return;
-  for (const { item } of ranking.recommendations.slice(0, OWN_REASONS)) {
-    const say = (/** @type {string} */ text, done = false, flaws = 0) => wanted() && draw(item, text, done, flaws);
+  const items = now.standing?.ranking.recommendations.slice(0, OWN_REASONS).map(({ item }) => item) ?? [];
+  if (!written || items.length === 0) return;
+  const { text: pattern, seed } = written;
+  const missing = new Set(items);
+  const soFar = () => `${items.length - missing.size} of ${items.length}`;
+
+  async function write() {
+    const stop = new AbortController();
+    const places = new Map([...missing].map((item) => [item, list.ownReason(item)]));
     try {
-      const { text, flaws } = await revival.persistently(() => {
-        // The list of a scorer that took the place of this one has its reasons written by itself.
-        if (!wanted()) throw OVERTAKEN;
-        return client.ask('write-reason', { pattern: written.text, item, seed: written.seed }, (words) => say(words));
-      }, true);
-      say(text, true, flaws);
+      for (const [item, place] of places) {
+        list.writing(`Reasons for you: ${soFar()} written …`, { words: 'Stop writing', go: () => stop.abort() });
+        place.begin();
+        const { text, flaws } = await revival.persistently(() => {
+          // The list of a scorer that took the place of this one has its reasons written by itself.
+          if (!wanted()) throw OVERTAKEN;
+          return client.ask('write-reason', { pattern, item, seed }, place.grow, stop.signal);
+        }, true);
+        if (!wanted()) return;
+        missing.delete(item);
+        place.end(text, flaws);
+      }
+      const words = `${plural(items.length, 'reason')} written for you.`;
+      list.writing(words, null);
+      say(words);
     } catch (thrown) {
-      // Something newer was asked for, or the writer stopped: the list stands without it.
-      asFault(thrown);
-      say('', true);
-      return;
+      const fault = asFault(thrown);
+      if (!wanted()) return;
+      for (const item of missing) places.get(item)?.end('', 0);
+      const hitch = fault.kind === 'superseded' ? '' : `${wording(fault).title}. `;
+      const words = `${hitch}${soFar()} reasons written for you.`;
+      list.writing(words, { words: fault.kind === 'outdated' ? wording(fault).action : 'Write the rest', go: wayOut(fault, write) });
+      // Whatever else was asked for speaks for itself.
+      if (hitch || stop.signal.aborted) say(words);
     }
-    if (!wanted()) return;
   }
+  await write();
 }

@@ -19,6 +19,7 @@ const TYPES = {
  * @property {Buffer} [body]
  * @property {number} [delay] milliseconds before the answer
  * @property {Promise<unknown>} [until] what the answer waits for
+ * @property {Promise<unknown>} [halfUntil] what the second half of the body waits for
  * @property {string} [caching] in place of what the server says about caching
  * @property {number} [breakAfter] promise the whole file, send this many bytes, then drop the connection
  *
@@ -72,7 +73,7 @@ export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
         createReadStream(file).pipe(response);
         return;
       }
-      const { status = 200, body, breakAfter, delay = 0, until, caching } = rule(await readFile(file));
+      const { status = 200, body, breakAfter, delay = 0, until, halfUntil, caching } = rule(await readFile(file));
       await until;
       if (caching) headers['Cache-Control'] = caching;
       if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
@@ -81,7 +82,9 @@ export async function serve(root, { port = 0, artefact, rules = {} } = {}) {
         response.write((await readFile(file)).subarray(0, breakAfter), () => response.destroy());
       } else {
         response.writeHead(status, { ...headers, 'Content-Length': body?.length ?? 0 });
-        response.end(body);
+        if (body && halfUntil) response.write(body.subarray(0, body.length / 2));
+        await halfUntil;
+        response.end(halfUntil ? body?.subarray(body.length / 2) : body);
       }
     } catch {
       response.writeHead(404, { 'Content-Type': 'text/plain' });

@@ -66,6 +66,11 @@ async function answered(page) {
 /** What a visitor does, from the list to a taste of their own. @type {Journey['steps']} */
 const VISIT = [
   ['ready', listShown],
+  ['who the list is for, unfolded', async (page) => {
+    const fold = page.locator('#viewer-fold');
+    if (await fold.isVisible()) await fold.click(); // where there is little room
+    await page.locator('#viewer .history-part').waitFor();
+  }],
   ['search open', search('Find a viewer')],
   ['drawer with all three layers', async (page) => {
     await page.keyboard.press('Escape');
@@ -163,6 +168,17 @@ const pausing = () => {
   };
 };
 
+/** Appended to the writer's module: a word takes its time, so that reasons can be stopped. */
+const lingering = () => {
+  // @ts-expect-error the module's own class
+  const { prototype } = Draft;
+  const { advance } = prototype;
+  prototype.advance = async function () {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    return advance.call(this);
+  };
+};
+
 const OWN_TASTE = '?backend=cpu#history=w001%2Cw002';
 const letWrite = press(/^Let the language model write/);
 
@@ -254,6 +270,23 @@ export function journeys() {
         ['a pattern half written', async (page) => {
           writer.release();
           await page.locator('.pattern[data-writing] .voice').waitFor();
+        }],
+      ],
+    },
+    {
+      name: 'writing reasons',
+      query: OWN_TASTE,
+      rules: () => appended('/curec-web-writer.js', `(${lingering})();`),
+      options: { serviceWorkers: 'block' },
+      steps: [
+        ['one of them written', async (page) => {
+          await listShown(page);
+          await letWrite(page);
+          await page.locator('.own-reasons', { hasText: '1 of 5' }).waitFor();
+        }],
+        ['stopped', async (page) => {
+          await press('Stop writing')(page);
+          await page.getByRole('button', { name: 'Write the rest' }).waitFor();
         }],
       ],
     },

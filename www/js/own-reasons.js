@@ -1,0 +1,52 @@
+/** Reasons that the language model writes for whoever looks at the list: the place of each in its row, and the line above the list that says how far they are. */
+import { button, el } from './dom.js';
+import { createDraft, paced } from './draft.js';
+
+/**
+ * The place of a reason, kept free from the beginning: nothing below it moves while it is written.
+ * @param {Element} slot
+ */
+export function ownReason(slot) {
+  const draft = createDraft();
+  const { give: grow, end: endGrowing } = paced(draft.grow);
+  const caption = el('figcaption', {}, 'to be written for you, here …');
+  const figure = el('figure', { class: 'leading-reason', 'data-written': 'true', 'aria-busy': 'true' }, draft.element, caption);
+  slot.replaceChildren(figure);
+  return {
+    begin: () => void (caption.textContent = 'being written for you, here …'),
+    grow: (/** @type {string} */ text) => grow(text),
+    /** @param {string} text nothing stays where it is empty @param {number} flaws rules that it breaks */
+    end(text, flaws) {
+      endGrowing();
+      if (text === '') return slot.replaceChildren();
+      figure.removeAttribute('aria-busy');
+      draft.finish(text);
+      caption.textContent = flaws > 0 ? 'written for you, here and now; it may say what is not so' : 'written for you, here and now; it does not count in the score';
+    },
+  };
+}
+
+/**
+ * How far they are, with one way: to stop, or to go on.
+ * @param {() => void} onLost what has the focus where that way goes while somebody is on it
+ */
+export function createOwnReasonsLine(onLost) {
+  const said = el('span', {});
+  let go = () => {};
+  const way = button({ class: 'button button-tool' }, () => go());
+  const element = el('p', { class: 'own-reasons', hidden: true }, said, way);
+  return {
+    element,
+    /** @param {string} words none where none are written @param {{words: string, go: () => void}|null} next */
+    show(words, next) {
+      const inside = document.activeElement === way;
+      said.textContent = words;
+      // The same button: whoever stopped it may go on with the same key.
+      go = next?.go ?? (() => {});
+      way.textContent = next?.words ?? '';
+      way.hidden = next === null;
+      element.hidden = words === '';
+      if (inside && next === null) onLost();
+    },
+  };
+}

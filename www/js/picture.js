@@ -1,0 +1,89 @@
+/** A list as a picture, in the page's own colours: the first ten titles with their leading reasons, and the whole of what was changed. */
+import { score } from './format.js';
+import { changesInWords } from './what-if.js';
+
+/** @typedef {import('./types.js').Loaded} Loaded */
+/** @typedef {import('./take-along.js').Standing} Standing */
+
+const SHOWN = 10;
+const PICTURE = { width: 1200, margin: 40, row: 104, lead: 112, line: 30, foot: 60 };
+
+/** Letters of a text that has one line: no line holds more. */
+const MOST = 400;
+
+/** @param {Standing} standing @param {Loaded} loaded @returns {Promise<Blob>} */
+export async function asPicture(standing, loaded) {
+  const { ranking, name } = standing;
+  const { catalogue, manifest, uses } = loaded;
+  const { width, margin, row, line } = PICTURE;
+  const canvas = document.createElement('canvas');
+  const pen = canvas.getContext('2d');
+  if (!pen) throw new Error('no canvas');
+  const style = getComputedStyle(document.documentElement);
+  const token = (/** @type {string} */ property) => style.getPropertyValue(property).trim();
+  const [page, voice] = [token('--font-page'), token('--font-voice')];
+  const leadFont = `22px ${page}`;
+
+  const rows = ranking.recommendations.slice(0, SHOWN);
+  const changed = changesInWords(standing, loaded);
+  pen.font = leadFont;
+  const lead = linesOf(pen, changed ? `If things were otherwise: ${changed}.` : 'What the model would suggest next, and its leading reasons', width - 2 * margin);
+  const head = PICTURE.lead + lead.length * line + 8;
+  canvas.width = width;
+  canvas.height = head + rows.length * row + PICTURE.foot;
+
+  const write = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ font, /** @type {string} */ colour, room = width - x - margin) => {
+    pen.font = font;
+    pen.fillStyle = token(colour);
+    pen.fillText(begun(pen, text, room), x, y);
+  };
+  pen.fillStyle = token('--ground');
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  write(name, margin, 70, `600 40px ${voice}`, '--ink');
+  lead.forEach((text, at) => write(text, margin, PICTURE.lead + at * line, leadFont, '--ink-soft'));
+  rows.forEach(({ item, rank, score: value, reasons }, at) => {
+    const y = head + at * row;
+    pen.fillStyle = token('--line');
+    pen.fillRect(margin, y, width - 2 * margin, 1);
+    write(String(rank), margin, y + 48, `600 32px ${voice}`, '--ink-soft');
+    write(catalogue[item]?.title ?? '', 110, y + 42, `650 26px ${page}`, '--ink', width - 320);
+    write(score(value), width - 140, y + 42, `22px ${page}`, '--ink-soft');
+    write(reasons[0]?.text ?? (uses.reasons ? 'No reason counts for this title.' : ''), 110, y + 80, `italic 22px ${voice}`, '--ink-soft');
+  });
+  write(`curec · ${manifest.dataset.name} · run ${manifest.run.hash.slice(0, 12)} · computed in a browser`, margin, canvas.height - 24, `18px ${page}`, '--ink-soft');
+  return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('no picture'))), 'image/png'));
+}
+
+/** As much of a text as one line holds, with the mark of what is left out. @param {CanvasRenderingContext2D} pen @param {string} text @param {number} room */
+function begun(pen, text, room) {
+  const letters = [...text.slice(0, MOST)];
+  let kept = letters.length;
+  const shown = () => (kept === letters.length && text.length <= MOST ? text : `${letters.slice(0, kept).join('').trimEnd()}…`);
+  while (kept > 1 && pen.measureText(shown()).width > room) kept -= 1;
+  return shown();
+}
+
+/** All of a text in lines, broken between words, and within one that no line holds. @param {CanvasRenderingContext2D} pen @param {string} text @param {number} room */
+function linesOf(pen, text, room) {
+  const fits = (/** @type {string} */ words) => pen.measureText(words).width <= room;
+  /** @type {string[]} */
+  const lines = [];
+  let line = '';
+  for (const word of text.split(/\s+/)) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (fits(longer)) {
+      line = longer;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    line = '';
+    for (const letter of word) {
+      if (line !== '' && !fits(line + letter)) {
+        lines.push(line);
+        line = '';
+      }
+      line += letter;
+    }
+  }
+  return [...lines, line];
+}
