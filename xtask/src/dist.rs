@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::setup::{self, PageTools, wasm};
 use crate::stamp::{Stamp, fingerprint};
 use crate::workspace::{Workspace, command};
-use crate::{build_list, compress, layout, size, step, strip};
+use crate::{build_list, compress, headers, layout, size, step, strip};
 
 /// What the page is built from; a change in any of them builds it again.
 const SOURCES: [&str; 7] = [
@@ -75,6 +75,7 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<()> {
     build_list::write(out)?;
     step::announce("compress what is not compressed yet");
     compress::compress_all(out, &workspace.target.join("xtask/compressed"))?;
+    headers::write(out)?;
     let groups = size::measure(out)?;
     let table = size::report(&groups);
     let hosts = size::by_host(&groups, options.budget);
@@ -82,7 +83,13 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<()> {
         "\n{} holds the page:\n{table}\n{hosts}",
         workspace.show(out)
     );
-    let writer = size::writer(&groups).brotli;
+    within(&groups, options.budget)?;
+    stamp.note("artefact", &artefact)
+}
+
+/// Refuses a page that takes more than `budget` without its writer, or a writer that takes more than [`WRITER_BUDGET`].
+fn within(groups: &size::Groups, budget: u64) -> Result<()> {
+    let writer = size::writer(groups).brotli;
     if writer > WRITER_BUDGET {
         bail!(
             "the language model and its code take {} compressed, and {} is the limit: train a smaller one (`--set llm.hidden_size=N`)",
@@ -90,15 +97,15 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<()> {
             size::size(WRITER_BUDGET)
         );
     }
-    let total = size::total(&groups).brotli - writer;
-    if total > options.budget {
+    let total = size::total(groups).brotli - writer;
+    if total > budget {
         bail!(
             "the page takes {} compressed, and {} is the limit: export fewer users (`--set export.max_users=N`) or raise `--max-mb`",
             size::size(total),
-            size::size(options.budget)
+            size::size(budget)
         );
     }
-    stamp.note("artefact", &artefact)
+    Ok(())
 }
 
 /// trunk empties its output folder: anything that does not look like an earlier page is left alone.
@@ -248,6 +255,25 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("curec-dist-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("made");
         folder
+    }
+
+    #[test]
+    fn a_page_and_its_writer_are_each_held_to_a_limit() {
+        let groups = |page: u64, writer: u64| {
+            let bytes = |brotli| size::Bytes {
+                brotli,
+                ..size::Bytes::default()
+            };
+            size::Groups::from([
+                ("page".to_owned(), bytes(page)),
+                (build_list::LANGUAGE_MODEL.to_owned(), bytes(writer)),
+            ])
+        };
+        assert!(within(&groups(BUDGET, WRITER_BUDGET), BUDGET).is_ok());
+        let error = within(&groups(BUDGET + 1, 0), BUDGET).expect_err("too large");
+        assert!(error.to_string().contains("--max-mb"), "{error}");
+        let error = within(&groups(0, WRITER_BUDGET + 1), BUDGET).expect_err("too large");
+        assert!(error.to_string().contains("language model"), "{error}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod compress;
 mod demo;
 mod dist;
 mod docs;
+mod headers;
 mod http;
 mod interrupt;
 mod layout;

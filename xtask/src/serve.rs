@@ -7,31 +7,10 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 
+use crate::headers::{EVERYWHERE, FOR_EVER};
 use crate::http::{self, Body, Request, Response};
 use crate::layout::{ARTEFACT, CODE};
 use crate::negotiate::{Representation, Tags, is_fresh};
-
-/// Sent with every answer. The policy is the one that the page carries in its HTML, for every file (a worker takes its own from its
-/// answer), with what only a server can say: no frames around the page.
-const HEADERS: [(&str, &str); 7] = [
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-         worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cross-Origin-Embedder-Policy", "require-corp"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    (
-        "Permissions-Policy",
-        "camera=(), microphone=(), geolocation=()",
-    ),
-];
-
-/// What an address that names its content, a build's or a hash, may be kept by: there is never anything else at it.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// Takes the port, or says what to do when another program has it.
 pub fn bind(port: u16) -> Result<TcpListener> {
@@ -57,7 +36,7 @@ pub fn serve(folder: &Path, listener: &TcpListener) -> Result<()> {
     println!("\nThe page is at http://{address}/ (Ctrl-C stops)");
     http::serve(listener, move |request| {
         let mut response = answer(&root, &tags, request);
-        let everywhere = HEADERS.map(|(name, value)| (name, value.to_owned()));
+        let everywhere = EVERYWHERE.map(|(name, value)| (name, value.to_owned()));
         response.headers.extend(everywhere);
         response
     })
@@ -269,7 +248,7 @@ mod tests {
         let page = include_str!("../../www/index.html");
         let start = page.find("content=\"default-src").expect("a policy") + "content=\"".len();
         let own = page[start..].split('"').next().expect("its end");
-        assert_eq!(HEADERS[0].1, format!("{own}; frame-ancestors 'none'"));
+        assert_eq!(EVERYWHERE[0].1, format!("{own}; frame-ancestors 'none'"));
     }
 
     #[test]
