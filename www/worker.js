@@ -12,7 +12,7 @@ import { isTrap, toFault } from './js/worker-fault.js';
 import { fetchArtefact, fetchEngine, fetchPart } from './js/worker-fetch.js';
 import { measured } from './js/worker-measure.js';
 import { tookTrap } from './js/worker-trap.js';
-import { Desk } from './js/worker-writer.js';
+import { Desk, writerBytes } from './js/worker-writer.js';
 
 /** @typedef {import('./js/types.js').Request} Request */
 
@@ -104,7 +104,7 @@ const handlers = {
     const comparison = once(async (anew) => engine.comparison(manifestText, new Map([...texts, ...(await fetchPart(folder, manifestText, 'comparison', () => {}, anew))])));
     const desk = new Desk({ code, artefact: folder, manifestText, files: texts, onBytes: progress('writer'), onFetched: () => post({ event: 'fetched', group: 'writer' }) });
     loaded = { engines, artefact, desk, comparison };
-    return { backend: engines.backend, times, memory: engines.memory(), ...artefact.overview() };
+    return { backend: engines.backend, times, memory: engines.memory(), writerBytes: await writerBytes(manifestText), ...artefact.overview() };
   },
 
   async backend({ prefer }) {

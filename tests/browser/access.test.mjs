@@ -118,6 +118,26 @@ test('a change is announced with what moved', async () => {
   assert.match((await announcer.textContent()) ?? '', /\d+ suggestions in .*, first is /);
 });
 
+test('what a search finds is announced, and nothing of it before somebody types', async () => {
+  const { page } = await freshPage(browser);
+  await page.goto(`${url}?backend=cpu`);
+  await listShown(page);
+  const said = page.locator('.search [role="status"]');
+  const all = async () => (await said.allTextContents()).filter((words) => words !== '');
+  assert.ok((await said.count()) > 1);
+  assert.deepEqual(await all(), [], 'silent while the page loads');
+  const input = page.getByRole('combobox', { name: 'Why not this one?' });
+  await input.focus();
+  assert.deepEqual(await all(), [], 'and when the field is only reached');
+  await input.pressSequentially('zzzz');
+  await page.getByRole('status').filter({ hasText: 'No title like that.' }).waitFor({ state: 'attached' });
+  await input.fill('a');
+  await page.getByRole('status').filter({ hasText: /^\d+ match|^[\d,]+ matches, the first/ }).waitFor({ state: 'attached' });
+  assert.deepEqual(await all(), [await page.locator('#why-not-hint').textContent()]);
+  await page.keyboard.press('Escape');
+  assert.deepEqual(await all(), []);
+});
+
 /** Words that nobody can read: cut by their own box, or beyond the window's edge. @param {Page} page */
 const cutOff = (page) =>
   page.evaluate(() => {

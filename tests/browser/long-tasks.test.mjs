@@ -1,8 +1,8 @@
-/** The main thread is never held up: no task over 50 ms while loading, scoring, drawing, typing. */
+/** The main thread is never held up: no task over 50 ms while loading, scoring, drawing, typing, comparing, writing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changedArtefact } from './helper/changed.mjs';
-import { artefactJson, freshPage, host, hostMock, launch, listShown, mockJson, rows, settled } from './helper/harness.mjs';
+import { artefactJson, freshPage, host, hostMock, launch, listShown, mockJson, PATIENCE, rows, settled } from './helper/harness.mjs';
 import { LONG, longestTasks } from './helper/long-tasks.mjs';
 
 const users = await artefactJson('users.json');
@@ -71,6 +71,15 @@ function visit(page) {
       await page.getByRole('button', { name: 'What would change the first place?' }).click();
       await page.locator('.answer:not([aria-busy]) p').first().waitFor();
     }],
+    ['models compared', async () => {
+      await page.getByRole('button', { name: 'Compare the models' }).click();
+      await page.locator('.compare-column').first().waitFor();
+    }],
+    ['compared, another viewer', async () => {
+      const lists = await page.locator('.compare-columns').textContent();
+      await chip(2)();
+      await page.waitForFunction((before) => (document.querySelector('.compare-columns')?.textContent ?? before) !== before, lists);
+    }],
     ['own taste', async () => {
       await page.locator('.chip-own').click();
       await page.locator('#viewer-heading', { hasText: 'Your own taste' }).waitFor();
@@ -82,6 +91,10 @@ function visit(page) {
       await page.keyboard.press('Enter');
       await page.locator('.history-row').first().waitFor();
       await listShown(page);
+    }],
+    ['a pattern and reasons written', async () => {
+      await page.locator('#write-pattern').click();
+      await page.locator('.own-reasons', { hasText: /^\d+ reasons? written for you\./ }).waitFor({ timeout: 4 * PATIENCE });
     }],
     ['timing panel, measuring', async () => {
       await page.locator('.badge summary').click();

@@ -12,6 +12,7 @@ const users = await artefactJson('users.json');
 const catalogue = await artefactJson('catalogue.json');
 const reasons = await artefactJson('reasons.json');
 const results = await artefactJson('results.json').catch(() => null);
+const manifest = await artefactJson('manifest.json');
 
 /** @param {string} hash @param {import('playwright-core').BrowserContextOptions} [options] @param {string} [address] */
 async function open(hash = '', options = {}, address = url) {
@@ -147,7 +148,7 @@ test('on a phone a viewer’s pattern and history are one press away, and in sig
   await page.getByRole('button', { name: 'What if …?' }).click();
   assert.ok(await pattern.isVisible(), 'a changed taste is seen');
   // Another viewer is folded again.
-  await page.locator('.chip[aria-pressed="false"]').first().click();
+  await page.locator('.chip[aria-pressed="false"]:not(.chip-own)').first().click();
   await listShown(page);
   assert.equal(await toggle.getAttribute('aria-expanded'), 'false');
   // A wide window folds nothing.
@@ -237,6 +238,34 @@ test('a row opens into the reasons and the history that carried it', async () =>
   for (const title of history) assert.ok(taken.has(title), `${title} is in the history`);
   await toggle.click();
   assert.equal(await row.locator('.drawer').isVisible(), false);
+});
+
+test('each explanation says that it is the pattern that attends to reasons, and which pattern', async () => {
+  const user = users.findIndex((/** @type {{pattern: string|null}} */ { pattern }) => pattern);
+  const key = encodeURIComponent(users[user].key);
+  const without = await hostChanged(({ model }) => Object.assign((model.reward ??= {}), { use_patterns: false }));
+  for (const [address, hash, note, caption] of /** @type {[string, string, RegExp, RegExp][]} */ ([
+    [url, `#user=${key}`, /^How much this pattern attends to each reason, by its number: “/, /^the reason this pattern attends to most, written when .+ took it/],
+    [url, `#user=${key}&pattern=none`, /^No pattern is read: how much the model attends to each reason without one/, /^the leading reason, written when .+ took it/],
+    [without.url, `#user=${key}`, /^How much the model attends to each reason, by its number\.$/, /^the leading reason, written when .+ took it/],
+  ])) {
+    const { page, context } = await open(hash, {}, address);
+    let told = 0;
+    for (const row of await openedRows(page)) {
+      if (reasons[Number(await row.getAttribute('data-item'))].length === 0) continue;
+      const part = row.locator('[data-layer="evidence"] [data-family="reason"]');
+      const words = await part.locator('.evidence-note').innerText();
+      assert.match(words, note);
+      assert.equal(words.includes(users[user].pattern.trim()), note.source.includes('this pattern'));
+      assert.match(await row.locator('figure.leading-reason figcaption').first().innerText(), caption);
+      assert.equal(await row.locator('figure.leading-reason blockquote').first().innerText(), await row.locator('[data-layer="words"] blockquote').first().innerText());
+      const shares = (await part.locator('.weight-number').allTextContents()).map((text) => Number(/[\d.]+/.exec(text)?.[0]));
+      assert.equal(shares[0], Math.max(...shares), 'it is the first one that gets most');
+      told += 1;
+    }
+    assert.ok(told > 0);
+    await context.close();
+  }
 });
 
 test('reasons newer than the history are marked as such', async () => {
@@ -342,6 +371,47 @@ test('an unknown viewer in the address is named as such, as text', async () => {
   assert.deepEqual(manners.pageErrors, []);
 });
 
+test('a link says which run made it; one of another run is told as such, whatever it says, and shows its list', async () => {
+  const own = manifest.run.config_hash.slice(0, 12);
+  const runOf = (/** @type {import('playwright-core').Page} */ page) => new URLSearchParams(new URL(page.url()).hash.slice(1)).getAll('run');
+  const history = `#history=${encodeURIComponent(catalogue[0].key)}`;
+  const fits = ['', `&run=${own}`, '&run='];
+  const others = ['&run=000000000000', `&run=${own}0`, '&run=%3Cimg%20src=x%20onerror=alert(1)%3E', `&run=${'a'.repeat(50_000)}`, '&run=%FF%&run=b'];
+  for (const hash of [hashOf(0), history]) {
+    for (const run of [...fits, ...others]) {
+      const { page, manners, context } = await open(`${hash}${run}`);
+      const told = await page.locator('.notice-aside').allInnerTexts();
+      assert.deepEqual(told, fits.includes(run) ? [] : ['This link was made with another run of the model; the list may differ.'], `${hash}${run.slice(0, 40)}`);
+      assert.equal(await page.locator('.notice-fault').count(), 0);
+      assert.deepEqual(runOf(page), [own], 'the list that stands is of this run');
+      assert.deepEqual([manners.pageErrors, manners.consoleErrors], [[], []]);
+      await context.close();
+    }
+  }
+  const { page } = await open(`${hashOf(0)}${others[0]}`);
+  await page.locator('.chip[aria-pressed="false"]').first().click();
+  await page.locator('.notice-aside').waitFor({ state: 'detached' });
+  await page.goBack();
+  await page.waitForFunction((name) => document.querySelector('#viewer-heading')?.textContent === name, viewerName(users[0].key));
+  await listShown(page);
+  assert.equal(await page.locator('.notice-aside').count(), 0, 'the address is of this run by now');
+});
+
+test('a connection that failed is told without a promise that nothing keeps', async () => {
+  const server = await host({ '/artefact/model.safetensors': () => ({ status: 503 }) });
+  const { page } = await freshPage(browser, { serviceWorkers: 'block' });
+  await page.goto(`${server.url}?backend=cpu`);
+  const panel = page.locator('.notice-fault');
+  await panel.waitFor();
+  assert.match(await panel.innerText(), /The connection failed.*Check that you are online, then try again\./s);
+  assert.doesNotMatch(await panel.innerText(), /kept|arrived already/);
+  delete server.rules['/artefact/model.safetensors'];
+  server.asked.length = 0;
+  await panel.getByRole('button', { name: 'Try again' }).click();
+  await listShown(page);
+  assert.ok(server.asked.includes('/artefact/users.json'), 'all of it is fetched anew');
+});
+
 test('the search finds a viewer by keyboard alone', async () => {
   const { page } = await open(hashOf(0));
   const { key } = users[users.length - 1];
@@ -400,6 +470,7 @@ test('words of the language model render literally', async () => {
   const { page, manners } = await open(hashOf(0), {}, address);
   await openedRows(page);
   assert.equal(await page.locator('.pattern blockquote').textContent(), HOSTILE);
+  assert.equal(await page.locator('.evidence-note .voice').first().textContent(), `“${HOSTILE}”`);
   const texts = await page.locator('.evidence blockquote').allTextContents();
   assert.ok(texts.length > 0, 'the list shows reasons');
   assert.deepEqual(new Set(texts), new Set([HOSTILE]));

@@ -72,7 +72,6 @@ async function folderForDifferences() {
 
 for (const [way, options] of WAYS) {
   for (const [state, reach] of STATES) {
-    if (state === 'drawer' && options.colorScheme === 'dark') continue; // it has no colour that the list has not
     const name = `${way}-${state}`;
     test(`looks as before: ${name}`, { skip }, async (t) => {
       const { page, context } = await opened(options);

@@ -6,13 +6,17 @@ import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { PNG } from 'pngjs';
 import { changedArtefact } from './helper/changed.mjs';
-import { artefactFolder, artefactJson, freshPage, host, launch, listShown, mock, PATIENCE, rows, settled } from './helper/harness.mjs';
+import { artefactFolder, artefactJson, freshPage, host, hostMock, launch, listShown, mock, PATIENCE, rows, settled } from './helper/harness.mjs';
 
 const browser = await launch();
 const { url } = await host();
 const users = await artefactJson('users.json');
 const catalogue = await artefactJson('catalogue.json');
 const reasons = await artefactJson('reasons.json');
+const { run } = await artefactJson('manifest.json');
+
+/** A title's key as an address writes it. @param {number} item */
+const spelled = (item) => encodeURIComponent(catalogue[item].key.replaceAll('%', '%25').replaceAll(',', '%2C').replaceAll('@', '%40'));
 
 /** @param {string} [hash] @param {import('playwright-core').BrowserContextOptions} [options] @param {string} [address] */
 async function open(hash = `#user=${encodeURIComponent(users[0].key)}`, options = {}, address = url) {
@@ -269,6 +273,64 @@ test('a counterfactual, made real, is what it said', async () => {
   assert.equal(await page.locator('.answer p').count(), 0, 'an answer about another list is gone');
 });
 
+/** The answer to what would change the first place. @param {import('playwright-core').Page} page */
+async function whatWould(page) {
+  await page.getByRole('button', { name: 'What would change the first place?' }).click();
+  await page.locator('.answer:not([aria-busy]) p').first().waitFor();
+  return { words: await page.locator('.answer').innerText(), act: page.getByRole('button', { name: 'Show that list' }) };
+}
+
+test('a counterfactual of one’s own taste is shown with the pattern that it was asked with, whoever is nearest then', async (t) => {
+  const MOST = 16;
+  let shown = 0;
+  let nearer = 0;
+  for (let user = 0; user < Math.min(users.length, MOST) && nearer < 2; user += 1) {
+    const some = [users[user], users[(user + 1) % users.length]].flatMap(({ history }) => history.slice(0, 2));
+    const { page, context } = await open(`#history=${[...new Set(some.map(({ item }) => item))].map(spelled).join(',')}`);
+    const { hash } = new URL(page.url());
+    const pattern = () => new URLSearchParams(new URL(page.url()).hash.slice(1)).get('pattern');
+    const held = pattern();
+    const { act } = await whatWould(page);
+    if ((await act.count()) > 0) {
+      const then = await page.locator('.answer strong').innerText();
+      const removed = await page.locator('.answer em').allTextContents();
+      await act.click();
+      await page.waitForFunction((before) => location.hash !== before, hash);
+      await listShown(page);
+      const list = await listed(page);
+      assert.equal(list.map(({ item }) => catalogue[item].title).find((title) => !removed.includes(title)), then, `of viewers ${user} and the next`);
+      assert.equal(pattern(), held);
+      shown += 1;
+      if ((await page.getByRole('button', { name: 'Use the nearest viewer’s pattern' }).count()) > 0) {
+        nearer += 1;
+        const { page: other } = await open(new URL(page.url()).hash);
+        assert.deepEqual((await listed(other)).map(({ item, facts }) => [item, facts]), list.map(({ item, facts }) => [item, facts]), 'its link keeps the pattern too');
+        await other.context().close();
+      }
+    }
+    await context.close();
+  }
+  t.diagnostic(`${shown} lists shown, of ${nearer} another viewer would have been nearest`);
+  assert.ok(nearer > 0, 'in some another viewer is nearest then');
+});
+
+test('a counterfactual that no list can show as it was scored says so in words', async () => {
+  const { url: address } = await hostMock();
+  const { page } = await open('#history=w001,w002', {}, address);
+  await page.getByRole('button', { name: /^Let the language model write/ }).click();
+  await page.locator('.pattern[data-written]').waitFor();
+  await listShown(page);
+  const written = await whatWould(page);
+  assert.match(written.words, /^Without .* the first would be .*with the pattern as it stands/s);
+  assert.equal(await written.act.count(), 0, 'the pattern would be written anew');
+  await rows(page).first().getByRole('button', { name: /What carried it/ }).click();
+  assert.match(await rows(page).first().locator('.probe-table caption').nth(1).innerText(), /one at a time, with the pattern as it stands, and scored again/);
+  const { page: other } = await open('#history=w001', {}, address);
+  const last = await whatWould(other);
+  assert.match(last.words, /^Without .* the first would be .*Nothing would be left/s);
+  assert.equal(await last.act.count(), 0);
+});
+
 test('why not this one: its rank is the one that the scorer gives', async () => {
   const { page } = await open();
   const ask = async (/** @type {string} */ title) => {
@@ -352,6 +414,39 @@ for (const [whose, own, seeds] of /** @type {[string, string, string[]][]} */ ([
   });
 }
 
+test('a copied link, opened in a fresh page, gives the very same scores', async () => {
+  /** @param {import('playwright-core').Page} page */
+  const exported = async (page) => {
+    await page.getByText('Take it along').click();
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON', exact: true }).click()]);
+    return JSON.parse(String(await readFile(await file.path())));
+  };
+  const [first, second] = users[1].history.map((/** @type {{item: number}} */ { item }) => spelled(item));
+  for (const hash of [`#user=${encodeURIComponent(users[0].key)}`, `#history=${first},${second}`]) {
+    const { page, context } = await open(hash);
+    const own = !hash.includes('user');
+    if (!own) await whatIf(page);
+    await afterChange(page, () => page.locator('[data-do="remove"]').first().click());
+    await afterChange(page, () => page.getByRole('button', { name: /^Show \d+ more/ }).click());
+    const here = await exported(page);
+    await page.getByRole('button', { name: 'Copy the link' }).click();
+    await page.getByText('is copied.').waitFor();
+    const link = await page.evaluate(() => navigator.clipboard.readText());
+    await context.close();
+    const { page: other } = await freshPage(browser);
+    await other.goto(link);
+    await listShown(other);
+    const there = await exported(other);
+    assert.ok(here.recommendations.length > 10);
+    // To the last bit: JSON writes as many digits as it takes.
+    for (const part of ['run', 'question', 'held_out', 'recommendations']) {
+      const plain = (/** @type {any} */ list) => (part === 'recommendations' ? list[part].map(({ before: _, ...row }) => row) : list[part]);
+      assert.deepEqual(plain(there), plain(here), `${part} of ${link}`);
+    }
+    await other.context().close();
+  }
+});
+
 test('a list is taken along as a command, JSON, CSV and a picture', async () => {
   const { page } = await open();
   await whatIf(page);
@@ -369,7 +464,7 @@ test('a list is taken along as a command, JSON, CSV and a picture', async () => 
   assert.ok(csv[0]?.startsWith('\ufeffrank,key,title'));
   assert.deepEqual([...(await download('PNG')).subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);
   await page.getByRole('button', { name: 'Copy the curec command' }).click();
-  await page.getByText('is copied.').waitFor();
+  await page.getByText('is copied. It wants this page’s artefact folder, as “curec export” wrote it, after --artefact.').waitFor();
   const command = await page.evaluate(() => navigator.clipboard.readText());
   assert.match(command, /^curec explain --artefact \S+ --user=\S+ --history=\S+ --count=10$/);
   if (mock || !process.env.CUREC_BIN) return;
@@ -399,7 +494,6 @@ for (const [titles, retitled] of /** @type {[string, (title: string) => string][
   test(`a picture holds the whole line of changes (${titles})`, async () => {
     const { url: address } = await host(titles === 'titles as they are' ? {} : changedArtefact(() => {}, await retitledBy(retitled)));
     const taken = users[0].history;
-    const spelled = (/** @type {number} */ item) => encodeURIComponent(catalogue[item].key.replaceAll('%', '%25').replaceAll(',', '%2C').replaceAll('@', '%40'));
     const kept = taken.map((/** @type {{item: number}} */ { item }, /** @type {number} */ at) => `${spelled(item)}@${at}`).slice(5).reverse();
     const fresh = catalogue.flatMap((/** @type {unknown} */ _, /** @type {number} */ item) => (taken.some((/** @type {{item: number}} */ event) => event.item === item) ? [] : [spelled(item)])).slice(0, 5);
     const { page, manners } = await open(`#user=${encodeURIComponent(users[0].key)}&history=${[...kept, ...fresh].join(',')}&pattern=none`, {}, address);
@@ -416,6 +510,7 @@ for (const [titles, retitled] of /** @type {[string, (title: string) => string][
     // Line below line, and the first row below the last.
     for (const [at, { y }] of rest.slice(0, lines.length + 1).entries()) assert.ok(y - (at === 0 ? (name?.y ?? 0) : (rest[at - 1]?.y ?? 0)) >= 26, `${rest[at]?.text} stands free`);
     assert.ok(rest.every(({ y }) => y < height - 10));
+    assert.ok(rest.at(-1)?.text.includes(` · run ${run.config_hash.slice(0, 12)} · data ${run.hash.slice(0, 12)} · `), `${rest.at(-1)?.text}`);
     assert.deepEqual(manners.pageErrors, []);
   });
 }
@@ -445,7 +540,54 @@ test('a reason reported as bad stays on this device and can be taken along or fo
   const item = (await listed(page))[at]?.item ?? -1;
   assert.equal(report.item, catalogue[item].key);
   assert.equal(report.text, reasons[item][report.reason].text);
+  assert.deepEqual([report.run, report.data], [run.config_hash, run.hash]);
   await page.getByRole('button', { name: 'Forget them' }).click();
   assert.equal(await page.getByText('reported as bad, kept').count(), 0);
   assert.equal(manners.requests.filter((address) => address.startsWith('http')).length, manners.requests.slice(0, requests).filter((address) => address.startsWith('http')).length);
+});
+
+/** Opens the drawer of the first title that has reasons, unless it is open. @param {import('playwright-core').Page} page */
+async function reportable(page) {
+  const row = rows(page).nth((await listed(page)).findIndex(({ item }) => reasons[item].length > 0));
+  const toggle = row.getByRole('button', { name: /What carried it/ });
+  if ((await toggle.getAttribute('aria-expanded')) === 'false') await toggle.click();
+  return { noted: row.getByRole('button', { name: /^Noted on this device/ }), report: () => row.getByRole('button', { name: /^Report as bad/ }).first().click() };
+}
+
+test('another reason in the place of one that was reported is not said to be reported', async () => {
+  const { page } = await open(undefined, { serviceWorkers: 'block' });
+  await (await reportable(page)).report();
+  for (const [change, noted] of /** @type {const} */ ([['', 1], [' in other words', 0]])) {
+    await page.evaluate((more) => {
+      const [one] = JSON.parse(localStorage.getItem('curec-reports') ?? '[]');
+      localStorage.setItem('curec-reports', JSON.stringify([{ ...one, text: one.text + more }]));
+    }, change);
+    await page.reload();
+    await listShown(page);
+    assert.equal(await (await reportable(page)).noted.count(), noted, `the reason${change}`);
+  }
+});
+
+test('whoever forgets what is stored forgets their reports with it, by the button and through the address', async () => {
+  const { page, manners } = await open();
+  const stored = () => page.evaluate(() => Object.keys(localStorage));
+  const forget = page.getByRole('button', { name: 'Forget what is stored on this device' });
+  await forget.waitFor();
+  assert.match(await page.locator('#kept').innerText(), /Reasons reported as bad are forgotten with it/);
+  const { report, noted } = await reportable(page);
+  await report();
+  assert.equal(await noted.count(), 1);
+  assert.deepEqual(await stored(), ['curec-reports']);
+  await forget.click();
+  await page.locator('#kept', { hasText: 'Nothing of this page is stored on this device any more' }).waitFor();
+  assert.deepEqual(await stored(), []);
+  assert.equal(await noted.count(), 0, 'nor does the reason say so');
+  await page.getByText('Take it along').click();
+  assert.equal(await page.getByText('reported as bad, kept').count(), 0);
+  await report();
+  assert.deepEqual(await stored(), ['curec-reports'], 'it may be reported again');
+  await page.goto(`${url}?backend=cpu&fresh`);
+  await listShown(page);
+  assert.deepEqual(await stored(), []);
+  assert.deepEqual(manners.pageErrors, []);
 });

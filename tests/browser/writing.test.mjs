@@ -179,17 +179,6 @@ test('the run’s other models stand beside the full one, with what they share a
     assert.equal(column?.overlap, `shares ${shared} of ${shown.length}`);
     assert.equal(column?.rank.replaceAll(',', ''), String(rank));
   });
-  // Struck out and underlined together give both texts.
-  const before = comparison.before.patterns[user];
-  if (before !== null) {
-    const of = (/** @type {string} */ gone) => page.locator('.compare-texts .changes').first().evaluate((line, tag) => {
-      const copy = /** @type {Element} */ (line.cloneNode(true));
-      copy.querySelectorAll(`${tag}, .visually-hidden`).forEach((part) => part.remove());
-      return (copy.textContent ?? '').replace(/\s+/g, ' ').trim();
-    }, gone);
-    assert.equal(await of('ins'), before.replace(/\s+/g, ' ').trim());
-    assert.equal(await of('del'), users[user].pattern.replace(/\s+/g, ' ').trim());
-  }
   // It follows to another viewer.
   const firstOf = (/** @type {number} */ of) => comparison.variants[0].lists[of].items.slice(0, 10).map((/** @type {number} */ item) => catalogue[item].title);
   await page.goto(`${url}?backend=cpu#user=${encodeURIComponent(users[user + 1].key)}`);
@@ -324,7 +313,7 @@ async function watched(page) {
         const text = draft.textContent ?? '';
         if (text !== '' && seen.texts.findLast((one) => one.of === of)?.text !== text) seen.texts.push({ of, text, at: performance.now() });
       }
-      if (document.querySelector('.pattern[data-writing]')) put(seen.offers, top('.pattern-offer'));
+      if (document.querySelector('.pattern[data-writing]')) put(seen.offers, top('#borrow-pattern'));
       if (document.querySelector('.own-reasons:not([hidden])') && document.querySelector('#ranking[aria-busy="false"]')) put(seen.rows, top('.recommendation:nth-child(6)'));
       requestAnimationFrame(look);
     };

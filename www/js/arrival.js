@@ -1,7 +1,7 @@
 /** What an address asks for when the page is opened, or when the visitor goes back: whose list, and what of it is not there. */
 import { button, byId } from './dom.js';
 import { asideNote, lostNote } from './notice.js';
-import { ownTasteInAddress, rowsInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
+import { isOfAnotherRun, ownTasteInAddress, rowsInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
 import { blankTaste, Trail } from './tastes.js';
 
 /** Whether this demo carries a language model for patterns. @param {import('./types.js').Loaded} loaded */
@@ -24,6 +24,8 @@ export function createArrival(page, lists) {
     if (!app) return;
     const { loaded } = app;
     const seed = seedInAddress();
+    const foreign = isOfAnotherRun(loaded); // before the list's own address takes its place
+    page.notice.replaceChildren(); // of an address that was left
     // The address stays as it is until the pattern is written, or something is changed.
     const written = seed !== null && mayWrite(loaded) ? 'keep' : seed !== null ? 'replace' : how;
     if (ownTasteInAddress()) {
@@ -32,14 +34,20 @@ export function createArrival(page, lists) {
       const nearest = follows ? null : await page.client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
       const trail = new Trail(blankTaste(), taste, follows || (nearest !== null && nearest.viewer === taste.pattern));
       await lists.openOwn(trail, written, rowsInAddress());
-      if (lists.visit?.trail === trail) offerWriting(seed);
+      if (lists.visit?.trail === trail) told(foreign, seed);
       return;
     }
     const key = viewerInAddress();
     const named = key === null ? -1 : loaded.viewers.findIndex((viewer) => viewer.key === key);
     if (key !== null && named < 0) page.notice.replaceChildren(asideNote(`The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`));
     await lists.openViewer(named >= 0 ? named : loaded.first, written, named >= 0);
-    if (named >= 0 && lists.visit?.user === named) offerWriting(seed);
+    if (lists.visit?.user === (named >= 0 ? named : loaded.first)) told(foreign, named >= 0 ? seed : null);
+  }
+
+  /** What is to be known of a link once its list stands. @param {boolean} foreign @param {number|null} seed */
+  function told(foreign, seed) {
+    if (foreign) page.notice.append(asideNote('This link was made with another run of the model; the list may differ.'));
+    offerWriting(seed);
   }
 
   /** The pattern of a link was written where the link comes from; the same seed writes the same one here, if the visitor wants that. @param {number|null} seed */

@@ -39,17 +39,22 @@ export function fitting(name, folder = ROOT) {
   return url;
 }
 
+/** A build's sizes stay what they are. @type {Map<string, number>|null} */
+let known = null;
+
 /**
  * Bytes of this build's files by their names below the code's folder. A content encoding hides them from the responses themselves.
  * @returns {Promise<Map<string, number>>} empty where they are not written down
  */
 export async function codeSizes() {
+  if (known) return known;
   if (BUILD === null) return new Map();
   try {
     /** @type {BuildList} */
     const list = await (await fetch(fitting('build.json'), { cache: 'no-cache' })).json();
     const folder = `code/${BUILD}/`;
-    return new Map(list.files.filter(({ name }) => name.startsWith(folder)).map(({ name, bytes }) => [name.slice(folder.length), bytes]));
+    known = new Map(list.files.filter(({ name }) => name.startsWith(folder)).map(({ name, bytes }) => [name.slice(folder.length), bytes]));
+    return known;
   } catch {
     return new Map();
   }

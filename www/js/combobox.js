@@ -40,6 +40,8 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
   });
   const list = el('ul', { id: `${id}-options`, class: 'search-options', role: 'listbox', 'aria-label': listLabel, hidden: true });
   const hint = el('p', { id: `${id}-hint`, class: 'search-hint' });
+  // Beside the hint, which describes the field: empty until somebody types, so that nothing is said by itself.
+  const status = el('p', { class: 'visually-hidden', role: 'status' });
   /** @type {number[]} */
   let matches = [];
   let active = -1;
@@ -49,6 +51,7 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
   const restHint = () => {
     hint.textContent = resting;
     delete hint.dataset.nothing;
+    status.textContent = '';
   };
 
   function open() {
@@ -72,6 +75,8 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
     if (all.length === 0) hint.textContent = nothing;
     else if (all.length > matches.length) hint.textContent = `${count(all.length)} matches, the first ${MOST_OPTIONS} shown: type to narrow down`;
     else hint.textContent = all.length === 1 ? '1 match' : `${all.length} matches`;
+    // A field that was only opened has told by its description how many there are.
+    status.textContent = words.length > 0 ? hint.textContent : '';
   }
 
   /** @param {number} index @param {number} place */
@@ -136,7 +141,7 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
   });
   restHint();
 
-  const element = el('div', { class: 'search' }, el('label', { for: id }, label), el('div', { class: 'search-box' }, input, list), hint);
+  const element = el('div', { class: 'search' }, el('label', { for: id }, label), el('div', { class: 'search-box' }, input, list), hint, status);
   return {
     element,
     input,
@@ -147,8 +152,9 @@ export function combobox({ id, label, placeholder, listLabel, rest, nothing, cho
     /** What may be chosen has changed: an open list follows. @param {string} [words] what the hint says meanwhile */
     refresh(words = rest) {
       resting = words;
-      if (list.hidden) restHint();
-      else open();
+      if (!list.hidden) return open();
+      restHint();
+      if (words !== rest) status.textContent = words;
     },
   };
 }

@@ -6,14 +6,12 @@ import { changes } from './changes.js';
 import { button, el } from './dom.js';
 import { asFault, wayOut, wording } from './errors.js';
 import { count } from './format.js';
+import { listName } from './models.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
 
 /** Titles of each list. */
 const SHOWN = 10;
-
-/** Names of the variants for people. @type {Record<string, string>} */
-const NAMES = { 'before-correction': 'Before the correction', 'no-reasons': 'No reasons', 'ids-only': 'No texts at all', popularity: 'Popularity' };
 
 /**
  * @param {HTMLElement} root
@@ -26,12 +24,12 @@ export function createCompare(root, loaded, asked) {
   const there = loaded.manifest.files.some(({ role }) => role === 'comparison');
   const lead = el('p', { class: 'results-lead' });
   const body = el('div', { class: 'compare-body' });
-  const toggle = button({ class: 'button', 'aria-expanded': 'false', 'aria-controls': 'compare-body' }, () => (toggle.getAttribute('aria-expanded') === 'true' ? close() : open()), 'Compare the models');
+  const toggle = button({ id: 'compare-toggle', class: 'button', 'aria-expanded': 'false', 'aria-controls': 'compare-body' }, () => (toggle.getAttribute('aria-expanded') === 'true' ? close() : open()), 'Compare the models');
   body.id = 'compare-body';
   body.tabIndex = -1;
   body.hidden = true;
   const status = el('p', { class: 'visually-hidden', role: 'status' });
-  root.replaceChildren(el('h2', { id: 'compare-heading' }, 'And without the reasons?'), lead, toggle, status, body);
+  root.replaceChildren(el('h2', { id: 'compare-heading' }, 'Models compared'), lead, toggle, status, body);
   root.hidden = !there;
   /** Nobody has been shown yet. @type {number|null|undefined} */
   let user;
@@ -79,8 +77,8 @@ export function createCompare(root, loaded, asked) {
     const full = ranking.recommendations.slice(0, SHOWN).map(({ item }) => item);
     const truth = ranking.held_out?.item ?? null;
     const all = [
-      { name: 'The full model', what: 'Patterns, reasons and history, as the list above without your changes.', items: full, rank: ranking.held_out?.rank ?? null, own: true },
-      ...variants.map(({ name, what, list }) => ({ name: NAMES[name] ?? name, what, items: list.items.slice(0, SHOWN), rank: list.held_out_rank, own: false })),
+      { name: listName('full'), what: 'Patterns, reasons and history, as the list above without your changes. Scored now, on your device.', items: full, rank: ranking.held_out?.rank ?? null, own: true },
+      ...variants.map(({ name, what, list }) => ({ name: listName(name), what, items: list.items.slice(0, SHOWN), rank: list.held_out_rank, own: false })),
     ];
     const shared = new Set(full);
     const column = (/** @type {(typeof all)[number]} */ { name, what, items, rank, own }) => {
@@ -150,7 +148,7 @@ export function createCompare(root, loaded, asked) {
       lead.textContent =
         of === null
           ? 'Other models’ lists were made for the stored viewers. Pick one of them to compare.'
-          : 'The same run has models that read less. Their lists for this viewer, as the viewer is, and the titles that they share with the full model.';
+          : 'And without the reasons? The same run has models that read less. Their lists and ranks for this viewer, as the viewer is, were scored when this demo was made; only the full model’s are scored now, on your device.';
       if (wasOpen) open();
     },
   };

@@ -23,7 +23,7 @@ const WORDINGS = {
   },
   network: {
     title: 'The connection failed',
-    advice: 'Check that you are online, then try again. What has arrived already is kept.',
+    advice: 'Check that you are online, then try again.',
     action: RELOAD,
   },
   truncated: {

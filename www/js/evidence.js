@@ -5,6 +5,7 @@ import { asFault, wording } from './errors.js';
 import { date, percent, signed, viewerName } from './format.js';
 import { newerTag, voice } from './pieces.js';
 import { absences, waterfall } from './probe.js';
+import { onForgotten } from './reports.js';
 
 const MOST_HISTORY = 6;
 /** Reasons shown at first. */
@@ -69,12 +70,12 @@ export function evidence(row, context) {
  * @param {Recommendation} row
  * @param {import('./recommendation.js').RowContext} context
  */
-function testPart(row, { taste, catalogue, reasonText, onProbe }) {
+function testPart(row, { taste, pattern, catalogue, reasonText, onProbe }) {
   const part = el('div', { class: 'probe', 'aria-busy': 'true' }, el('p', { class: 'muted' }, 'Asking the model again …'));
   onProbe(row.item).then(
     (probe) => {
       part.removeAttribute('aria-busy');
-      part.replaceChildren(waterfall(probe), absences(probe, { taste, catalogue, reasonText: (index) => reasonText(row.item, index) }));
+      part.replaceChildren(waterfall(probe), absences(probe, { taste, pattern, catalogue, reasonText: (index) => reasonText(row.item, index) }));
     },
     (thrown) => {
       const fault = asFault(thrown);
@@ -139,11 +140,12 @@ function unfold(list, pressed) {
 }
 
 /**
- * Attention on the reasons, mean and head by head.
+ * Attention on the reasons, mean and head by head. What asks is the pattern: each reason gets as much as it fits what was written of
+ * this viewer.
  * @param {Recommendation} row
  * @param {import('./recommendation.js').RowContext} context
  */
-function attentionPart(row, { uses }) {
+function attentionPart(row, { uses, pattern }) {
   if (!uses.reasons || row.reasons.length === 0) return null;
   const scale = scaleOf(row.reasons);
   const rest = row.reasons.slice(FIRST_REASONS).reduce((sum, { weight }) => sum + weight, 0);
@@ -158,23 +160,30 @@ function attentionPart(row, { uses }) {
   return el(
     'div',
     { class: 'evidence-part', 'data-family': 'reason' },
-    el('p', { class: 'evidence-note' }, 'Attention on each reason, by its number.'),
+    el('p', { class: 'evidence-note' }, ...attending(uses, pattern)),
     el('ol', { class: 'evidence-list' }, ...items),
     rest > 0 ? el('p', { class: 'evidence-source attention-rest' }, `${percent(rest)} on the others`) : null,
   );
 }
 
+/** What attends to the reasons, in words. @param {import('./types.js').Loaded['uses']} uses @param {string|null} pattern @returns {(Node|string)[]} */
+function attending(uses, pattern) {
+  if (pattern) return ['How much this pattern attends to each reason, by its number: ', voice('span', `“${pattern.trim()}”`)];
+  return [uses.patterns ? 'No pattern is read: how much the model attends to each reason without one, by its number.' : 'How much the model attends to each reason, by its number.'];
+}
+
 /** @param {import('./types.js').Reason} reason @param {number} item @param {import('./recommendation.js').RowContext['onReport']} onReport @param {import('./recommendation.js').RowContext['isReported']} isReported */
 function reportButton(reason, item, onReport, isReported) {
-  const report = button(
-    { class: 'button-link' },
-    () => {
-      if (report.hasAttribute('aria-disabled')) return;
-      done(onReport(item, reason.index));
-    },
-    'Report as bad',
-    el('span', { class: 'visually-hidden' }, `: ${reason.text}`),
-  );
+  const report = button({ class: 'button-link' }, () => {
+    if (report.hasAttribute('aria-disabled')) return;
+    done(onReport(item, reason.index));
+  });
+  const fresh = () => {
+    report.removeAttribute('aria-disabled');
+    report.replaceChildren('Report as bad', el('span', { class: 'visually-hidden' }, `: ${reason.text}`));
+  };
+  fresh();
+  onForgotten(report, fresh);
   // Not `disabled`: whoever pressed it stays on it.
   const done = (/** @type {boolean} */ kept) => {
     report.setAttribute('aria-disabled', 'true');

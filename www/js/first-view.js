@@ -40,8 +40,8 @@ export async function showFirstView(root, wanted) {
         'section',
         { class: 'ranking', 'aria-labelledby': 'first-list' },
         el('div', { class: 'ranking-head' }, el('h2', { id: 'first-list' }, 'What the model would suggest next')),
-        // About as tall as what stands there later: the test against the held-out title, and the questions.
-        el('p', { class: 'ranking-summary first-note' }, `${name}’s list as it was scored when this demo was made. Once the scorer is here, your device computes it anew, and you can take it apart.`),
+        // As tall as what stands there later: the test against the held-out title, and the questions.
+        el('p', { class: 'ranking-summary first-note' }, 'This list was scored when this demo was made. Your device is about to compute it anew.'),
         el('ol', { class: 'recommendations' }, ...recommendations.map(row)),
       ),
     ),

@@ -8,6 +8,7 @@ import { asFault } from './errors.js';
 import { bytes } from './format.js';
 import { HASHES } from './hashes.js';
 import { get, holdAll } from './integrity.js';
+import { forgetReports } from './reports.js';
 
 /**
  * @typedef {import('./keeper-bring.js').Hitch} Hitch
@@ -68,7 +69,7 @@ export function createKept(root, slot) {
       if (kept.hitch?.why === 'full') {
         say('A newer version is on the server, but this device has no room to keep both.', button({ class: 'button-link' }, forgetAndReload, 'Forget the stored one and reload'));
       } else {
-        say(`Kept on this device for visits without a connection: ${bytes(kept.bytes)}.`, button({ class: 'button-link' }, forget, 'Forget what is stored on this device'));
+        say(`Kept on this device for visits without a connection: ${bytes(kept.bytes)}.`, button({ class: 'button-link' }, forgetAll, 'Forget what is stored on this device'), ' Reasons reported as bad are forgotten with it.');
       }
     }
   }
@@ -96,6 +97,13 @@ export function createKept(root, slot) {
     gone();
   }
 
+  /** With what the visitor noted: it stands elsewhere, and the service worker knows nothing of it. */
+  function forgetAll() {
+    forgetReports();
+    return forget();
+  }
+
+  /** The release alone. */
   async function forgetAndReload() {
     await forget();
     location.reload();

@@ -23,7 +23,7 @@ import { rewrite, writeReasons } from './writing.js';
  * @property {Trail} trail
  * @property {import('./types.js').Nearest|null} nearest
  * @property {number} rows how many are shown
- * @property {{ranking: import('./types.js').Ranking, taste: Taste}|null} standing the list that stands there, and what it is of
+ * @property {{ranking: import('./types.js').Ranking, taste: Taste, pattern: string|null}|null} standing the list that stands there, what it is of, and the words of the pattern it reads
  */
 /** What the address and the command line leave unsaid. @param {Visit} of */
 export const ownOf = ({ user, trail }) => (user === null ? blankTaste() : trail.base);
@@ -135,14 +135,15 @@ export function createLists(page) {
         if (pending !== token) return;
         const { trail } = now;
         if (how !== 'keep') putInAddress(hashOf(trail.current, ownOf(now), current.loaded, now.rows), how);
-        current.card.show(await person(now, current.loaded));
+        const whose = await person(now, current.loaded);
+        current.card.show(whose);
         if (now.user === null && trail.current.history.length === 0) return nothingYet(now, current);
         const compared = trail.changed && (now.user !== null || (moves && now.standing !== null));
         const before = !compared ? null : now.user !== null ? trail.base : (now.standing?.taste ?? trail.base);
         const ranking = await page.client.ask('recommend', { taste: trail.current, count: now.rows, before });
         if (pending !== token) return;
-        now.standing = { ranking, taste: trail.current };
-        const view = { viewer: now.viewer, taste: trail.current, compared };
+        now.standing = { ranking, taste: trail.current, pattern: wordsRead(whose, current.loaded) };
+        const view = { viewer: now.viewer, taste: trail.current, pattern: now.standing.pattern, compared };
         current.ranking.show(ranking, view);
         current.bar.show({ ...now.standing, own: ownOf(now), moved: compared ? `${plural(movedRows(ranking), 'title')} of ${ranking.recommendations.length} moved.` : '', canUndo: trail.canUndo });
         current.questions.renew(ranking.recommendations[0]?.item ?? null);
@@ -218,6 +219,9 @@ export function createLists(page) {
     return { viewer, taste, trail, nearest, pattern: of === null ? null : { viewer: of, key, text } };
   }
 
+  /** The words of the pattern that the model reads; null where it reads none. @param {import('./viewer-card.js').Person} person @param {Loaded} loaded */
+  const wordsRead = ({ trail, pattern }, { uses }) => (uses.patterns && (trail.current.written?.text ?? pattern?.text)) || null;
+
   /** @param {Visit} now @param {import('./types.js').Ranking} ranking @param {string} moved @param {Loaded} loaded */
   function announce(now, ranking, moved, loaded) {
     const first = ranking.recommendations[0];
@@ -226,12 +230,16 @@ export function createLists(page) {
     page.announcer.textContent = moved ? `${words} ${moved}` : words;
   }
 
-  /** Another step of the trail. @param {Taste} taste */
-  function edit(taste) {
+  /**
+   * Another step of the trail.
+   * @param {Taste} taste
+   * @param {boolean} [held] whether it reads the pattern it names, even where another viewer is nearest to it
+   */
+  function edit(taste, held = false) {
     if (!visit) return;
     const { trail, nearest, user } = visit;
     const chosen = taste.pattern !== trail.current.pattern || taste.written !== trail.current.written;
-    trail.go(taste, chosen ? user === null && taste.pattern !== null && taste.pattern === nearest?.viewer : trail.follows);
+    trail.go(taste, held ? false : chosen ? user === null && taste.pattern !== null && taste.pattern === nearest?.viewer : trail.follows);
     changed();
   }
 
@@ -259,16 +267,17 @@ export function createLists(page) {
     const token = pending;
     // A list that is about to be replaced gets no more rows.
     if (!now || now.standing?.taste !== now.trail.current) return;
+    const { pattern } = now.standing;
     await answered(
       async (current) => {
         const { trail } = now;
         const compared = trail.changed && now.user !== null;
         const ranking = await page.client.ask('recommend', { taste: trail.current, count, before: compared ? trail.base : null, aside: true });
         if (pending !== token) return;
-        now.standing = { ranking, taste: trail.current };
+        now.standing = { ranking, taste: trail.current, pattern };
         now.rows = count;
         putInAddress(hashOf(trail.current, ownOf(now), current.loaded, count), 'replace');
-        const heading = current.ranking.append(ranking, { viewer: now.viewer, taste: trail.current, compared });
+        const heading = current.ranking.append(ranking, { viewer: now.viewer, taste: trail.current, pattern, compared });
         heading?.setAttribute('tabindex', '-1');
         heading?.focus();
       },

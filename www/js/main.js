@@ -11,9 +11,10 @@ import { createKept } from './kept.js';
 import { createLists, nameOf, ownOf } from './lists.js';
 import { faultPanel, progressPanel, stoppedPanel } from './notice.js';
 import { showPageNav } from './page-nav.js';
-import { asksForAList, backendChoice, putBackendInAddress } from './permalink.js';
+import { asksForAList, asksToForget, backendChoice, putBackendInAddress } from './permalink.js';
 import { createQuestions } from './questions.js';
 import { createRankingList, FIRST_COUNT } from './ranking-list.js';
+import { forgetReports } from './reports.js';
 import { showResults } from './results-table.js';
 import { createRevival } from './revival.js';
 import { ScorerClient } from './scorer-client.js';
@@ -229,7 +230,7 @@ function build(loaded) {
         onCarriers: carriers,
         onMute: (reasons) => edit(reasons.reduce(toggled, taste())),
         onReport: (item, reason) => along.report(item, reason, reasonText(item, reason)),
-        isReported: (item, reason) => along.isReported(item, reason),
+        isReported: (item, reason) => along.isReported(item, reasonText(item, reason)),
       },
       [questions.element, along.element],
     ),
@@ -243,6 +244,9 @@ function build(loaded) {
 function colophon({ manifest }) {
   return el('p', {}, `curec ranks with a model trained on “${manifest.dataset.name}”. The page sends nothing anywhere: it only fetched its own files.`);
 }
+
+// What the service worker keeps it forgets itself.
+if (asksToForget()) forgetReports();
 
 // A skip link or a heading's own address asks for no list.
 window.addEventListener('popstate', () => {

@@ -1,9 +1,9 @@
 /** Ways to the parts of the page that lie below the list, which has most of the room. */
 import { button, byId, el } from './dom.js';
 
-/** Where each way leads: the heading of a part. @type {[string, string][]} */
+/** Where each way leads: the heading of a part, and what opens that part where it is closed. @type {[string, string, string?][]} */
 const PARTS = [
-  ['compare-heading', 'Models compared'],
+  ['compare-heading', 'Models compared', 'compare-toggle'],
   ['results-heading', 'Results and limits'],
 ];
 
@@ -12,7 +12,7 @@ const PARTS = [
  * @param {HTMLElement} root
  */
 export function showPageNav(root) {
-  const way = (/** @type {[string, string]} */ [id, words]) =>
+  const way = (/** @type {[string, string, string?]} */ [id, words, toggle]) =>
     el(
       'li',
       {},
@@ -20,6 +20,8 @@ export function showPageNav(root) {
         { class: 'button-link' },
         () => {
           const heading = byId(id);
+          const closed = toggle && document.querySelector(`#${toggle}[aria-expanded="false"]:enabled`);
+          if (closed instanceof HTMLElement) closed.click();
           heading.setAttribute('tabindex', '-1');
           heading.scrollIntoView({ block: 'start' });
           heading.focus({ preventScroll: true });

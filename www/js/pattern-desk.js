@@ -27,7 +27,9 @@ const setBusy = (of, busy) => (busy ? of.setAttribute('aria-disabled', 'true') :
  * @param {(seed: number, onDraft: (text: string, attempt: number) => void, signal: AbortSignal) => Promise<void>} onWrite asked for a pattern of the present history
  */
 export function createPatternDesk(loaded, onWrite) {
-  const size = loaded.manifest.files.filter(({ role }) => ROLES.has(role)).reduce((sum, file) => sum + file.bytes, 0);
+  const model = loaded.manifest.files.filter(({ role }) => ROLES.has(role)).reduce((sum, file) => sum + file.bytes, 0);
+  /** Of all that is fetched before it writes: what runs it is fetched too. */
+  const size = model === 0 ? 0 : (loaded.writerBytes ?? model);
   /** Whether the language model has been fetched in this visit. */
   let here = false;
   /** What is under way, or went wrong; it survives the card being drawn again. `thrown`: how many drafts were thrown away. @type {{of: Person['trail']|null, words: string, thrown: number, busy: boolean, share: number|null, way: {words: string, go: () => void}|null, stop: AbortController}|null} */
@@ -196,7 +198,9 @@ export function createPatternDesk(loaded, onWrite) {
       offerButton = null;
       if (!loaded.uses.patterns) return [el('p', { class: 'muted' }, 'This model was trained without patterns.')];
       drawLive();
-      return [standing(person), live, editing ? offer(person) : null];
+      const own = editing ? offer(person) : null;
+      // Of one's own taste: what is most wanted first.
+      return person.viewer === null ? [el('h3', {}, 'Pattern'), own, live, standing(person)] : [standing(person), live, own];
     },
   };
 }

@@ -2,12 +2,14 @@
  * What the address says, in the words of `curec explain`, so that a link and a command are two spellings of one question:
  *
  *   ?backend=cpu|webgpu                where scores are computed
+ *   ?fresh                             forget first what is stored on this device
  *   #user=KEY                          whose list; absent for a taste of the visitor's own
  *    &history=KEY,KEY@POSITION,…       another history than theirs: titles added, and events of theirs by position
  *    &pattern=KEY|none                 another pattern than theirs; always there for a taste of the visitor's own
  *    &write=SEED                       instead of a stored pattern one that the language model writes of this history, here
  *    &mute=KEY@PLACE,…                 reasons that do not count
  *    &rows=N                           how many rows are shown, where more than the first ones are
+ *    &run=DIGITS                       the run whose model made the list: another one may rank otherwise, and the page says so
  *
  * Keys are the data set's own; in lists `%2C`, `%40` and `%25` stand for a comma, an at and a percent sign. An address is a stranger's text: what does not exist is left out, and said.
  */
@@ -19,6 +21,12 @@ import { blankTaste } from './tastes.js';
 /** Rows that are shown without being asked for, and as many as are shown at most. */
 export const FEWEST_ROWS = 10;
 export const MOST_ROWS = 100;
+
+/** Digits of a run's hash that tell it from others. */
+const RUN_DIGITS = 12;
+
+/** What tells a run's model from another's, in links and pictures: its configuration's hash. @param {Pick<Loaded, 'manifest'>} loaded */
+export const runOf = ({ manifest }) => manifest.run.config_hash.slice(0, RUN_DIGITS);
 
 /** As many as the scorer takes. */
 const MOST = 10_000;
@@ -54,6 +62,15 @@ export function seedInAddress() {
   const seed = asked().get('write');
   return seed !== null && /^\d{1,9}$/.test(seed) ? Number(seed) : null;
 }
+
+/** Whether the address says that another run made its list. What it says is compared and never shown. @param {Pick<Loaded, 'manifest'>} loaded */
+export function isOfAnotherRun(loaded) {
+  const run = asked().get('run') ?? '';
+  return run !== '' && run !== runOf(loaded);
+}
+
+/** Whether what is stored on this device is to be forgotten first. */
+export const asksToForget = () => new URLSearchParams(location.search).has('fresh');
 
 /** How many rows the address asks for. */
 export function rowsInAddress() {
@@ -93,7 +110,7 @@ export function spelled(taste, own, { catalogue, viewers }) {
   };
 }
 
-/** @param {Taste} taste @param {Taste} own @param {Pick<Loaded, 'catalogue'|'viewers'>} loaded @param {number} rows shown */
+/** @param {Taste} taste @param {Taste} own @param {Pick<Loaded, 'catalogue'|'viewers'|'manifest'>} loaded @param {number} rows shown */
 export function hashOf(taste, own, loaded, rows) {
   const { user, history, pattern, write, mute } = spelled(taste, own, loaded);
   const parameters = new URLSearchParams();
@@ -103,6 +120,7 @@ export function hashOf(taste, own, loaded, rows) {
   if (write !== null) parameters.set('write', String(write));
   if (mute.length > 0) parameters.set('mute', mute.join(','));
   if (rows > FEWEST_ROWS) parameters.set('rows', String(rows));
+  parameters.set('run', runOf(loaded));
   return `#${parameters}`;
 }
 

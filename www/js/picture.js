@@ -1,5 +1,6 @@
 /** A list as a picture, in the page's own colours: the first ten titles with their leading reasons, and the whole of what was changed. */
 import { score } from './format.js';
+import { runOf } from './permalink.js';
 import { changesInWords } from './what-if.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
@@ -50,7 +51,7 @@ export async function asPicture(standing, loaded) {
     write(score(value), width - 140, y + 42, `22px ${page}`, '--ink-soft');
     write(reasons[0]?.text ?? (uses.reasons ? 'No reason counts for this title.' : ''), 110, y + 80, `italic 22px ${voice}`, '--ink-soft');
   });
-  write(`curec · ${manifest.dataset.name} · run ${manifest.run.hash.slice(0, 12)} · computed in a browser`, margin, canvas.height - 24, `18px ${page}`, '--ink-soft');
+  write(`curec · ${manifest.dataset.name} · run ${runOf(loaded)} · data ${manifest.run.hash.slice(0, 12)} · computed in a browser`, margin, canvas.height - 24, `18px ${page}`, '--ink-soft');
   return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('no picture'))), 'image/png'));
 }
 

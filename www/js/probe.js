@@ -62,9 +62,9 @@ function bar(from, to, { low, high }) {
 /**
  * What would be without a part, largest change first.
  * @param {Probe} probe
- * @param {{taste: Taste, catalogue: import('./types.js').CatalogueItem[], reasonText: (index: number) => string|null}} context
+ * @param {{taste: Taste, pattern: string|null, catalogue: import('./types.js').CatalogueItem[], reasonText: (index: number) => string|null}} context `pattern`: its words, where one is read
  */
-export function absences(probe, { taste, catalogue, reasonText }) {
+export function absences(probe, { taste, pattern, catalogue, reasonText }) {
   const order = [...probe.without].sort((a, b) => Math.abs(b.logit - probe.logit) - Math.abs(a.logit - probe.logit));
   const shown = order.filter(({ logit }) => logit !== probe.logit).slice(0, MOST_ABSENCES);
   if (shown.length === 0) return el('p', { class: 'muted' }, 'Nothing that could be left out changes this score.');
@@ -79,10 +79,12 @@ export function absences(probe, { taste, catalogue, reasonText }) {
     ),
   );
   const heads = ['Without', 'change', 'score', 'rank'];
+  // Where a title taken out would have another pattern read, or this one written anew.
+  const mayChange = pattern !== null && (taste.viewer === null || taste.written);
   return el(
     'table',
     { class: 'probe-table' },
-    el('caption', {}, `Left out one at a time and scored again; the ${shown.length} that matter most of ${probe.without.length}.`),
+    el('caption', {}, `Left out one at a time${mayChange ? ', with the pattern as it stands,' : ''} and scored again; the ${shown.length} that matter most of ${probe.without.length}.`),
     el('thead', {}, el('tr', {}, ...heads.map((name, at) => el('th', { scope: 'col', class: at > 0 ? 'number' : null }, name)))),
     el('tbody', {}, ...rows),
   );

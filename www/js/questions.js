@@ -16,7 +16,7 @@ const LIMIT = 3;
  * @param {() => Taste} asked.taste what the list is of
  * @param {(limit: number) => Promise<import('./types.js').Counterfactual|null>} asked.counterfactual
  * @param {(item: number) => Promise<import('./types.js').Probe>} asked.probe
- * @param {(taste: Taste) => void} asked.edit
+ * @param {(taste: Taste, held: boolean) => void} asked.edit `held`: with the pattern as it stands, whichever it would be otherwise
  */
 export function createQuestions({ catalogue }, { taste, counterfactual, probe, edit }) {
   const answer = el('div', { class: 'answer', role: 'status' });
@@ -53,10 +53,11 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
       }
       const names = found.removed.map((place) => title(asked.history[place]?.item ?? -1));
       const removed = new Set(found.removed);
+      const hindrance = notToBeShown(asked, removed.size);
       const act = button(
         { class: 'button' },
         () => {
-          edit({ ...asked, history: asked.history.filter((_, place) => !removed.has(place)) });
+          edit({ ...asked, history: asked.history.filter((_, place) => !removed.has(place)) }, true);
           byId('ranking-heading').focus();
         },
         'Show that list',
@@ -64,7 +65,7 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
       return [
         el('p', { dir: 'auto' }, 'Without ', ...listed(names), ' the first would be ', el('strong', {}, title(found.then)), ` instead of ${title(found.first)}.`),
         el('p', { class: 'muted' }, `Verified by scoring the whole catalogue without ${names.length === 1 ? 'it' : 'them; each of them is needed'}. ${tried} ${names.length === 1 ? 'What was taken out is' : 'Those taken out are'} not counted here; in the list itself ${names.length === 1 ? 'it' : 'they'} may be suggested, as a title not taken yet.`),
-        act,
+        hindrance === null ? act : el('p', { class: 'muted' }, hindrance),
       ];
     }), 'What would change the first place?');
 
@@ -98,6 +99,16 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
       first = async () => (leader === null ? null : probe(leader));
     },
   };
+}
+
+/**
+ * Why the list without what was taken out cannot be shown as it was scored; null where it can.
+ * @param {Taste} asked @param {number} removed how many titles are taken out
+ */
+function notToBeShown({ viewer, history, written }, removed) {
+  if (written) return 'This holds with the pattern as it stands. In a list of its own the pattern would be written anew, of what is left, and another title may come first.';
+  if (viewer === null && history.length === removed) return 'Nothing would be left of what was picked, so there is no such list to show.';
+  return null;
 }
 
 /** `A`, `A and B`, `A, B and C`, each set apart. @param {string[]} names @returns {(Node|string)[]} */

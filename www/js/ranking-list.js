@@ -18,6 +18,7 @@ const MOST = MOST_ROWS;
  * @typedef {object} View what a list is shown for
  * @property {import('./types.js').ArtefactUser|null} viewer
  * @property {Taste} taste
+ * @property {string|null} pattern the words of the pattern that is read; null where none is
  * @property {boolean} compared whether the rows say where they stood before
  */
 
@@ -37,19 +38,33 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
   const { catalogue, dated, uses, backend } = loaded;
   const summary = el('p', { class: 'ranking-summary' });
   const moves = el('p', { class: 'moves-note', hidden: true });
-  const truth = el('div', {});
+  const truth = el('div', { tabindex: '-1' });
   const list = el('ol', { class: 'recommendations' });
   const foot = el('div', { class: 'ranking-foot' });
   const heading = el('h2', { id: 'ranking-heading', tabindex: '-1' }, 'What the model would suggest next');
 
-  const head = el('div', { class: 'ranking-head' }, heading, summary);
+  // On a phone the test and the questions stand below the list.
+  const way = (/** @type {string} */ words, /** @type {HTMLElement} */ to) =>
+    button(
+      { class: 'button-link' },
+      () => {
+        to.scrollIntoView({ block: 'start' });
+        to.focus({ preventScroll: true });
+      },
+      words,
+    );
   const own = createOwnReasonsLine(() => heading.focus({ preventScroll: true }));
-  const tools = el('div', { class: 'list-tools' }, ...extras);
+  const tools = el('div', { class: 'list-tools', tabindex: '-1' }, ...extras);
+  const toTruth = way('Test it against a real choice', truth);
+  const ways = el('p', { class: 'list-ways' }, toTruth, way('Ask the model', tools));
+  const head = el('div', { class: 'ranking-head' }, heading, summary, ways);
   // On a phone the list comes first.
   NARROW.addEventListener('change', () => parts().every((part) => part.isConnected) && draw());
   const parts = () => (NARROW.matches ? [head, moves, own.element, list, foot, truth, tools] : [head, truth, tools, moves, own.element, list, foot]);
   /** Puts the parts in place; where they stand already they stay, and so does what somebody types in them. */
   function draw() {
+    ways.hidden = root.dataset.empty === 'true';
+    toTruth.hidden = truth.childElementCount === 0;
     const all = parts();
     const standing = all.length === root.children.length && all.every((part, at) => root.children[at] === part);
     if (!standing) root.replaceChildren(...all);
@@ -151,6 +166,7 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
     fail(fault, onRetry) {
       root.setAttribute('aria-busy', 'false');
       summary.textContent = '';
+      ways.hidden = true;
       root.replaceChildren(head, faultPanel(fault, onRetry, backend));
       root.scrollIntoView({ block: 'nearest' });
     },

@@ -14,6 +14,7 @@ import { attributeLine, newerTag, voice } from './pieces.js';
  * @property {import('./types.js').Loaded['uses']} uses
  * @property {import('./types.js').ArtefactUser|null} viewer the stored viewer, where there is one
  * @property {import('./types.js').Taste} taste what was asked
+ * @property {string|null} pattern the words of the pattern that is read; null where none is
  * @property {number|null} heldOut index of the item really taken next
  * @property {(item: number, index: number) => string|null} reasonText
  * @property {Promise<import('./types.js').Carrier[]>} carriers of this title, once they are known
@@ -120,7 +121,7 @@ function leaningOn({ carriers, catalogue, taste }) {
 }
 
 /** @param {Recommendation} row @param {RowContext} context */
-function leadingReason(row, { uses, viewer, taste }) {
+function leadingReason(row, { uses, viewer, taste, pattern }) {
   if (!uses.reasons) {
     return el('p', { class: 'muted leading-reason' }, 'This model was trained without reasons; the score rests on the history.');
   }
@@ -134,6 +135,6 @@ function leadingReason(row, { uses, viewer, taste }) {
     'figure',
     { class: 'leading-reason' },
     voice('blockquote', leading.text),
-    about.length > 0 ? el('figcaption', {}, ['the leading reason', ...about].join(', ')) : null,
+    pattern || about.length > 0 ? el('figcaption', {}, [pattern ? 'the reason this pattern attends to most' : 'the leading reason', ...about].join(', ')) : null,
   );
 }

@@ -1,6 +1,7 @@
 /** The run's own result table, its protocol and its limits: every number comes from results.json. */
 import { el } from './dom.js';
 import { capitalised, count } from './format.js';
+import { familyOf, modelInWords, numberInWords } from './models.js';
 
 /** @typedef {import('./types.js').Metric} Metric */
 
@@ -12,7 +13,7 @@ const ORDER = ['recall', 'ndcg', 'hr', 'mrr', 'coverage', 'gini'];
 
 /** @param {string} a @param {string} b */
 function byFamily(a, b) {
-  const place = (/** @type {string} */ name) => (ORDER.indexOf(name.toLowerCase().split('@')[0] ?? '') + ORDER.length + 1) % (ORDER.length + 1);
+  const place = (/** @type {string} */ name) => (ORDER.indexOf(familyOf(name)) + ORDER.length + 1) % (ORDER.length + 1);
   return place(a) - place(b) || a.localeCompare(b, 'en', { numeric: true });
 }
 
@@ -23,7 +24,7 @@ const LIMITS = [
   'A held-out title is one real choice among many good ones: a miss is not always a bad list, nor a hit a good one.',
 ];
 
-const NOTE = 'Bold marks the best of a column; below a number stands its 95 % interval over viewers. It is one run with one seed. Recall and HR: the held-out title is among the first so many. NDCG: the same, further up counts more.';
+const NOTE = 'Bold marks the best of a column; below a number stands its 95 % interval over viewers. It is one run with one seed.';
 
 /** @param {Metric|undefined} metric */
 const value = (metric) => (typeof metric === 'object' ? metric.value : metric);
@@ -43,18 +44,28 @@ function interval(metric) {
 /** A metric's name, which may be broken before its cut-off. @param {string} metric */
 const broken = (metric) => metric.split(/(?=@)/).flatMap((part, at) => (at > 0 ? [el('wbr'), part] : [part]));
 
-/** What a metric says, where its name does not. @type {[RegExp, string][]} */
-const MEANINGS = [
-  [/^recall@/i, 'share of viewers whose held-out title is among the first so many'],
-  [/^hr@/i, 'hit rate: share of viewers whose held-out title is among the first so many'],
-  [/^ndcg@/i, 'the same, but a title further up counts more'],
-  [/^mrr$/i, 'mean of one over the rank'],
-  [/^coverage$/i, 'share of the catalogue that stands on anybody’s list'],
-  [/^gini$/i, 'how unevenly titles appear on lists: 0 evenly, 1 always the same'],
-];
-
-/** @param {string} metric */
-const meaning = (metric) => MEANINGS.find(([name]) => name.test(metric))?.[1] ?? null;
+/**
+ * The table's words, one by one.
+ * @param {import('./types.js').Results} results
+ */
+function words({ models, protocol }) {
+  const length = protocol?.list_length;
+  const shown = typeof length === 'number' ? ` Lists for coverage and gini have ${count(length)} titles.` : '';
+  const families = [...new Set([...new Set(models.flatMap((model) => Object.keys(model.metrics)))].sort(byFamily).map(familyOf))];
+  const list = (/** @type {string} */ name, /** @type {string[]} */ all, /** @type {(name: string) => string|null} */ inWords, end = '') => {
+    const known = all.flatMap((one) => {
+      const what = inWords(one);
+      return what === null ? [] : [el('div', {}, el('dt', {}, one), el('dd', {}, what))];
+    });
+    return known.length === 0 ? null : el('section', { 'aria-label': name }, el('h3', {}, name), el('dl', {}, ...known), end ? el('p', {}, end.trim()) : null);
+  };
+  return el(
+    'div',
+    { class: 'table-words' },
+    list('The models', models.map(({ name }) => name), modelInWords),
+    list('The numbers', families, numberInWords, shown),
+  );
+}
 
 /**
  * Models against each other, in the metric that was chosen for it.
@@ -103,7 +114,7 @@ export function showResults(root, { manifest, results }) {
   root.replaceChildren(
     el('h2', { id: 'results-heading' }, 'How good is it?'),
     el('p', { class: 'results-lead' }, 'Measured on this very run over the whole catalogue, with simple rivals beside it.'),
-    ...(results && results.models.length > 0 ? [table(results), el('p', { class: 'table-note' }, NOTE), ...differences(results)] : [el('p', { class: 'muted' }, 'This run was exported without a result table.')]),
+    ...(results && results.models.length > 0 ? [table(results), el('p', { class: 'table-note' }, NOTE), words(results), ...differences(results)] : [el('p', { class: 'muted' }, 'This run was exported without a result table.')]),
     el('div', { class: 'results-notes' }, limits(results), facts(manifest, results)),
   );
   root.hidden = false;
@@ -136,7 +147,7 @@ function table({ models }) {
       'table',
       {},
       el('caption', { class: 'visually-hidden' }, 'Ranking quality per model'),
-      el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Model'), ...metrics.map((metric) => el('th', { scope: 'col', title: meaning(metric) }, ...broken(metric))))),
+      el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Model'), ...metrics.map((metric) => el('th', { scope: 'col', title: numberInWords(metric) }, ...broken(metric))))),
       el('tbody', {}, ...rows),
     ),
   );

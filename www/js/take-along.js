@@ -2,13 +2,12 @@
 import { button, el } from './dom.js';
 import { hashOf, spelled } from './permalink.js';
 import { asPicture } from './picture.js';
+import { forgetReports, keepReport, onForgotten, readReports } from './reports.js';
 import { changesInWords } from './what-if.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
 /** @typedef {import('./types.js').Ranking} Ranking */
 /** @typedef {import('./types.js').Taste} Taste */
-
-const REPORTS = 'curec-reports';
 
 /**
  * @typedef {object} Standing the list that stands there
@@ -23,6 +22,7 @@ const REPORTS = 'curec-reports';
  * @param {() => Standing|null} standing
  */
 export function createTakeAlong(loaded, standing) {
+  const { dataset, run } = loaded.manifest;
   const said = el('p', { class: 'muted', role: 'status' });
   const reports = el('div', {});
 
@@ -60,7 +60,7 @@ export function createTakeAlong(loaded, standing) {
       'div',
       { class: 'take-along-tools' },
       tool('Copy the link', (now) => copy(linkTo(now, loaded), 'The link to exactly this list is')),
-      tool('Copy the curec command', (now) => copy(command(now, loaded), 'The command that prints this list natively is')),
+      tool('Copy the curec command', async (now) => `${await copy(command(now, loaded), 'The command that prints this list natively is')} It wants this page’s artefact folder, as “curec export” wrote it, after --artefact.`),
       tool('JSON', (now) => saved(file('json'), 'application/json', JSON.stringify(asJson(now, loaded), null, 2))),
       tool('CSV', (now) => saved(file('csv'), 'text/csv', asCsv(now, loaded))),
       tool('PNG', async (now) => saved(file('png'), 'image/png', await asPicture(now, loaded))),
@@ -80,8 +80,7 @@ export function createTakeAlong(loaded, standing) {
             button(
               { class: 'button button-tool' },
               () => {
-                localStorage.removeItem(REPORTS);
-                drawReports();
+                forgetReports();
                 said.textContent = 'Nothing is noted any more.';
                 element.querySelector('summary')?.focus();
               },
@@ -91,38 +90,23 @@ export function createTakeAlong(loaded, standing) {
     );
   }
   drawReports();
+  onForgotten(reports, drawReports);
 
   return {
     element,
-    /** Whether a reason of this run was reported on this device. @param {number} item @param {number} reason */
-    isReported: (item, reason) =>
+    /** Whether a title's reason was reported on this device: these words, for another run may have others in their place. @param {number} item @param {string|null} text */
+    isReported: (item, text) =>
       readReports().some((one) => {
-        const { run, item: key, reason: index } = /** @type {Record<string, unknown>} */ (one ?? {});
-        return run === loaded.manifest.run.hash && key === loaded.catalogue[item]?.key && index === reason;
+        const { dataset: name, item: key, text: words } = /** @type {Record<string, unknown>} */ (one ?? {});
+        return name === dataset.name && key === loaded.catalogue[item]?.key && words === text;
       }),
     /** Keeps a reason as reported, on this device; whether it could. @param {number} item @param {number} reason @param {string|null} text */
     report(item, reason, text) {
-      const now = standing();
-      const entry = { dataset: loaded.manifest.dataset.name, run: loaded.manifest.run.hash, item: loaded.catalogue[item]?.key, reason, text, list: now?.name ?? null, at: new Date().toISOString() };
-      try {
-        localStorage.setItem(REPORTS, JSON.stringify([...readReports(), entry]));
-      } catch {
-        return false;
-      }
-      drawReports();
-      return true;
+      const kept = keepReport({ dataset: dataset.name, data: run.hash, run: run.config_hash, item: loaded.catalogue[item]?.key ?? '', reason, text, list: standing()?.name ?? null, at: new Date().toISOString() });
+      if (kept) drawReports();
+      return kept;
     },
   };
-}
-
-/** @returns {unknown[]} */
-function readReports() {
-  try {
-    const all = JSON.parse(localStorage.getItem(REPORTS) ?? '[]');
-    return Array.isArray(all) ? all : [];
-  } catch {
-    return [];
-  }
 }
 
 /** The address of a list, whatever stands in the address bar. @param {Standing} standing @param {Loaded} loaded */

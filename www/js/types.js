@@ -180,6 +180,7 @@
  * @property {{reasons: boolean, patterns: boolean}} uses which of the texts the ranking model was trained with; the others travel along unused
  * @property {boolean} dated whether times are calendar times (seconds since 1970) or a mere order
  * @property {Results|null} results
+ * @property {number|null} writerBytes of all that the writer needs, its module and its model; null where the module's are not written down
  *
  * @typedef {'engine'|'artefact'|'check'|'gpu'|'warm-up'|'writer'} Phase
  * @typedef {{event: 'progress', phase: Phase, loaded: number, total: number|null}} Progress

@@ -75,11 +75,18 @@ export function createViewerCard(root, loaded, told) {
         toggle,
         editing ? null : foldToggle(person),
       ),
-      // What is changed stands next to what changes it; of one's own taste there is less, and the pattern is what it is for.
-      ...(!editing ? [el('div', { class: 'viewer-about', id: 'viewer-about', 'data-folded': isUnfolded(person) ? null : 'true' }, ...parts, historyPart(person, editing))] : person.viewer ? [whatIf.draw(person), historyPart(person, editing), ...parts] : [whatIf.draw(person), ...parts, historyPart(person, editing)]),
+      ...(!editing ? [el('div', { class: 'viewer-about', id: 'viewer-about', 'data-folded': isUnfolded(person) ? null : 'true' }, ...parts, historyPart(person, editing))] : changing(person, parts)),
     );
     if (trail.changed) root.dataset.changed = 'true';
     else delete root.dataset.changed;
+  }
+
+  /** What is changed stands next to what changes it; of one's own taste there is less, and the pattern is what it is for. @param {Person} person @param {HTMLElement[]} parts */
+  function changing(person, parts) {
+    const { titles, pattern } = whatIf.draw(person);
+    const desk = [...parts, ...(pattern ? [pattern] : [])];
+    const history = historyPart(person, true);
+    return person.viewer ? [titles, history, ...desk] : [titles, ...desk, history];
   }
 
   /** Without a word to the contrary, what was changed is seen. @param {Person} person */

@@ -6,8 +6,11 @@ import { capitalised, opening, plural, viewerName } from './format.js';
 /** The trainer's own data set, in which nobody is real. */
 const WORLD = 'world';
 
-/** Characters of a viewer's pattern that stand on their chip. */
-const LINE = 56;
+/** Characters of a viewer's pattern that stand on their chip: three lines, for which css/picker.css has room. */
+const LINE = 42;
+
+/** Where the row of chips is pushed aside, since not all of them fit beside each other. */
+const PUSHED = matchMedia('(max-width: 70rem)');
 
 /**
  * @param {HTMLElement} root
@@ -39,6 +42,27 @@ export function createViewerPicker(root, { viewers, featured, manifest }, { onCh
     el('span', { class: 'chip-line' }, 'Pick a few titles and see your list at once.'),
   );
   const search = viewerSearch('viewer-search', 'Find a viewer', viewers, onChoose);
+  const ownPlace = el('li', { class: 'chips-own' }, own);
+  const row = el('ul', { class: 'chips', 'aria-label': 'Viewers to start with', 'data-lines': featured.some(({ line }) => line) }, ...chips.map(({ chip }) => el('li', {}, chip)), ownPlace);
+  /** There a taste of one's own is the first of it: what is in sight is also what the keyboard comes to. */
+  function arrange() {
+    const focused = document.activeElement === own;
+    if (PUSHED.matches) row.prepend(ownPlace);
+    else row.append(ownPlace);
+    if (focused) own.focus({ preventScroll: true });
+    bringPressed();
+  }
+
+  /** The chip that is pressed comes into sight in its row; the page stays where it is. */
+  function bringPressed() {
+    const pressed = row.querySelector('[aria-pressed="true"]');
+    if (!pressed || row.scrollWidth <= row.clientWidth) return;
+    const [inner, outer, edge] = [pressed.getBoundingClientRect(), row.getBoundingClientRect(), Number.parseFloat(getComputedStyle(row).paddingInlineStart)];
+    const left = inner.left - outer.left - edge;
+    const right = inner.right - outer.right;
+    if (left < 0) row.scrollLeft += left;
+    else if (right > 0) row.scrollLeft += Math.min(right, left);
+  }
 
   root.replaceChildren(
     el(
@@ -53,9 +77,11 @@ export function createViewerPicker(root, { viewers, featured, manifest }, { onCh
         button({ class: 'button' }, () => onChoose(Math.floor(Math.random() * viewers.length)), 'Surprise me'),
       ),
     ),
-    el('ul', { class: 'chips', 'aria-label': 'Viewers to start with' }, ...chips.map(({ chip }) => el('li', {}, chip)), el('li', { class: 'chips-own' }, own)),
+    row,
   );
   root.hidden = false;
+  arrange();
+  PUSHED.addEventListener('change', () => row.isConnected && arrange());
 
   return {
     /** @param {number|null} user null for the visitor's own taste */
@@ -63,6 +89,7 @@ export function createViewerPicker(root, { viewers, featured, manifest }, { onCh
       for (const { user: other, chip } of chips) chip.setAttribute('aria-pressed', String(other === user));
       own.setAttribute('aria-pressed', String(user === null));
       search.mark(user ?? -1);
+      bringPressed();
     },
   };
 }

@@ -55,15 +55,26 @@ export function createWhatIf(loaded, told) {
   });
   const patterns = viewerSearch('borrow-pattern', 'Borrow a pattern', viewers, (user) => told.edit(withPattern(now(), user)));
 
+  /** Another viewer's pattern, the nearest one's, or none. @param {Person} of */
+  function borrowing({ trail: { current }, nearest }) {
+    if (!uses.patterns) return null;
+    const quiet = (/** @type {string} */ id, /** @type {number|null} */ viewer, /** @type {string} */ words) => button({ id, class: 'button button-quiet' }, () => told.edit(withPattern(now(), viewer)), words);
+    const ways = [
+      current.pattern !== null || current.written ? quiet('no-pattern', null, 'Use no pattern') : null,
+      nearest && current.pattern !== nearest.viewer ? quiet('nearest-pattern', nearest.viewer, 'Use the nearest viewer’s pattern') : null,
+    ].filter((way) => way !== null);
+    return el('div', { class: 'what-if' }, patterns.element, ways.length > 0 ? el('div', { class: 'what-if-ways', role: 'group', 'aria-label': 'Other patterns' }, ...ways) : null);
+  }
+
   return {
-    /** @param {Person} of */
+    /** What changes titles, and what changes the pattern: the latter stands where the pattern does. @param {Person} of @returns {{titles: HTMLElement, pattern: HTMLElement|null}} */
     draw(of) {
       person = of;
       const { trail, viewer } = of;
       const changed = changesInWords({ taste: trail.current, own: trail.base }, loaded);
       const tool = (/** @type {string} */ id, /** @type {string} */ words, /** @type {boolean} */ possible, /** @type {() => void} */ act) =>
         button({ id, class: 'button button-tool', disabled: !possible }, act, words);
-      return el(
+      const drawn = el(
         'div',
         { class: 'what-if', id: 'what-if' },
         changed ? el('p', { class: 'what-if-changes', dir: 'auto' }, `${changed}.`) : null,
@@ -75,12 +86,8 @@ export function createWhatIf(loaded, told) {
           tool('step-reset', viewer ? 'As it was' : 'Start over', trail.changed, told.reset),
         ),
         titles.element,
-        uses.patterns ? patterns.element : null,
-        uses.patterns && (trail.current.pattern !== null || trail.current.written) ? button({ id: 'no-pattern', class: 'button button-quiet' }, () => told.edit(withPattern(now(), null)), 'Use no pattern') : null,
-        uses.patterns && of.nearest && trail.current.pattern !== of.nearest.viewer
-          ? button({ id: 'nearest-pattern', class: 'button button-quiet' }, () => told.edit(withPattern(now(), of.nearest?.viewer ?? null)), 'Use the nearest viewer’s pattern')
-          : null,
       );
+      return { titles: drawn, pattern: borrowing(of) };
     },
   };
 }

@@ -71,7 +71,7 @@ export class Artefact {
     this.results = results;
   }
 
-  /** What the page holds for the whole visit. @returns {Omit<import('./types.js').Loaded, 'backend'|'times'|'memory'>} */
+  /** What the page holds for the whole visit. @returns {Omit<import('./types.js').Loaded, 'backend'|'times'|'memory'|'writerBytes'>} */
   overview() {
     const labels = tasteLabels(this.catalogue, this.users, this.manifest.model?.reward?.max_history ?? Infinity);
     const viewers = this.users.map((user, index) => ({

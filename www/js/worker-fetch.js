@@ -149,6 +149,9 @@ export async function fetchArtefact(base, onBytes, again = false) {
   return { manifestText, files: await fetchAll(base, core, onBytes, again) };
 }
 
+/** Bytes of all files of a part. @param {string} manifestText @param {keyof typeof PARTS} part */
+export const partBytes = (manifestText, part) => filesOf(manifestText).reduce((sum, { role, bytes }) => sum + (PARTS[part].has(role) ? bytes : 0), 0);
+
 /**
  * The files of a part that few visits need.
  * @param {URL} base @param {string} manifestText @param {keyof typeof PARTS} part @param {OnBytes} onBytes

@@ -2,8 +2,9 @@
  * The artefact's language model at its desk: fetched when somebody first asks for a text, then kept. It writes a token at a time and
  * looks up between two of them, so that whoever asks for something newer is not kept waiting. Runs in the worker.
  */
+import { codeSizes } from './build.js';
 import { orOutdated } from './integrity.js';
-import { fetchEngine, fetchPart } from './worker-fetch.js';
+import { fetchEngine, fetchPart, partBytes } from './worker-fetch.js';
 import { begin, unlessTrapped, WRITER } from './worker-trap.js';
 import { nextTurn } from './worker-turn.js';
 
@@ -12,6 +13,12 @@ import { nextTurn } from './worker-turn.js';
 
 /** @type {import('./types.js').Fault} */
 const STOPPED = { kind: 'superseded', message: 'Nobody waits for this text any more.' };
+
+/** Bytes of all that is fetched before it writes, module and model; null where the module's are not written down. @param {string} manifestText */
+export async function writerBytes(manifestText) {
+  const code = (await codeSizes()).get(`${WRITER}_bg.wasm`);
+  return code === undefined ? null : code + partBytes(manifestText, 'writer');
+}
 
 export class Desk {
   /** @type {Writer|null} */
@@ -49,9 +56,15 @@ export class Desk {
     const { code, artefact, manifestText, files, onBytes, onFetched } = this.#source;
     begin(WRITER, this.#crashed);
     const again = this.#failed;
+    const total = await writerBytes(manifestText);
+    const arrived = { module: 0, model: 0 };
+    const counting = (/** @type {keyof typeof arrived} */ what) => (/** @type {number} */ bytes) => {
+      arrived[what] = bytes;
+      onBytes(arrived.module + arrived.model, total);
+    };
     const [engine, part] = await Promise.all([
-      /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(code, WRITER, () => {}, { again, instance: this.#crashed, signal })),
-      fetchPart(artefact, manifestText, 'writer', onBytes, again, signal).catch(async (thrown) => {
+      /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(code, WRITER, counting('module'), { again, instance: this.#crashed, signal })),
+      fetchPart(artefact, manifestText, 'writer', counting('model'), again, signal).catch(async (thrown) => {
         signal.throwIfAborted();
         throw await orOutdated(thrown);
       }),

@@ -2,6 +2,7 @@
  * Every state that the page can stand in, as journeys: each step leads from one state to the next. All over the mock scorer, whose
  * answers are the same everywhere; what the states are held against is the caller's.
  */
+import { changedArtefact } from './changed.mjs';
 import { freshPage, hostMock, listShown, rows, scorer } from './harness.mjs';
 import { appended, nextRanking, troubled } from './trouble.mjs';
 
@@ -115,6 +116,9 @@ const VISIT = [
     await page.locator('#viewer-heading', { hasText: 'Your own taste' }).waitFor();
     // Nothing was picked, so there is no list yet.
     await page.locator('#ranking[aria-busy="false"] :is(.recommendation, .recommendations > .muted)').first().waitFor();
+    // Nor is there anybody for whom the models were compared.
+    await page.locator('#compare button:disabled').waitFor();
+    await page.getByText('Pick one of them to compare.').waitFor();
   }],
   ['own taste, search', search('Add a title')],
   ['own taste, filled', async (page) => {
@@ -180,6 +184,24 @@ const lingering = () => {
 };
 
 const OWN_TASTE = '?backend=cpu#history=w001%2Cw002';
+
+/** The server has a newer release, in which a file of this one is gone. @param {string} path @returns {Record<string, Rule>} */
+const newer = (path) => ({
+  [path]: () => ({ status: 404 }),
+  '/build.json': (content) => ({ body: Buffer.from(JSON.stringify({ ...JSON.parse(String(content)), code: '0123456789abcdef' })) }),
+});
+
+/** A result table with intervals, and differences between the models. */
+function measuredResults() {
+  const about = (/** @type {number} */ value) => ({ value, low: value - 0.05, high: value + 0.05 });
+  const pair = (/** @type {string} */ right, /** @type {number} */ value) => ({ metric: 'ndcg@10', left: 'full', right, difference: about(value) });
+  return {
+    protocol: { target: 'test', candidates: 'full catalogue', list_length: 10 },
+    models: ['popularity', 'ids only', 'full'].map((name, at) => ({ name, metrics: { 'ndcg@10': about(0.1 + at / 20), coverage: 0.3 } })),
+    differences: [pair('popularity', 0.1), pair('ids only', 0.01), pair('random texts', -0.1)],
+    notes: ['`full` is not better than `ids only`: made up for the page’s own tests.'],
+  };
+}
 const letWrite = press(/^Let the language model write/);
 
 /** @returns {Journey[]} made anew for each run: a file that is held back is let go once */
@@ -187,6 +209,8 @@ export function journeys() {
   const engine = held('/curec-web_bg.wasm');
   const stopped = held('/curec-web_bg.wasm');
   const writer = held('/artefact/writer.safetensors');
+  /** @type {Record<string, Rule>} */
+  const later = {};
   return [
     { name: 'a visit', query: '?backend=cpu', steps: VISIT },
     {
@@ -221,7 +245,7 @@ export function journeys() {
         ['ready', listShown],
         ['a list is scored', async (page) => {
           await nextRanking(page, 'never');
-          await page.locator('.chip').nth(1).click();
+          await page.locator('.chip:not(.chip-own)').nth(1).click();
           await page.locator('.recommendation-ghost').first().waitFor();
         }],
       ],
@@ -233,7 +257,7 @@ export function journeys() {
         ['ready', listShown],
         ['a list that fails', async (page) => {
           await nextRanking(page, 'fail');
-          await page.locator('.chip').nth(1).click();
+          await page.locator('.chip:not(.chip-own)').nth(1).click();
           await faultShown(page);
         }],
         ['the list again', async (page) => {
@@ -295,6 +319,41 @@ export function journeys() {
       query: OWN_TASTE,
       rules: spoiled('/artefact/writer.safetensors', () => ({ status: 404 })),
       steps: [['told', async (page) => (await listShown(page), await letWrite(page), page.getByRole('button', { name: 'Ask again' }).waitFor())]],
+    },
+    {
+      name: 'a language model that has gone with a newer release',
+      query: OWN_TASTE,
+      rules: () => later,
+      // The service worker would have it still.
+      options: { serviceWorkers: 'block' },
+      steps: [['the newer page offered', async (page) => {
+        await listShown(page);
+        Object.assign(later, newer('/curec-web-writer.js'));
+        await letWrite(page);
+        await page.locator('.pattern-live').getByRole('button', { name: 'Reload the page' }).waitFor();
+      }]],
+    },
+    {
+      name: 'a newer release while it loads',
+      alike: true,
+      query: '?backend=cpu#user=viewer-01',
+      rules: () => newer('/worker.js'),
+      steps: [['the newer page offered', (page) => page.locator('.notice-fault[data-kind="outdated"]').getByRole('button', { name: 'Reload the page' }).waitFor()]],
+    },
+    {
+      name: 'a first place that nothing changes',
+      query: '?backend=cpu#user=viewer-06',
+      steps: [['none found', async (page) => (await listShown(page), await press('What would change the first place?')(page), text(/^None found: /)(page))]],
+    },
+    {
+      name: 'results with intervals and differences',
+      query: '?backend=cpu#user=viewer-01',
+      rules: () => changedArtefact(() => {}, { 'results.json': measuredResults() }),
+      steps: [['differences opened', async (page) => {
+        await listShown(page);
+        await page.locator('.differences summary').click();
+        await page.locator('.differences table').waitFor();
+      }]],
     },
     {
       name: 'models that cannot be compared',

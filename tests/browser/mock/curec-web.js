@@ -86,9 +86,11 @@ export class Scorer {
     const began = performance.now();
     const scores = mockScores(this.#catalogue, taste);
     const seen = new Set(taste.history.map((event) => event.item));
-    const order = [...scores.keys()].filter((item) => !seen.has(item)).sort((a, b) => scores[b] - scores[a] || a - b);
     const heldOut = taste.viewer === null ? null : this.#users[taste.viewer].held_out;
-    const truth = order.indexOf(heldOut);
+    // As the real one does it: the held-out choice always takes part.
+    const field = [...scores.keys()].filter((item) => !seen.has(item) || item === heldOut).sort((a, b) => scores[b] - scores[a] || a - b);
+    const order = field.filter((item) => !seen.has(item));
+    const truth = field.indexOf(heldOut);
     return {
       user: taste.viewer,
       scored: this.#catalogue.length,
