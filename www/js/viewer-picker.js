@@ -9,6 +9,9 @@ const WORLD = 'world';
 /** Characters of a viewer's pattern that stand on their chip: three lines, for which css/picker.css has room. */
 const LINE = 42;
 
+/** Pixels beside a chip that has come into sight. */
+const FRAME = 4;
+
 /** Where the row of chips is pushed aside, since not all of them fit beside each other. */
 const PUSHED = matchMedia('(max-width: 70rem)');
 
@@ -53,16 +56,18 @@ export function createViewerPicker(root, { viewers, featured, manifest }, { onCh
     bringPressed();
   }
 
-  /** The chip that is pressed comes into sight in its row; the page stays where it is. */
-  function bringPressed() {
-    const pressed = row.querySelector('[aria-pressed="true"]');
-    if (!pressed || row.scrollWidth <= row.clientWidth) return;
-    const [inner, outer, edge] = [pressed.getBoundingClientRect(), row.getBoundingClientRect(), Number.parseFloat(getComputedStyle(row).paddingInlineStart)];
+  /** A chip comes into sight in its row; the page stays where it is. @param {Element|null} chip */
+  function bring(chip) {
+    if (!chip || row.scrollWidth <= row.clientWidth) return;
+    const [inner, outer, edge] = [chip.getBoundingClientRect(), row.getBoundingClientRect(), Number.parseFloat(getComputedStyle(row).paddingInlineStart)];
     const left = inner.left - outer.left - edge;
-    const right = inner.right - outer.right;
+    const right = inner.right - outer.right + FRAME;
     if (left < 0) row.scrollLeft += left;
     else if (right > 0) row.scrollLeft += Math.min(right, left);
   }
+  const bringPressed = () => bring(row.querySelector('[aria-pressed="true"]'));
+  // A browser leaves a chip that can be seen in part where it is.
+  row.addEventListener('focusin', ({ target }) => bring(target instanceof Element ? target.closest('.chip') : null));
 
   root.replaceChildren(
     el(
