@@ -106,3 +106,12 @@ test('“Use the nearest viewer’s pattern” reads it again, and follows whoev
   await page.getByText('Pick a title or two: the nearest viewer’s pattern is read then.').waitFor();
   assert.deepEqual(manners.pageErrors, []);
 });
+
+test('a taste in which nothing is picked yet, opened again from its address, reads the nearest viewer’s pattern once something is', async () => {
+  const { page, manners } = await open('#history=&pattern=none');
+  await page.getByRole('combobox', { name: 'Add a title' }).fill(catalogue[picks[0] ?? 0].title);
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => (new URLSearchParams(location.hash.slice(1)).get('pattern') ?? 'none') !== 'none', undefined, { timeout: 8000 });
+  assert.deepEqual(manners.pageErrors, []);
+});
