@@ -1,0 +1,190 @@
+/** What can be taken along of a list: a link, the command, files and a picture; and reasons reported as bad. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { PNG } from 'pngjs';
+import { afterChange, browser, catalogue, listed, open, reasons, spelled, url, users, whatIf } from './helper/asked.mjs';
+import { changedArtefact } from './helper/changed.mjs';
+import { artefactFolder, artefactJson, freshPage, host, listShown, mock, rows } from './helper/harness.mjs';
+
+const { run } = await artefactJson('manifest.json');
+
+test('a copied link, opened in a fresh page, gives the very same scores', async () => {
+  /** @param {import('playwright-core').Page} page */
+  const exported = async (page) => {
+    await page.getByText('Take it along').click();
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON', exact: true }).click()]);
+    return JSON.parse(String(await readFile(await file.path())));
+  };
+  const [first, second] = users[1].history.map((/** @type {{item: number}} */ { item }) => spelled(item));
+  for (const hash of [`#user=${encodeURIComponent(users[0].key)}`, `#history=${first},${second}`]) {
+    const { page, context } = await open(hash);
+    const own = !hash.includes('user');
+    if (!own) await whatIf(page);
+    await afterChange(page, () => page.locator('[data-do="remove"]').first().click());
+    await afterChange(page, () => page.getByRole('button', { name: /^Show \d+ more/ }).click());
+    const here = await exported(page);
+    await page.getByRole('button', { name: 'Copy the link' }).click();
+    await page.getByText('is copied.').waitFor();
+    const link = await page.evaluate(() => navigator.clipboard.readText());
+    await context.close();
+    const { page: other } = await freshPage(browser);
+    await other.goto(link);
+    await listShown(other);
+    const there = await exported(other);
+    assert.ok(here.recommendations.length > 10);
+    // To the last bit: JSON writes as many digits as it takes.
+    for (const part of ['run', 'question', 'held_out', 'recommendations']) {
+      const plain = (/** @type {any} */ list) => (part === 'recommendations' ? list[part].map(({ before: _, ...row }) => row) : list[part]);
+      assert.deepEqual(plain(there), plain(here), `${part} of ${link}`);
+    }
+    await other.context().close();
+  }
+});
+
+test('a list is taken along as a command, JSON, CSV and a picture', async () => {
+  const { page } = await open();
+  await whatIf(page);
+  await afterChange(page, () => page.locator('[data-do="remove"]').first().click());
+  await page.getByText('Take it along').click();
+  const shown = await listed(page);
+  const download = async (/** @type {string} */ name) => {
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name, exact: true }).click()]);
+    return readFile(await file.path());
+  };
+  const json = JSON.parse(String(await download('JSON')));
+  assert.deepEqual(json.recommendations.map((/** @type {any} */ row) => row.key), shown.map(({ item }) => catalogue[item].key));
+  const csv = String(await download('CSV')).split('\r\n');
+  assert.equal(csv.length, shown.length + 2);
+  assert.ok(csv[0]?.startsWith('\ufeffrank,key,title'));
+  assert.deepEqual([...(await download('PNG')).subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);
+  await page.getByRole('button', { name: 'Copy the curec command' }).click();
+  await page.getByText('is copied. It wants this page’s artefact folder, as “curec export” wrote it, after --artefact.').waitFor();
+  const command = await page.evaluate(() => navigator.clipboard.readText());
+  assert.match(command, /^curec explain --artefact \S+ --user=\S+ --history=\S+ --count=10$/);
+  if (mock || !process.env.CUREC_BIN) return;
+  const [, ...parts] = command.replace('--artefact dist/artefact', `--artefact ${artefactFolder}`).split(' ');
+  const { stdout } = await promisify(execFile)(process.env.CUREC_BIN, [...parts, '--json'], { maxBuffer: 1 << 26 });
+  assert.deepEqual(JSON.parse(stdout).recommendations.map((/** @type {any} */ row) => row.key), shown.map(({ item }) => catalogue[item].key));
+});
+
+/** What is written into pictures from now on, and where. @param {import('playwright-core').Page} page */
+async function drawn(page) {
+  await page.evaluate(() => {
+    const all = (/** @type {any} */ (window).__drawn = /** @type {{text: string, right: number, y: number}[]} */ ([]));
+    const { fillText } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+      all.push({ text, right: x + this.measureText(text).width, y });
+      fillText.call(this, text, x, y);
+    };
+  });
+  return () => page.evaluate(() => /** @type {{text: string, right: number, y: number}[]} */ (/** @type {any} */ (window).__drawn));
+}
+
+for (const [titles, retitled] of /** @type {[string, (title: string) => string][]} */ ([
+  ['titles as they are', (title) => title],
+  ['titles of many words', (title) => `${title}, or How the Long Way Round Was Found at Last by Those Who Had Stopped Looking for It`],
+  ['titles that no line can hold', (title) => `${title}${'x'.repeat(300)}`],
+])) {
+  test(`a picture holds the whole line of changes (${titles})`, async () => {
+    const { url: address } = await host(titles === 'titles as they are' ? {} : changedArtefact(() => {}, await retitledBy(retitled)));
+    const taken = users[0].history;
+    const kept = taken.map((/** @type {{item: number}} */ { item }, /** @type {number} */ at) => `${spelled(item)}@${at}`).slice(5).reverse();
+    const fresh = catalogue.flatMap((/** @type {unknown} */ _, /** @type {number} */ item) => (taken.some((/** @type {{item: number}} */ event) => event.item === item) ? [] : [spelled(item)])).slice(0, 5);
+    const { page, manners } = await open(`#user=${encodeURIComponent(users[0].key)}&history=${[...kept, ...fresh].join(',')}&pattern=none`, {}, address);
+    const changes = `If things were otherwise: ${await page.locator('.what-if-changes').textContent()}`;
+    assert.ok(changes.length > 110, changes);
+    const seen = await drawn(page);
+    await page.getByText('Take it along').click();
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'PNG', exact: true }).click()]);
+    const { width, height } = PNG.sync.read(await readFile(await file.path()));
+    const [name, ...rest] = await seen();
+    const lines = rest.slice(0, rest.findIndex(({ text }) => text === '1'));
+    assert.equal(lines.map(({ text }) => text).join('').replaceAll(' ', ''), changes.replaceAll(' ', ''), 'nothing of it is missing');
+    for (const { text, right } of lines) assert.ok(right <= width - 40, `${text} ends at ${right} of ${width}`);
+    // Line below line, and the first row below the last.
+    for (const [at, { y }] of rest.slice(0, lines.length + 1).entries()) assert.ok(y - (at === 0 ? (name?.y ?? 0) : (rest[at - 1]?.y ?? 0)) >= 26, `${rest[at]?.text} stands free`);
+    assert.ok(rest.every(({ y }) => y < height - 10));
+    assert.ok(rest.at(-1)?.text.includes(` · run ${run.config_hash.slice(0, 12)} · data ${run.hash.slice(0, 12)} · `), `${rest.at(-1)?.text}`);
+    assert.deepEqual(manners.pageErrors, []);
+  });
+}
+
+/** The files of an artefact in which titles are others. @param {(title: string) => string} retitled */
+async function retitledBy(retitled) {
+  const preview = await artefactJson('preview.json');
+  const again = (/** @type {any} */ item) => ({ ...item, title: retitled(item.title) });
+  return {
+    'catalogue.json': catalogue.map(again),
+    'preview.json': { ...preview, history: preview.history.map(again), recommendations: preview.recommendations.map((/** @type {any} */ row) => ({ ...row, item: again(row.item), carried_by: row.carried_by.map(retitled) })) },
+  };
+}
+
+test('a reason reported as bad stays on this device and can be taken along or forgotten', async () => {
+  // Requests are counted, and the service worker makes its own.
+  const { page, manners } = await open(undefined, { serviceWorkers: 'block' });
+  const at = (await listed(page)).findIndex(({ item }) => reasons[item].length > 0);
+  const row = rows(page).nth(at);
+  await row.getByRole('button', { name: /What carried it/ }).click();
+  const requests = manners.requests.length;
+  await row.getByRole('button', { name: /^Report as bad/ }).first().click();
+  await page.getByText('Take it along').click();
+  await page.getByText('1 reason reported as bad, kept on this device only.').waitFor();
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download them' }).click()]);
+  const [report] = JSON.parse(String(await readFile(await file.path())));
+  const item = (await listed(page))[at]?.item ?? -1;
+  assert.equal(report.item, catalogue[item].key);
+  assert.equal(report.text, reasons[item][report.reason].text);
+  assert.deepEqual([report.run, report.data], [run.config_hash, run.hash]);
+  await page.getByRole('button', { name: 'Forget them' }).click();
+  assert.equal(await page.getByText('reported as bad, kept').count(), 0);
+  assert.equal(manners.requests.filter((address) => address.startsWith('http')).length, manners.requests.slice(0, requests).filter((address) => address.startsWith('http')).length);
+});
+
+/** Opens the drawer of the first title that has reasons, unless it is open. @param {import('playwright-core').Page} page */
+async function reportable(page) {
+  const row = rows(page).nth((await listed(page)).findIndex(({ item }) => reasons[item].length > 0));
+  const toggle = row.getByRole('button', { name: /What carried it/ });
+  if ((await toggle.getAttribute('aria-expanded')) === 'false') await toggle.click();
+  return { noted: row.getByRole('button', { name: /^Noted on this device/ }), report: () => row.getByRole('button', { name: /^Report as bad/ }).first().click() };
+}
+
+test('another reason in the place of one that was reported is not said to be reported', async () => {
+  const { page } = await open(undefined, { serviceWorkers: 'block' });
+  await (await reportable(page)).report();
+  for (const [change, noted] of /** @type {const} */ ([['', 1], [' in other words', 0]])) {
+    await page.evaluate((more) => {
+      const [one] = JSON.parse(localStorage.getItem('curec-reports') ?? '[]');
+      localStorage.setItem('curec-reports', JSON.stringify([{ ...one, text: one.text + more }]));
+    }, change);
+    await page.reload();
+    await listShown(page);
+    assert.equal(await (await reportable(page)).noted.count(), noted, `the reason${change}`);
+  }
+});
+
+test('whoever forgets what is stored forgets their reports with it, by the button and through the address', async () => {
+  const { page, manners } = await open();
+  const stored = () => page.evaluate(() => Object.keys(localStorage));
+  const forget = page.getByRole('button', { name: 'Forget what is stored on this device' });
+  await forget.waitFor();
+  assert.match(await page.locator('#kept').innerText(), /Reasons reported as bad are forgotten with it/);
+  const { report, noted } = await reportable(page);
+  await report();
+  assert.equal(await noted.count(), 1);
+  assert.deepEqual(await stored(), ['curec-reports']);
+  await forget.click();
+  await page.locator('#kept', { hasText: 'Nothing of this page is stored on this device any more' }).waitFor();
+  assert.deepEqual(await stored(), []);
+  assert.equal(await noted.count(), 0, 'nor does the reason say so');
+  await page.getByText('Take it along').click();
+  assert.equal(await page.getByText('reported as bad, kept').count(), 0);
+  await report();
+  assert.deepEqual(await stored(), ['curec-reports'], 'it may be reported again');
+  await page.goto(`${url}?backend=cpu&fresh`);
+  await listShown(page);
+  assert.deepEqual(await stored(), []);
+  assert.deepEqual(manners.pageErrors, []);
+});
