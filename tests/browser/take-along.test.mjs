@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { PNG } from 'pngjs';
 import { afterChange, browser, catalogue, listed, open, reasons, spelled, url, users, whatIf } from './helper/asked.mjs';
 import { changedArtefact } from './helper/changed.mjs';
-import { artefactFolder, artefactJson, freshPage, host, listShown, mock, rows } from './helper/harness.mjs';
+import { artefactFolder, artefactJson, freshPage, host, listShown, mock, PATIENCE, rows } from './helper/harness.mjs';
 
 const { run } = await artefactJson('manifest.json');
 
@@ -137,10 +137,28 @@ test('a reason reported as bad stays on this device and can be taken along or fo
   const item = (await listed(page))[at]?.item ?? -1;
   assert.equal(report.item, catalogue[item].key);
   assert.equal(report.text, reasons[item][report.reason].text);
-  assert.deepEqual([report.run, report.data], [run.config_hash, run.hash]);
+  assert.deepEqual([report.run, report.data, report.written], [run.config_hash, run.hash, null]);
   await page.getByRole('button', { name: 'Forget them' }).click();
   assert.equal(await page.getByText('reported as bad, kept').count(), 0);
   assert.equal(manners.requests.filter((address) => address.startsWith('http')).length, manners.requests.slice(0, requests).filter((address) => address.startsWith('http')).length);
+});
+
+test('a reason that was written here may be reported too, with what it was written of', async () => {
+  const { page, manners } = await open(`#history=${spelled(users[1].history[0].item)}`, { serviceWorkers: 'block' });
+  await page.getByRole('button', { name: /^Let the language model write/ }).click();
+  await page.locator('.own-reasons', { hasText: /^\d+ reasons? written for you\./ }).waitFor({ timeout: 4 * PATIENCE });
+  const pattern = await page.locator('.pattern[data-written] .voice').innerText();
+  const row = rows(page).filter({ has: page.locator('.own-reason blockquote') }).first();
+  const text = await row.locator('.own-reason blockquote').innerText();
+  const way = row.locator('.own-reason').getByRole('button', { name: /^Report as bad/ });
+  assert.ok((await way.textContent())?.endsWith(`: ${text}`), 'it says which');
+  await way.click();
+  assert.equal(await row.locator('.own-reason').getByRole('button', { name: /^Noted on this device/ }).count(), 1);
+  const [report] = await page.evaluate(() => JSON.parse(localStorage.getItem('curec-reports') ?? '[]'));
+  assert.equal(report.item, catalogue[Number(await row.getAttribute('data-item'))].key);
+  assert.deepEqual([report.text, report.reason, report.list], [text, null, 'Your own taste']);
+  assert.deepEqual([report.written.pattern.trim(), report.written.seed], [pattern, 1]);
+  assert.deepEqual(manners.pageErrors, []);
 });
 
 /** Opens the drawer of the first title that has reasons, unless it is open. @param {import('playwright-core').Page} page */

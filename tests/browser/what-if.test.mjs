@@ -355,3 +355,13 @@ for (const [whose, own, seeds] of /** @type {[string, string, string[]][]} */ ([
     }
   });
 }
+
+test('an address that asks for a change and names neither viewer nor titles is told so', async () => {
+  for (const hash of ['#write=7', '#pattern=none', '#mute=1@0']) {
+    const { page, context } = await open(hash);
+    assert.deepEqual(await page.locator('.notice-aside').allInnerTexts(), ['The address asks for a change to a list, but names neither a viewer nor titles. Here is a viewer’s list without it.'], hash);
+    assert.equal(await rows(page).count(), 10);
+    assert.equal(await page.locator('.pattern[data-written]').count(), 0);
+    await context.close();
+  }
+});

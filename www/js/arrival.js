@@ -1,7 +1,7 @@
 /** What an address asks for when the page is opened, or when the visitor goes back: whose list, and what of it is not there. */
 import { button, byId } from './dom.js';
 import { asideNote, lostNote } from './notice.js';
-import { isOfAnotherRun, ownTasteInAddress, rowsInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
+import { asksOfNobody, isOfAnotherRun, ownTasteInAddress, rowsInAddress, seedInAddress, tasteInAddress, viewerInAddress } from './permalink.js';
 import { blankTaste, Trail } from './tastes.js';
 
 /** Whether this demo carries a language model for patterns. @param {import('./types.js').Loaded} loaded */
@@ -40,6 +40,7 @@ export function createArrival(page, lists) {
     const key = viewerInAddress();
     const named = key === null ? -1 : loaded.viewers.findIndex((viewer) => viewer.key === key);
     if (key !== null && named < 0) page.notice.replaceChildren(asideNote(`The address names a viewer who is not in this demo (“${key.slice(0, 60)}”). Here is another one.`));
+    if (asksOfNobody()) page.notice.replaceChildren(asideNote('The address asks for a change to a list, but names neither a viewer nor titles. Here is a viewer’s list without it.'));
     await lists.openViewer(named >= 0 ? named : loaded.first, written, named >= 0);
     if (lists.visit?.user === (named >= 0 ? named : loaded.first)) told(foreign, named >= 0 ? seed : null);
   }

@@ -5,7 +5,7 @@ import { asFault, wording } from './errors.js';
 import { date, percent, signed, viewerName } from './format.js';
 import { newerTag, voice } from './pieces.js';
 import { absences, waterfall } from './probe.js';
-import { onForgotten } from './reports.js';
+import { reportButton } from './report-button.js';
 
 const MOST_HISTORY = 6;
 /** Reasons shown at first. */
@@ -91,7 +91,7 @@ function testPart(row, { taste, pattern, catalogue, reasonText, onProbe }) {
  * @param {Recommendation} row
  * @param {import('./recommendation.js').RowContext} context
  */
-function reasonsPart(row, { dated, uses, viewer, taste, onMute, onReport, isReported }) {
+function reasonsPart(row, { dated, uses, viewer, taste, onMute, reports }) {
   const part = (/** @type {Node[]} */ ...content) => el('div', { class: 'evidence-part', 'data-family': 'reason' }, ...content);
   const muted = taste.muted.filter(({ item }) => item === row.item);
   const silent =
@@ -117,7 +117,7 @@ function reasonsPart(row, { dated, uses, viewer, taste, onMute, onReport, isRepo
         'div',
         { class: 'reason-tools' },
         button({ class: 'button-link' }, () => onMute([{ item: row.item, reason: reason.index }]), 'Mute', el('span', { class: 'visually-hidden' }, `: ${reason.text}`)),
-        reportButton(reason, row.item, onReport, isReported),
+        reportButton(row.item, reason.index, reason.text, reports),
       ),
     );
   });
@@ -170,27 +170,6 @@ function attentionPart(row, { uses, pattern }) {
 function attending(uses, pattern) {
   if (pattern) return ['How much this pattern attends to each reason, by its number: ', voice('span', `“${pattern.trim()}”`)];
   return [uses.patterns ? 'No pattern is read: how much the model attends to each reason without one, by its number.' : 'How much the model attends to each reason, by its number.'];
-}
-
-/** @param {import('./types.js').Reason} reason @param {number} item @param {import('./recommendation.js').RowContext['onReport']} onReport @param {import('./recommendation.js').RowContext['isReported']} isReported */
-function reportButton(reason, item, onReport, isReported) {
-  const report = button({ class: 'button-link' }, () => {
-    if (report.hasAttribute('aria-disabled')) return;
-    done(onReport(item, reason.index));
-  });
-  const fresh = () => {
-    report.removeAttribute('aria-disabled');
-    report.replaceChildren('Report as bad', el('span', { class: 'visually-hidden' }, `: ${reason.text}`));
-  };
-  fresh();
-  onForgotten(report, fresh);
-  // Not `disabled`: whoever pressed it stays on it.
-  const done = (/** @type {boolean} */ kept) => {
-    report.setAttribute('aria-disabled', 'true');
-    report.textContent = kept ? 'Noted on this device, to be exported with the list' : 'This browser keeps nothing for this page';
-  };
-  if (isReported(item, reason.index)) done(true);
-  return report;
 }
 
 /**

@@ -305,9 +305,6 @@ export function createLists(page) {
     }
   }
 
-  /** @param {number} item @param {number} index */
-  const reasonText = (item, index) => visit?.standing?.ranking.recommendations.find((row) => row.item === item)?.reasons.find((reason) => reason.index === index)?.text ?? null;
-
   return {
     /** What is being waited for; another one once something newer is asked. */
     get token() {
@@ -322,7 +319,6 @@ export function createLists(page) {
     openViewer,
     openOwn,
     showMore,
-    reasonText,
     edit,
     step,
     reset,

@@ -202,7 +202,7 @@ function build(loaded) {
   showResults(results, loaded);
   byId('colophon').replaceChildren(colophon(loaded));
   stage.hidden = false;
-  const { taste, edit, write, reset, step, showMore, openViewer, openOwn, reasonText } = lists;
+  const { taste, edit, write, reset, step, showMore, openViewer, openOwn } = lists;
   const probe = (/** @type {number} */ item) => revival.persistently(() => client.ask('probe', { taste: taste(), item }));
   const carriers = (/** @type {number[]} */ items) => revival.persistently(() => client.ask('carriers', { taste: taste(), items }));
   const counterfactual = (/** @type {number} */ limit) => revival.persistently(() => client.ask('counterfactual', { taste: taste(), limit }));
@@ -229,8 +229,7 @@ function build(loaded) {
         onProbe: probe,
         onCarriers: carriers,
         onMute: (reasons) => edit(reasons.reduce(toggled, taste())),
-        onReport: (item, reason) => along.report(item, reason, reasonText(item, reason)),
-        isReported: (item, reason) => along.isReported(item, reasonText(item, reason)),
+        reports: along,
       },
       [questions.element, along.element],
     ),

@@ -1,17 +1,19 @@
 /** Reasons that the language model writes for whoever looks at the list: the place of each in its row, and the line above the list that says how far they are. */
 import { button, el } from './dom.js';
 import { createDraft, paced } from './draft.js';
+import { reportButton } from './report-button.js';
 
 /**
  * The place of a reason, kept free from the beginning: nothing below it moves while it is written.
- * @param {Element} slot
+ * @param {Element} slot @param {number} item whose reason it is @param {import('./report-button.js').Reports} reports
  */
-export function ownReason(slot) {
+export function ownReason(slot, item, reports) {
   const draft = createDraft();
   const { give: grow, end: endGrowing } = paced(draft.grow);
   const caption = el('figcaption', {}, 'to be written for you, here …');
   const figure = el('figure', { class: 'leading-reason', 'data-written': 'true', 'aria-busy': 'true' }, draft.element, caption);
-  slot.replaceChildren(figure);
+  const tools = el('div', { class: 'reason-tools' });
+  slot.replaceChildren(figure, tools);
   return {
     begin: () => void (caption.textContent = 'being written for you, here …'),
     grow: (/** @type {string} */ text) => grow(text),
@@ -22,6 +24,7 @@ export function ownReason(slot) {
       figure.removeAttribute('aria-busy');
       draft.finish(text);
       caption.textContent = flaws > 0 ? 'written for you, here and now; it may say what is not so' : 'written for you, here and now; it does not count in the score';
+      tools.append(reportButton(item, null, text, reports));
     },
   };
 }

@@ -81,6 +81,9 @@ export function rowsInAddress() {
 /** Whether the address asks for anybody's list. */
 export const asksForAList = () => asked().has('user') || asked().has('history');
 
+/** Whether the address asks something of a list and says neither whose nor of which titles. */
+export const asksOfNobody = () => !asksForAList() && ['pattern', 'write', 'mute'].some((name) => asked().has(name));
+
 /** The hash as parameters; a broken escape is a stranger's, not an error. */
 function asked() {
   return new URLSearchParams(location.hash.slice(1));

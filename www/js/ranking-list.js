@@ -30,11 +30,10 @@ const MOST = MOST_ROWS;
  * @param {(item: number) => Promise<import('./types.js').Probe>} told.onProbe
  * @param {(items: number[]) => Promise<import('./types.js').Carrier[][]>} told.onCarriers
  * @param {(reasons: import('./types.js').Muted[]) => void} told.onMute
- * @param {(item: number, reason: number) => boolean} told.onReport
- * @param {(item: number, reason: number) => boolean} told.isReported
+ * @param {import('./report-button.js').Reports} told.reports
  * @param {HTMLElement[]} extras stand between the test and the list
  */
-export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, onMute, onReport, isReported }, extras) {
+export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, onMute, reports }, extras) {
   const { catalogue, dated, uses, backend } = loaded;
   const summary = el('p', { class: 'ranking-summary' });
   const moves = el('p', { class: 'moves-note', hidden: true });
@@ -139,7 +138,7 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       const { scored, recommendations } = ranking;
       const reasonText = (/** @type {number} */ item, /** @type {number} */ index) =>
         recommendations.find((row) => row.item === item)?.reasons.find((reason) => reason.index === index)?.text ?? null;
-      const context = { catalogue, dated, uses, ...view, heldOut: ranking.held_out?.item ?? null, reasonText, onProbe, onMute, onReport, isReported };
+      const context = { catalogue, dated, uses, ...view, heldOut: ranking.held_out?.item ?? null, reasonText, onProbe, onMute, reports };
       const rows = recommendations.slice(list.childElementCount);
       // Asked for once the list stands: each title of the history is taken out for it.
       const carriers = view.taste.history.length === 0 || rows.length === 0 ? Promise.resolve([]) : nextTask().then(() => onCarriers(rows.map(({ item }) => item)));
@@ -157,7 +156,7 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
     },
 
     /** The place of a reason that is written for whoever looks at the list. @param {number} item */
-    ownReason: (item) => ownReason(list.querySelector(`[data-item="${item}"] .own-reason`) ?? el('div')),
+    ownReason: (item) => ownReason(list.querySelector(`[data-item="${item}"] .own-reason`) ?? el('div'), item, reports),
 
     /** How far these reasons are. @type {typeof own.show} */
     writing: own.show,

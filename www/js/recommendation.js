@@ -20,8 +20,7 @@ import { attributeLine, newerTag, voice } from './pieces.js';
  * @property {Promise<import('./types.js').Carrier[]>} carriers of this title, once they are known
  * @property {(item: number) => Promise<import('./types.js').Probe>} onProbe
  * @property {(reasons: import('./types.js').Muted[]) => void} onMute mutes reasons, or lets them speak again
- * @property {(item: number, reason: number) => boolean} onReport whether it could be kept
- * @property {(item: number, reason: number) => boolean} isReported whether it was before
+ * @property {import('./report-button.js').Reports} reports
  */
 
 /**

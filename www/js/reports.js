@@ -1,6 +1,6 @@
 /** Reasons that a visitor reported as bad: kept on this device only, until they are forgotten. */
 
-/** @typedef {{dataset: string, data: string, run: string, item: string, reason: number, text: string|null, list: string|null, at: string}} Report `data`: the hash of what the run read; `run`: of its configuration */
+/** @typedef {{dataset: string, data: string, run: string, item: string, reason: number|null, text: string, written: {pattern: string, seed: number}|null, list: string|null, at: string}} Report `data`: the hash of what the run read; `run`: of its configuration; `reason`: its place among the title's; `written`: of what one was written here */
 
 const KEY = 'curec-reports';
 const FORGOTTEN = 'forgotten';

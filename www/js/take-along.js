@@ -94,15 +94,21 @@ export function createTakeAlong(loaded, standing) {
 
   return {
     element,
-    /** Whether a title's reason was reported on this device: these words, for another run may have others in their place. @param {number} item @param {string|null} text */
+    /** Whether a title's reason was reported on this device: these words, for another run may have others in their place. @param {number} item @param {string} text */
     isReported: (item, text) =>
       readReports().some((one) => {
         const { dataset: name, item: key, text: words } = /** @type {Record<string, unknown>} */ (one ?? {});
         return name === dataset.name && key === loaded.catalogue[item]?.key && words === text;
       }),
-    /** Keeps a reason as reported, on this device; whether it could. @param {number} item @param {number} reason @param {string|null} text */
+    /**
+     * Keeps a reason as reported, on this device; whether it could.
+     * @param {number} item @param {number|null} reason its place among the title's; null for one that was written here @param {string} text
+     */
     report(item, reason, text) {
-      const kept = keepReport({ dataset: dataset.name, data: run.hash, run: run.config_hash, item: loaded.catalogue[item]?.key ?? '', reason, text, list: standing()?.name ?? null, at: new Date().toISOString() });
+      const now = standing();
+      const written = reason === null ? (now?.taste.written ?? null) : null;
+      const of = written && { pattern: written.text, seed: written.seed };
+      const kept = keepReport({ dataset: dataset.name, data: run.hash, run: run.config_hash, item: loaded.catalogue[item]?.key ?? '', reason, text, written: of, list: now?.name ?? null, at: new Date().toISOString() });
       if (kept) drawReports();
       return kept;
     },
