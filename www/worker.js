@@ -3,8 +3,9 @@
  *
  * Everything heavy or large lives here: the page asks for one viewer or one ranking at a time and gets exactly what it
  * draws. Requests run one after another (the wasm object is not re-entrant); of several waiting rankings only the newest is
- * computed. To add a request type: name it in js/types.js, add a line to `handlers`.
+ * computed. What one of them has to fetch first holds up no other. To add a request type: name it in js/types.js, add a line to `handlers`.
  */
+import { orOutdated } from './js/integrity.js';
 import { readArtefact } from './js/worker-artefact.js';
 import { startClock } from './js/worker-clock.js';
 import { Engines } from './js/worker-engines.js';
@@ -101,7 +102,12 @@ const handlers = {
     };
     // What the parts that come later are checked against; the big rest is the scorers' now, and kept for helpers until it is settled whether they pay.
     const texts = new Map([...files].filter(([name]) => ['catalogue.json', 'users.json', 'reasons.json'].includes(name)));
-    const comparison = once(async (anew) => engine.comparison(manifestText, new Map([...texts, ...(await fetchPart(folder, manifestText, 'comparison', () => {}, anew))])));
+    const comparison = once(async (anew) => {
+      const part = await fetchPart(folder, manifestText, 'comparison', () => {}, anew).catch(async (thrown) => {
+        throw await orOutdated(thrown, manifestText);
+      });
+      return engine.comparison(manifestText, new Map([...texts, ...part]));
+    });
     const desk = new Desk({ code, artefact: folder, manifestText, files: texts, onBytes: progress('writer'), onFetched: () => post({ event: 'fetched', group: 'writer' }) });
     loaded = { engines, artefact, desk, comparison };
     return { backend: engines.backend, times, memory: engines.memory(), writerBytes: await writerBytes(manifestText), ...artefact.overview() };
@@ -160,7 +166,7 @@ const handlers = {
     const { text, flaws, vector = [] } = await ready().desk.write(
       (writer) => writer.pattern(Uint32Array.from(items), seed),
       ({ text: words, attempt }) => post({ event: 'draft', id, text: words, attempt }),
-      () => id < newestWish || stopped.has(id),
+      staleness(id),
     );
     return { text, flaws, vector, seed, of: items.join() };
   },
@@ -171,9 +177,23 @@ const handlers = {
     return desk.write(
       (writer) => writer.reason(pattern, item, others, seed),
       ({ text, attempt }) => post({ event: 'draft', id, text, attempt }),
-      () => id < newestWish || stopped.has(id),
+      staleness(id),
     );
   },
+};
+
+/** Whether nobody waits any more for the text that was asked for so. @param {number} id */
+const staleness = (id) => () => id < newestWish || stopped.has(id);
+
+/**
+ * What requests fetch before their turn comes, so that lists and answers go on meanwhile.
+ * @type {{[T in Request['type']]?: (request: Extract<Request, {type: T}>, id: number) => Promise<unknown>}}
+ */
+const fetching = {
+  backend: ({ prefer }) => ready().engines.fetch(prefer),
+  compare: () => ready().comparison(),
+  'write-pattern': (_, id) => ready().desk.ready(staleness(id)),
+  'write-reason': (_, id) => ready().desk.ready(staleness(id)),
 };
 
 /**
@@ -208,6 +228,16 @@ function callHelpers(engines, taste, alone) {
     });
 }
 
+/** What waits for something that is fetched, by what that is: one after another, so that all are answered as they were asked. @type {Record<string, Promise<void>>} */
+const lines = {};
+
+/** @param {number} id @param {unknown} thrown */
+function failed(id, thrown) {
+  const error = toFault(thrown);
+  crashed ||= error.kind === 'crashed';
+  post({ id, ok: false, error });
+}
+
 /** @param {Request & {id: number}} request */
 async function answer(request) {
   const { id } = request;
@@ -216,9 +246,7 @@ async function answer(request) {
     const handler = /** @type {(request: Request, id: number) => Promise<unknown>} */ (handlers[request.type]);
     post({ id, ok: true, value: await handler(request, id) });
   } catch (thrown) {
-    const error = toFault(thrown);
-    crashed ||= error.kind === 'crashed';
-    post({ id, ok: false, error });
+    failed(id, thrown);
   }
 }
 
@@ -244,8 +272,15 @@ function answerInTurn(request) {
   const aside = 'aside' in request && request.aside;
   // A pattern is written for a ranking that follows: whichever came last is what is wanted now.
   if (!aside && (type === 'recommend' || type === 'write-pattern')) newestRanking = id;
-  if (!aside && WISHES.has(type)) newestWish = id;
-  queue = queue.then(() => answer(request));
+  if (!aside && WISHES.has(type)) {
+    newestWish = id;
+    loaded?.desk.heed();
+  }
+  const fetched = /** @type {((request: Request, id: number) => Promise<unknown>)|undefined} */ (fetching[type]);
+  const inTurn = () => void (queue = queue.then(() => answer(request)));
+  if (!fetched || !loaded || crashed) return inTurn();
+  const line = type.startsWith('write-') ? 'write' : type;
+  lines[line] = (lines[line] ?? Promise.resolve()).then(() => fetched(request, id)).then(inTurn, (thrown) => failed(id, thrown));
 }
 
 // A worker that is killed sends no farewell. It holds a lock named after itself instead: the page waits for that same

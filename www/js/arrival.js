@@ -31,7 +31,9 @@ export function createArrival(page, lists) {
     if (ownTasteInAddress()) {
       const { taste, lost, follows } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
       if (lost.length > 0) page.notice.replaceChildren(lostNote(lost));
+      const token = lists.leave(); // also for whoever was asked for before, and comes later
       const nearest = follows ? null : await page.client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
+      if (lists.token !== token) return;
       const trail = new Trail(blankTaste(), taste, follows || taste.history.length === 0 || (nearest !== null && nearest.viewer === taste.pattern)); // of nothing nobody is the nearest yet
       await lists.openOwn(trail, written, rowsInAddress());
       if (lists.visit?.trail === trail) told(foreign, seed);

@@ -37,7 +37,7 @@ export function createBackendBadge(root, { onTurn, onLook, onMeasure }) {
   badge.addEventListener('toggle', () => {
     if (!badge.open) return;
     timings.draw();
-    if (shown?.hindrance === undefined) onLook().catch(() => {});
+    if (shown?.hindrance === undefined && !turn.isTurning()) onLook().catch(() => {});
   });
   // Open, it would lie over whatever has the focus next.
   badge.addEventListener('focusout', ({ relatedTarget }) => {

@@ -66,6 +66,7 @@ export function createBackendSwitch({ onTurn, choice }) {
 
   return {
     element: el('div', { class: 'switch' }, el('div', { class: 'switch-sides', role: 'group', 'aria-label': 'Compute on' }, ...sides.map(({ side }) => side)), auto, hindrance, said),
+    isTurning: () => turning,
     /** @param {Backend} now */
     show(now) {
       backend = now;

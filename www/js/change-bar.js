@@ -1,5 +1,5 @@
 /** What was changed and what moved, kept in sight while the rows that moved may not be: a strip at the foot of the window. */
-import { button, byId, el } from './dom.js';
+import { button, byId, el, withProperty } from './dom.js';
 import { capitalised, plural } from './format.js';
 import { changesInWords } from './what-if.js';
 
@@ -17,6 +17,8 @@ import { changesInWords } from './what-if.js';
  * @param {() => void} onUndo
  */
 export function createChangeBar(root, loaded, onUndo) {
+  // What has the focus is kept out of its way (css/layout.css).
+  new ResizeObserver(() => withProperty(document.documentElement, '--change-bar', `${Math.ceil(root.getBoundingClientRect().height)}px`)).observe(root);
   return {
     /** @param {Change|null} change */
     show(change) {

@@ -49,6 +49,12 @@ export async function showFirstView(root, wanted) {
   root.hidden = false;
 }
 
+/** It stays what it was made with: nothing is computed any more. @param {HTMLElement} root */
+export function notComputed(root) {
+  const note = root.querySelector('.first-note');
+  if (note) note.textContent = 'This list was scored when this demo was made. Your device computes nothing until you start again.';
+}
+
 /**
  * Only what has the right shape is drawn; the scorer checks the file itself later.
  * @param {any} value

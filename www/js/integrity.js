@@ -75,17 +75,26 @@ export async function holdAll(base, hashes, again, signal) {
   await Promise.all(Object.entries(hashes).map(hold));
 }
 
+/** The SHA-256 of a text as build.json writes it; null over plain http, where nothing is hashed. @param {string} text */
+async function hashOf(text) {
+  if (crypto.subtle === undefined) return null;
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /**
- * The same fault, unless the server has another build by now: then a file of this one is missing or changed because of that, and only
- * the other page helps.
- * @param {Fault} found @returns {Promise<Fault>}
+ * The same fault, unless the server has another release by now, of other code or of another artefact: then a file of this one is missing
+ * or changed because of that, and only the other page helps.
+ * @param {Fault} found @param {string|null} [manifestText] of the artefact that is loaded @returns {Promise<Fault>}
  */
-export async function orOutdated(found) {
+export async function orOutdated(found, manifestText = null) {
   if (BUILD === null || found.kind === 'outdated') return found;
   try {
     const response = await fetch(new URL('build.json', ROOT), { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
-    const { code } = await response.json();
-    if (typeof code === 'string' && code !== BUILD) return fault('outdated', `${found.message} A newer version of this page is on the server.`, found.file);
+    const { code, artefact } = await response.json();
+    const loaded = manifestText === null ? null : await hashOf(manifestText);
+    const isOther = (typeof code === 'string' && code !== BUILD) || (loaded !== null && typeof artefact?.sha256 === 'string' && artefact.sha256 !== loaded);
+    if (isOther) return fault('outdated', `${found.message} A newer version of this page is on the server.`, found.file);
   } catch {
     // no connection, or no list: what was found stands
   }

@@ -21,13 +21,17 @@ export function answer(event, onBrought) {
 
 /**
  * The page itself. While it loads from here, the server is asked whether there is a newer release.
- * @param {FetchEvent} event @param {boolean} fresh forget everything first @param {() => Promise<void>} onBrought
+ * @param {FetchEvent} event @param {boolean} fresh forget everything, once the server has answered @param {() => Promise<void>} onBrought
  */
 async function page(event, fresh, onBrought) {
   if (fresh) {
-    await forget();
-    await /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self)).registration.unregister();
-    return fetch(event.request);
+    // Without a connection what is stored is all there is.
+    const answered = await fetch(event.request).catch(() => null);
+    if (answered?.ok) {
+      await forget();
+      await /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self)).registration.unregister();
+      return answered;
+    }
   }
   event.waitUntil(
     bring()

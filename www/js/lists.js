@@ -57,14 +57,8 @@ export function createLists(page) {
     if (!app || !entry) return;
     if (how === 'push') page.notice.replaceChildren();
     document.title = `${viewerName(entry.key)} · curec`;
-    // Nobody's until they are here: what stands there must not be changed any more.
-    visit = null;
+    const token = leave();
     app.picker.show(user);
-    app.bar.show(null);
-    app.questions.renew(null);
-    app.ranking.busy();
-    const token = {};
-    pending = token;
     await answered(
       async ({ loaded }) => {
         const viewer = await page.client.ask('viewer', { user });
@@ -75,7 +69,7 @@ export function createLists(page) {
         visit = { user, viewer, trail: new Trail(viewer.taste, asked.taste), nearest: null, rows: asAddressed ? rowsInAddress() : FIRST_COUNT, standing: null };
         await showVisit(how);
       },
-      () => openViewer(user, 'keep', asAddressed),
+      () => openViewer(user, how, asAddressed),
       token,
     );
   }
@@ -104,6 +98,16 @@ export function createLists(page) {
     }
   }
 
+  /** What stands there must not be changed any more, for something else is on its way. What is being waited for from now on. */
+  function leave() {
+    const app = page.app();
+    visit = null;
+    app?.bar.show(null);
+    app?.questions.renew(null);
+    app?.ranking.busy();
+    return (pending = {});
+  }
+
   /** Where who is shown stands below everything else, choosing them leads there. */
   function bringUp() {
     if (NARROW.matches) byId('viewer').scrollIntoView({ block: 'start' });
@@ -111,6 +115,9 @@ export function createLists(page) {
 
   /** What is being waited for; an answer to anything else is dropped. @type {object} */
   let pending = {};
+
+  /** What a list that does not stand yet is to do once it does: asked for once more, it does that still. @type {{of: Visit, how: 'push'|'replace'|'keep', moves: boolean}|null} */
+  let unfinished = null;
 
   /** Ends once the list that was last asked for when this was set stands there, or cannot, or is overtaken. */
   let arriving = Promise.resolve();
@@ -122,9 +129,13 @@ export function createLists(page) {
    */
   async function showVisit(how, moves = false) {
     const now = visit;
+    // Whoever is on their way comes by themselves.
+    if (!now || !page.app()) return;
     const token = {};
     pending = token;
-    if (!now || !page.app()) return;
+    const before = unfinished?.of === now ? unfinished : null;
+    const own = { of: now, how: before && (how === 'keep' || before.how === 'push') ? before.how : how, moves: moves || (before?.moves ?? false) };
+    unfinished = own;
     arriving = answered(
       async (current) => {
         // What was changed is seen at once; to write takes a moment.
@@ -134,14 +145,16 @@ export function createLists(page) {
         if (now.user === null && !now.trail.current.written) await follow(now);
         if (pending !== token) return;
         const { trail } = now;
-        if (how !== 'keep') putInAddress(hashOf(trail.current, ownOf(now), current.loaded, now.rows), how);
+        if (own.how !== 'keep') putInAddress(hashOf(trail.current, ownOf(now), current.loaded, now.rows), own.how);
+        own.how = 'keep';
         const whose = await person(now, current.loaded);
         current.card.show(whose);
         if (now.user === null && trail.current.history.length === 0) return nothingYet(now, current);
-        const compared = trail.changed && (now.user !== null || (moves && now.standing !== null));
-        const before = !compared ? null : now.user !== null ? trail.base : (now.standing?.taste ?? trail.base);
-        const ranking = await page.client.ask('recommend', { taste: trail.current, count: now.rows, before });
+        const compared = trail.changed && (now.user !== null || (own.moves && now.standing !== null));
+        const beside = !compared ? null : now.user !== null ? trail.base : (now.standing?.taste ?? trail.base);
+        const ranking = await page.client.ask('recommend', { taste: trail.current, count: now.rows, before: beside });
         if (pending !== token) return;
+        unfinished = null;
         now.standing = { ranking, taste: trail.current, pattern: wordsRead(whose, current.loaded) };
         const view = { viewer: now.viewer, taste: trail.current, pattern: now.standing.pattern, compared };
         current.ranking.show(ranking, view);
@@ -160,6 +173,7 @@ export function createLists(page) {
 
   /** A taste of the visitor's own in which nothing was picked. @param {Visit} now @param {App} current */
   function nothingYet(now, current) {
+    unfinished = null;
     now.standing = null;
     current.ranking.empty();
     current.bar.show(null);
@@ -245,7 +259,8 @@ export function createLists(page) {
 
   /** @param {'undo'|'redo'} which */
   function step(which) {
-    visit?.trail[which]();
+    if (!visit) return;
+    visit.trail[which]();
     changed();
   }
 
@@ -316,6 +331,7 @@ export function createLists(page) {
     taste: () => visit?.trail.current ?? blankTaste(),
     /** Asks for the same list again. */
     again: () => showVisit('keep'),
+    leave,
     openViewer,
     openOwn,
     showMore,

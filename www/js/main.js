@@ -6,15 +6,14 @@ import { createChangeBar } from './change-bar.js';
 import { createCompare } from './compare.js';
 import { byId, el, nextTask } from './dom.js';
 import { asFault, wayOut } from './errors.js';
-import { showFirstView } from './first-view.js';
+import { notComputed, showFirstView } from './first-view.js';
 import { createKept } from './kept.js';
 import { createLists, nameOf, ownOf } from './lists.js';
 import { faultPanel, progressPanel, stoppedPanel } from './notice.js';
 import { showPageNav } from './page-nav.js';
-import { asksForAList, asksToForget, backendChoice, putBackendInAddress } from './permalink.js';
+import { asksForAList, backendChoice, dropFresh, putBackendInAddress } from './permalink.js';
 import { createQuestions } from './questions.js';
 import { createRankingList, FIRST_COUNT } from './ranking-list.js';
-import { forgetReports } from './reports.js';
 import { showResults } from './results-table.js';
 import { createRevival } from './revival.js';
 import { ScorerClient } from './scorer-client.js';
@@ -107,16 +106,22 @@ const setState = (state) => (document.documentElement.dataset.state = state);
  * @param {boolean} [again] after a fault: past the browser's own cache
  */
 async function start(again = false) {
+  // Whoever pressed what goes away here follows what comes in its place.
+  const inside = [notice, stage].some((part) => part.contains(document.activeElement));
   setState('loading');
   app = null;
   badge.clear();
-  for (const part of [picker, stage, comparison, results]) part.hidden = true;
+  for (const part of [picker, stage, comparison, results, byId('page-nav')]) part.hidden = true;
   try {
-    const loaded = await revival.loadTwice(() => load(again));
+    const loading = revival.loadTwice(() => load(again));
+    if (inside) focusNotice();
+    const loaded = await loading;
     const reading = placeInList();
     await nextTask(); // to unpack a large catalogue and to draw from it are two tasks, and a press may come between
     clearFirstView();
+    const waited = notice.contains(document.activeElement);
     notice.replaceChildren();
+    if (waited) byId('main').focus({ preventScroll: true });
     app = build(loaded);
     showPageNav(byId('page-nav'));
     setState('ready');
@@ -128,8 +133,17 @@ async function start(again = false) {
     if (fault.kind === 'superseded') return;
     setState('failed');
     clearFirstView();
+    const waited = notice.contains(document.activeElement);
     notice.replaceChildren(faultPanel(fault, wayOut(fault, restart)));
+    if (waited) focusNotice();
   }
+}
+
+/** On what is said there, not on what can be pressed: a press that was meant for something else must not do that. */
+function focusNotice() {
+  const heading = notice.querySelector('h2');
+  heading?.setAttribute('tabindex', '-1');
+  heading?.focus();
 }
 
 const restart = () => start(true);
@@ -138,6 +152,7 @@ const restart = () => start(true);
 function cancel() {
   client.stop();
   setState('stopped');
+  notComputed(firstView);
   const panel = stoppedPanel(() => start());
   notice.replaceChildren(panel);
   panel.querySelector('button')?.focus();
@@ -244,8 +259,14 @@ function colophon({ manifest }) {
   return el('p', {}, `curec ranks with a model trained on “${manifest.dataset.name}”. The page sends nothing anywhere: it only fetched its own files.`);
 }
 
-// What the service worker keeps it forgets itself.
-if (asksToForget()) forgetReports();
+dropFresh();
+
+// The address is a list's, and stays it.
+byId('skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  byId('main').scrollIntoView({ block: 'start' });
+  byId('main').focus({ preventScroll: true });
+});
 
 // A skip link or a heading's own address asks for no list.
 window.addEventListener('popstate', () => {

@@ -2,7 +2,7 @@
  * What the address says, in the words of `curec explain`, so that a link and a command are two spellings of one question:
  *
  *   ?backend=cpu|webgpu                where scores are computed
- *   ?fresh                             forget first what is stored on this device
+ *   ?fresh                             forget first what the service worker keeps on this device, for this one load
  *   #user=KEY                          whose list; absent for a taste of the visitor's own
  *    &history=KEY,KEY@POSITION,…       another history than theirs: titles added, and events of theirs by position
  *    &pattern=KEY|none                 another pattern than theirs; always there for a taste of the visitor's own
@@ -69,8 +69,13 @@ export function isOfAnotherRun(loaded) {
   return run !== '' && run !== runOf(loaded);
 }
 
-/** Whether what is stored on this device is to be forgotten first. */
-export const asksToForget = () => new URLSearchParams(location.search).has('fresh');
+/** Takes out of the address that what is stored is to be forgotten first: the service worker has heard it, and it is for one load. */
+export function dropFresh() {
+  const url = new URL(location.href);
+  if (!url.searchParams.has('fresh')) return;
+  url.searchParams.delete('fresh');
+  history.replaceState(history.state, '', url);
+}
 
 /** How many rows the address asks for. */
 export function rowsInAddress() {

@@ -69,18 +69,25 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
     if (!standing) root.replaceChildren(...all);
   }
 
+  /** Whoever was on something that is gone is on the heading. */
+  function keepFocus() {
+    if (!root.contains(document.activeElement)) heading.focus({ preventScroll: true });
+  }
+
+  /** Before the first answer for a viewer: the old list must not look like theirs. */
+  function busy() {
+    root.setAttribute('aria-busy', 'true');
+    summary.textContent = 'Scoring the whole catalogue…';
+    truth.replaceChildren(...(backend.used === 'webgpu' ? [slowHint()] : []));
+    moves.hidden = true;
+    own.show('', null);
+    list.replaceChildren(...Array.from({ length: 5 }, () => el('li', { class: 'recommendation-ghost', 'aria-hidden': 'true' })));
+    foot.replaceChildren();
+    draw();
+  }
+
   return {
-    /** Before the first answer for a viewer: the old list must not look like theirs. */
-    busy() {
-      root.setAttribute('aria-busy', 'true');
-      summary.textContent = 'Scoring the whole catalogue…';
-      truth.replaceChildren(...(backend.used === 'webgpu' ? [slowHint()] : []));
-      moves.hidden = true;
-      own.show('', null);
-      list.replaceChildren(...Array.from({ length: 5 }, () => el('li', { class: 'recommendation-ghost', 'aria-hidden': 'true' })));
-      foot.replaceChildren();
-      draw();
-    },
+    busy,
 
     /** Nothing was picked yet: there is nobody whose list it could be. */
     empty() {
@@ -95,13 +102,14 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       draw();
     },
 
-    /** Before the answer to a change: the old list stays, dimmed, so that what moves can be seen moving. */
+    /** Before the answer to a change: the old list stays, without its colours, so that what moves can be seen moving. */
     waiting() {
       root.setAttribute('aria-busy', 'true');
     },
 
     /** @param {Ranking} ranking @param {View} view */
     show(ranking, view) {
+      const inside = root.contains(document.activeElement);
       root.setAttribute('aria-busy', 'false');
       const { scored, recommendations } = ranking;
       summary.textContent = `${count(scored)} titles scored in ${milliseconds(ranking.milliseconds)} on ${backend.used === 'webgpu' ? backendName(backend) : 'the CPU'}, here.`;
@@ -121,12 +129,12 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
         if (opened.has(row.getAttribute('data-item'))) toggle?.click();
         if (inRow !== null && row.getAttribute('data-item') === inRow) toggle?.focus({ preventScroll: true });
       }
-      if (inRow !== null && !list.contains(document.activeElement)) heading.focus({ preventScroll: true });
       if (recommendations.length === 0) {
         list.append(el('li', { class: 'muted' }, 'Nothing is left to suggest.'));
         foot.replaceChildren();
       }
       draw();
+      if (inside) keepFocus();
     },
 
     /**
@@ -163,10 +171,17 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
 
     /** @param {import('./types.js').Fault} fault @param {() => void} onRetry */
     fail(fault, onRetry) {
+      const inside = root.contains(document.activeElement);
       root.setAttribute('aria-busy', 'false');
       summary.textContent = '';
       ways.hidden = true;
-      root.replaceChildren(head, faultPanel(fault, onRetry, backend));
+      const retry = () => {
+        busy();
+        heading.focus({ preventScroll: true });
+        onRetry();
+      };
+      root.replaceChildren(head, faultPanel(fault, retry, backend));
+      if (inside) keepFocus();
       root.scrollIntoView({ block: 'nearest' });
     },
 

@@ -48,6 +48,8 @@ export class Engines {
   #gpu = null;
   /** @type {GpuEngine|null} */
   #engine = null;
+  /** Why it could not be fetched for the turn that comes next. @type {unknown} */
+  #unfetched = null;
   /** @type {import('./worker-adapter.js').Adapter|null} */
   #adapter = null;
   /** Why WebGPU cannot be used here; null where it can; undefined where nobody has looked. @type {string|null|undefined} */
@@ -124,17 +126,37 @@ export class Engines {
     return this.#adapter;
   }
 
-  /** Fetches and starts the scorer for WebGPU. */
-  async #start() {
+  /**
+   * Fetches what a turn to this backend takes, if that is not here. Lists may be asked for meanwhile; what goes wrong is told by the turn.
+   * @param {BackendChoice} prefer
+   */
+  async fetch(prefer) {
+    if (prefer === 'cpu') return;
+    const adapter = await this.#look();
+    if (!adapter || this.#hindrance || gpuTrap() || this.#engine || (adapter.emulated && prefer === 'auto')) return;
+    await this.#fetch().catch((error) => void (this.#unfetched = error));
+  }
+
+  /** Fetches the module of the scorer for WebGPU. */
+  async #fetch() {
     if (!this.#source) throw { kind: 'engine', message: 'The artefact is not kept.' };
-    const { code, manifestText, files, onBytes, onFetched, again } = this.#source;
-    if (!this.#engine) {
-      begin(GPU, this.#spent);
-      this.#engine = /** @type {GpuEngine} */ (await fetchEngine(code, GPU, onBytes, { again, instance: this.#spent }));
-      onFetched();
-    }
-    this.#memory.gpu = (await this.#engine.default()).memory;
-    return unlessTrapped(this.#engine.GpuScorer.load(manifestText, files));
+    const { code, onBytes, onFetched, again } = this.#source;
+    begin(GPU, this.#spent);
+    this.#engine = /** @type {GpuEngine} */ (await fetchEngine(code, GPU, onBytes, { again, instance: this.#spent }));
+    onFetched();
+    return this.#engine;
+  }
+
+  /** Starts the scorer for WebGPU. */
+  async #start() {
+    const unfetched = this.#unfetched;
+    this.#unfetched = null;
+    if (unfetched) throw unfetched;
+    const engine = this.#engine ?? (await this.#fetch());
+    if (!this.#source) throw { kind: 'engine', message: 'The artefact is not kept.' };
+    const { manifestText, files } = this.#source;
+    this.#memory.gpu = (await engine.default()).memory;
+    return unlessTrapped(engine.GpuScorer.load(manifestText, files));
   }
 
   /** Largest difference between the two scorers for the first stored viewer. @param {CatalogueScorer} gpu */

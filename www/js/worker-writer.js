@@ -28,9 +28,8 @@ export class Desk {
   #failed = false;
   /** Modules that have crashed in this visit: a crashed one answers nothing any more, so the next is another instance. */
   #crashed = 0;
-  /** Of the text that is being written, and of what is fetched for it. */
-  #stop = new AbortController();
-  #stale = () => false;
+  /** Texts that are being written or fetched for, and what ends them. @type {Set<{stale: () => boolean, stop: AbortController}>} */
+  #wanted = new Set();
 
   /**
    * @param {object} source
@@ -47,12 +46,11 @@ export class Desk {
 
   /** Ends what is being written, or fetched for that, if nobody waits for it any more. */
   heed() {
-    if (this.#stale()) this.#stop.abort(STOPPED);
+    for (const { stale, stop } of this.#wanted) if (stale()) stop.abort(STOPPED);
   }
 
   /** @param {AbortSignal} signal */
   async #sit(signal) {
-    if (this.#writer) return this.#writer;
     const { code, artefact, manifestText, files, onBytes, onFetched } = this.#source;
     begin(WRITER, this.#crashed);
     const again = this.#failed;
@@ -66,7 +64,7 @@ export class Desk {
       /** @type {Promise<import('./types.js').WriterEngine>} */ (fetchEngine(code, WRITER, counting('module'), { again, instance: this.#crashed, signal })),
       fetchPart(artefact, manifestText, 'writer', counting('model'), again, signal).catch(async (thrown) => {
         signal.throwIfAborted();
-        throw await orOutdated(thrown);
+        throw await orOutdated(thrown, manifestText);
       }),
     ]);
     signal.throwIfAborted();
@@ -77,20 +75,48 @@ export class Desk {
   }
 
   /**
+   * The writer, fetched and started if it is not here. Nothing else has to wait for that.
+   * @param {() => boolean} stale whether nobody waits for it any more
+   * @returns {Promise<Writer>}
+   */
+  async ready(stale) {
+    if (stale()) throw STOPPED;
+    if (this.#writer) return this.#writer;
+    const wanted = { stale, stop: new AbortController() };
+    const { signal } = wanted.stop;
+    const stopped = new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    stopped.catch(() => {});
+    this.#wanted.add(wanted);
+    try {
+      return await Promise.race([unlessTrapped(this.#sit(signal), WRITER), /** @type {Promise<never>} */ (stopped)]);
+    } catch (error) {
+      throw this.#told(error);
+    } finally {
+      this.#wanted.delete(wanted);
+    }
+  }
+
+  /** What went wrong, as the page is told it; the writer is fetched anew after that, unless it was only stopped. @param {unknown} error */
+  #told(error) {
+    const { kind } = /** @type {{kind?: string}} */ (error ?? {});
+    this.#failed = kind !== 'superseded';
+    if (typeof kind === 'string' && kind !== 'panic') return error;
+    // Its module is of no more use, and the scorer's is another one: the next question fetches it anew.
+    console.warn(error);
+    this.#writer = null;
+    this.#crashed += 1;
+    return { kind: 'writer', message: 'The language model stopped in the middle of its work.' };
+  }
+
+  /**
    * @param {(writer: Writer) => Promise<import('./types.js').Draft>} question
    * @param {(standing: Standing) => void} onDraft after each token
    * @param {() => boolean} stale whether nobody waits for it any more
    * @returns {Promise<NonNullable<Standing['written']>>}
    */
   async write(question, onDraft, stale) {
-    if (stale()) throw STOPPED;
-    this.#stale = stale;
-    this.#stop = new AbortController();
-    const { signal } = this.#stop;
-    const stopped = new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-    stopped.catch(() => {});
+    const writer = await this.ready(stale);
     try {
-      const writer = await Promise.race([unlessTrapped(this.#sit(signal), WRITER), /** @type {Promise<never>} */ (stopped)]);
       const draft = await unlessTrapped(question(writer), WRITER);
       for (;;) {
         await nextTurn();
@@ -100,14 +126,7 @@ export class Desk {
         onDraft(standing);
       }
     } catch (error) {
-      const { kind } = /** @type {{kind?: string}} */ (error ?? {});
-      this.#failed = kind !== 'superseded';
-      if (typeof kind === 'string' && kind !== 'panic') throw error;
-      // Its module is of no more use, and the scorer's is another one: the next question fetches it anew.
-      console.warn(error);
-      this.#writer = null;
-      this.#crashed += 1;
-      throw { kind: 'writer', message: 'The language model stopped in the middle of its work.' };
+      throw this.#told(error);
     }
   }
 }
