@@ -83,6 +83,28 @@ for (const [device, viewport] of /** @type {const} */ ([['desktop', { width: 128
   });
 }
 
+for (const [device, viewport] of /** @type {const} */ ([['phone', { width: 360, height: 740 }], ['400 %', { width: 320, height: 256 }]])) {
+  test(`what has the focus is not below the bar of changes (${device})`, async (t) => {
+    const { page } = await freshPage(browser, { viewport });
+    await page.goto(`${url}?backend=cpu`);
+    await listShown(page);
+    await page.getByRole('button', { name: 'What if …?' }).click();
+    for (let at = 0; at < 5; at += 1) {
+      const hash = new URL(page.url()).hash;
+      await page.locator('[data-do="remove"]').first().click();
+      await page.waitForFunction((before) => location.hash !== before, hash);
+      await listShown(page);
+    }
+    await page.locator('.change-bar').waitFor();
+    t.diagnostic(`the bar is ${(await page.locator('.change-bar').boundingBox())?.height} pixels high`);
+    await page.evaluate(() => (scrollTo({ top: 0, behavior: 'instant' }), document.querySelector('a')?.focus()));
+    const way = await walk(page, 'Tab', ({ name }) => /^button.*Show \d+ more/.test(name));
+    t.diagnostic(`${way.length} stops`);
+    assert.ok(way.some((name) => /remove|Take/i.test(name)), 'through the history');
+    await walk(page, 'Shift+Tab', ({ name }) => /Skip to/.test(name));
+  });
+}
+
 test('the panel of the badge by keyboard: in, through, closed by Escape, and by moving on', async () => {
   const { page } = await freshPage(browser);
   await page.goto(`${url}?backend=cpu`);

@@ -48,3 +48,16 @@ test('a list that comes later than a second is found to', async () => {
   const { first } = await visited(url);
   assert.ok(first > PROMISED, `${first} ms`);
 });
+
+test('a first view whose download was stopped does not say that anything is about to be computed', async () => {
+  const { url } = await host({ '/curec-web_bg.wasm': (body) => ({ body, delay: 60_000 }) });
+  const { page } = await freshPage(browser);
+  await page.goto(`${url}?backend=cpu`);
+  const note = page.locator('#first-view .first-note');
+  await note.waitFor();
+  assert.match(await note.innerText(), /about to compute it anew/);
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.locator('.notice-stopped').waitFor();
+  assert.doesNotMatch(await note.innerText(), /about to compute/);
+  assert.match(await note.innerText(), /until you start again/);
+});

@@ -107,8 +107,10 @@ for (const name of ['js/keeper.js', 'js/keeper-store.js', 'sw.js', 'build.json']
   });
 }
 
-for (const name of ['js/main.js', 'css/tokens.css']) {
-  test(`an altered ${name} is refused, and where the page stays as it is it says what may be wrong`, async () => {
+// Modules that main.js imports are held to their hashes by the tags that name them beforehand (xtask/src/layout.rs), which the stand-in has not.
+for (const name of ['js/main.js', 'js/lists.js', 'js/title-search.js', 'css/tokens.css']) {
+  const unheld = mock && !['js/main.js', 'css/tokens.css'].includes(name);
+  test(`an altered ${name} is refused, and where the page stays as it is it says what may be wrong`, { skip: unheld && 'the stand-in names no module beforehand' }, async () => {
     const server = await host({ [`/${name}`]: withALine });
     const { page } = await freshPage(browser);
     await page.goto(`${server.url}?backend=cpu`);

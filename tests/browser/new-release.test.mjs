@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { dist, freshPage, host, launch, listShown, scorer } from './helper/harness.mjs';
-import { otherCode } from './helper/release.mjs';
+import { otherArtefact, otherCode } from './helper/release.mjs';
 
 const browser = await launch();
 const folder = await mkdtemp(join(tmpdir(), 'curec-release-'));
@@ -13,6 +13,9 @@ after(() => rm(folder, { recursive: true, force: true }));
 const newer = join(folder, 'newer');
 
 await otherCode(dist, newer, { 'js/ranking-list.js': (text) => `${text}\ndocument.documentElement.dataset.version = 'newer';\n` });
+
+const retitled = join(folder, 'retitled');
+await otherArtefact(dist, retitled, (title) => `${title} (newer)`);
 
 /** @typedef {import('playwright-core').Page} Page */
 
@@ -77,4 +80,24 @@ test('after it has loaded: a scorer that has to start anew says so, and a text t
   assert.match(await page.locator('.pattern-live').innerText(), /A newer version of this page is there/);
   await scorer(page)?.evaluate(() => self.close()).catch(() => {});
   await reloadsInto(page);
+});
+
+test('after a newer artefact of the same code has taken its place: the writer and the other models’ lists are told of as gone, not as altered', async () => {
+  const server = await host();
+  const { page } = await freshPage(browser, { serviceWorkers: 'block' });
+  await page.goto(`${server.url}?backend=cpu`);
+  await listShown(page);
+  server.deploy(retitled);
+  for (const file of ['writer.json', 'comparison.json']) server.rules[`/artefact/${file}`] = (body) => ({ body: Buffer.concat([body, Buffer.from(' ')]) });
+  await page.getByRole('button', { name: 'Compare the models' }).click();
+  await page.locator('.compare-body').getByRole('button', { name: 'Reload the page' }).waitFor();
+  assert.match(await page.locator('.compare-body').innerText(), /A newer version of this page is there/);
+  await page.getByRole('button', { name: 'What if …?' }).click();
+  await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
+  const reload = page.locator('.pattern-live').getByRole('button', { name: 'Reload the page' });
+  await reload.waitFor();
+  assert.match(await page.locator('.pattern-live').innerText(), /A newer version of this page is there/);
+  for (const name of Object.keys(server.rules)) delete server.rules[name];
+  await reload.click();
+  await page.locator('.recommendation h3', { hasText: '(newer)' }).first().waitFor();
 });

@@ -416,4 +416,10 @@ test('what is stored can be forgotten, with the button or through the address', 
   await page.goto(`${server.url}?backend=cpu&fresh`);
   await listShown(page);
   assert.ok(server.asked.includes('/index.html') && server.asked.includes('/artefact/users.json'), 'from the server');
+  assert.equal(new URL(page.url()).search, '?backend=cpu', 'for this one load: nobody is handed it with a link');
+  await kept(page);
+  await context.setOffline(true);
+  await page.goto(`${server.url}?backend=cpu&fresh`);
+  await listShown(page);
+  assert.equal((await left()).caches.length, 3, 'what is stored is not given up for a server that does not answer');
 });

@@ -197,15 +197,19 @@ test('the drawer’s test is the model asked again', async () => {
 });
 
 test('a counterfactual, made real, is what it said', async () => {
-  const { page } = await open();
-  await page.getByRole('button', { name: 'What would change the first place?' }).click();
-  await page.locator('.answer:not([aria-busy]) p').first().waitFor();
-  const words = await page.locator('.answer').innerText();
-  const act = page.getByRole('button', { name: 'Show that list' });
-  if ((await act.count()) === 0) {
-    assert.match(words, /None found/);
-    return;
+  const MOST = 8;
+  /** The first viewer for whom there is one. */
+  async function answered() {
+    for (const { key } of users.slice(0, MOST)) {
+      const { page, context } = await open(`#user=${encodeURIComponent(key)}`);
+      const { words, act } = await whatWould(page);
+      if ((await act.count()) > 0) return { page, act };
+      assert.match(words, /None found/);
+      await context.close();
+    }
+    return assert.fail(`none is found for any of ${Math.min(MOST, users.length)} viewers`);
   }
+  const { page, act } = await answered();
   const then = await page.locator('.answer strong').innerText();
   const removed = await page.locator('.answer em').allTextContents();
   await afterChange(page, () => act.click());

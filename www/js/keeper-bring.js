@@ -14,7 +14,7 @@ const VERSION = 1;
 /** Files that are fetched at the same time. */
 const AT_ONCE = 4;
 
-/** Set once the visitor wants nothing kept any more. */
+/** Set while what is under way is to bring nothing more. */
 let forgotten = false;
 
 /** One at a time, whichever version of the service worker: the other one then finds what this one has brought. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
@@ -178,10 +178,15 @@ async function wipe() {
   await known(true);
 }
 
-/** Forgets everything; what is under way brings nothing more. */
+/** Forgets everything; what is under way brings nothing more, and what is begun after that keeps again. */
 export function forget() {
   forgotten = true;
-  return wipe();
+  const wiped = wipe();
+  alone(wipe).then(
+    () => (forgotten = false),
+    () => {},
+  );
+  return wiped;
 }
 
 /** What a page needs to know: how much is kept, of which releases (the newest first), and why no newer one could be kept. */

@@ -9,6 +9,7 @@
 import { ROOT } from './build.js';
 import { answer } from './keeper-answer.js';
 import { asHitch, bring, bringGroups, forget, standing, tidy } from './keeper-bring.js';
+import { known } from './keeper-releases.js';
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 
@@ -53,6 +54,8 @@ worker.addEventListener('message', (event) => {
 async function stand(page, code, groups) {
   page?.postMessage({ kept: await standing() });
   try {
+    // A page that asks, and of which nothing is kept, came after all was forgotten.
+    if ((await known()).current === null) await bring();
     if ((await pages()).length === 1) await tidy(code);
     await bringGroups(code, Array.isArray(groups) ? groups : []);
   } catch (thrown) {

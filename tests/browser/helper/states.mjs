@@ -251,6 +251,20 @@ export function journeys() {
       ],
     },
     {
+      name: 'waiting for a change',
+      query: '?backend=cpu#user=viewer-01',
+      rules: troubled,
+      steps: [
+        ['the list before stands', async (page) => {
+          await listShown(page);
+          await press('What if …?')(page);
+          await nextRanking(page, 'never');
+          await page.locator('[data-do="remove"]').first().click();
+          await page.locator('#ranking[aria-busy="true"] .recommendation').first().waitFor();
+        }],
+      ],
+    },
+    {
       name: 'failing later',
       rules: troubled,
       steps: [
