@@ -178,7 +178,8 @@ fn ratings_of_a_study_are_analysed(folder: &Path, path: &str) {
     let found = verdict(&[&["study"], &files[..], &["--key", key_path]].concat());
     assert_eq!(found["conditions"][0]["value"]["mean"], 1.0);
     assert_eq!(found["conditions"][1]["value"]["mean"], 3.0);
-    // Nobody scored the coherence of a baseline: that condition has no number and cannot be decided.
+    // Three ratings each of twelve pairs are twelve pairs; and nobody scored the coherence of a baseline.
+    assert_eq!(found["conditions"][0]["n"], 12);
     assert_eq!(found["outcome"], "not_decidable", "{found:#}");
     let twice = [
         &["check", "study", files[0]],

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evaluation::Estimate;
 
-/// Fewest independent units (users, questions, interactions) from which an interval is taken seriously.
+/// Fewest independent units (users, interactions, pairs of a study; never several values of one of them) from which an interval is taken seriously.
 ///
 /// The bootstrap of a handful of equal values has no width at all and would be sure of anything.
 pub const ENOUGH: usize = 30;
