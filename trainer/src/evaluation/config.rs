@@ -84,7 +84,8 @@ pub struct EvaluationConfig {
     pub list_length: usize,
     /// Bootstrap resamples behind each interval.
     pub bootstrap_samples: usize,
-    /// Seed of the resamples and of the controls.
+    /// Seed of the resamples and of the controls. No setting: the stage puts the run's here. Stored settings say 42, and anything else
+    /// is refused.
     pub seed: u64,
     /// Which controls run.
     pub controls: Vec<Control>,
