@@ -109,7 +109,8 @@ test('rated by keyboard, exported, analysed', { skip }, async () => {
   assert.ok(manners.requests.every((url) => /^(file|blob|data):/.test(url)), 'nothing is fetched');
 
   const verdict = JSON.parse(call('check', 'study', ...files, '--key', KEY, '--json'));
-  assert.equal(verdict.outcome, 'pass', verdict.sentence);
+  // Of one mind, but about twelve recommendations only.
+  assert.equal(verdict.outcome, 'not_decidable', verdict.sentence);
   /** @param {string} name */
   const number = (name) => [...verdict.conditions, ...verdict.numbers].find((one) => one.name === name).value.mean;
   assert.equal(number('share that prefers the reason'), 1);

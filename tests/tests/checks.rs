@@ -22,11 +22,26 @@ fn number<'v>(verdict: &'v Value, group: &str, name: &str) -> &'v Value {
         .unwrap_or_else(|| panic!("no {group}, {name}: {verdict:#}"))
 }
 
+/// Users behind the numbers of a check that says so in the first of them.
+fn number_of_users(verdict: &Value) -> Option<u64> {
+    match verdict["check"].as_str()? {
+        "reward" => number(verdict, "real texts", "NDCG@10")["n"].as_u64(),
+        "cold-start" => {
+            let group = "everybody with their last 3 events";
+            number(verdict, group, "ndcg@10: ids only")["n"].as_u64()
+        }
+        "drift" => number(verdict, "whole pass", "validation NDCG@10 before")["n"].as_u64(),
+        _ => None,
+    }
+}
+
 #[test]
 fn every_check_gives_a_verdict_and_leaves_the_run_alone() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    tiny(&out, &["--until", "evaluate"]);
+    // A sample of the users: checks rank the same ones.
+    let sampled = ["--set", "evaluate.max_users=36"];
+    tiny(&out, &[&["--until", "evaluate"][..], &sampled].concat());
     let path = out.to_str().unwrap();
     let before = contents(&out);
     for check in ["pretrain", "reward", "attention", "cold-start", "drift"] {
@@ -38,6 +53,8 @@ fn every_check_gives_a_verdict_and_leaves_the_run_alone() {
             !found["conditions"].as_array().unwrap().is_empty(),
             "{found:#}"
         );
+        let ranked = number_of_users(&found);
+        assert!(ranked.is_none_or(|users| users == 36), "{found:#}");
         let said = run_well(&["check", check, "--run", path]);
         assert!(said.contains(found["sentence"].as_str().unwrap()), "{said}");
     }
@@ -178,7 +195,8 @@ fn ratings_of_a_study_are_analysed(folder: &Path, path: &str) {
     let found = verdict(&[&["study"], &files[..], &["--key", key_path]].concat());
     assert_eq!(found["conditions"][0]["value"]["mean"], 1.0);
     assert_eq!(found["conditions"][1]["value"]["mean"], 3.0);
-    // Nobody scored the coherence of a baseline: that condition has no number and cannot be decided.
+    // Three ratings each of twelve pairs are twelve pairs; and nobody scored the coherence of a baseline.
+    assert_eq!(found["conditions"][0]["n"], 12);
     assert_eq!(found["outcome"], "not_decidable", "{found:#}");
     let twice = [
         &["check", "study", files[0]],

@@ -5,7 +5,7 @@ pub(crate) mod layers;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use curec_shared_model::qwen2::{PROJECTIONS, Precision};
 use layers::merge;
 use serde::{Deserialize, Serialize};
@@ -329,6 +329,16 @@ pub struct ExportConfig {
     pub max_users: Option<usize>,
 }
 
+/// Tables with a `seed` that decides nothing: every stage has the run's. Stored settings spell it out as 42, and fingerprints of
+/// finished stages hold that, so it is read and written still; as a setting it is refused.
+const SEEDLESS: [&str; 2] = ["reward", "evaluate"];
+
+fn no_seed_of_its_own(stage: &str) -> String {
+    format!(
+        "`{stage}.seed` cannot be set: every stage has the run's seed. Leave it out, and give that one with --seed N (`seed = N` in a file)"
+    )
+}
+
 /// Names of the presets.
 pub const PRESETS: [&str; 4] = ["world", "small", "medium", "tiny"];
 
@@ -347,7 +357,12 @@ impl Config {
             merge(&mut own, layers::read(file)?);
         }
         for set in sets {
-            merge(&mut own, layers::assignment(set)?);
+            let set = layers::assignment(set)?;
+            for stage in SEEDLESS {
+                let seed = set.get(stage).and_then(|settings| settings.get("seed"));
+                ensure!(seed.is_none(), no_seed_of_its_own(stage));
+            }
+            merge(&mut own, set);
         }
         let mut whole = toml::Table::new();
         if let Some(preset) = preset {
@@ -466,5 +481,44 @@ mod tests {
         assert_eq!(config.llm.model, Some(PathBuf::from("some/folder")));
         let error = Config::layered(None, None, &["warmup.stepz=3".into()]).unwrap_err();
         assert!(format!("{error:#}").contains("stepz"), "{error:#}");
+    }
+
+    #[test]
+    fn a_seed_that_would_decide_nothing_is_no_setting_but_stored_ones_are_read() {
+        for stage in SEEDLESS {
+            for set in [
+                format!("{stage}.seed=5"),
+                format!("{stage}.seed=42"),
+                format!("{stage}={{ seed = 5 }}"),
+            ] {
+                let error = Config::layered(Some("tiny"), None, &[set]).unwrap_err();
+                let message = error.to_string();
+                assert!(message.contains(&format!("`{stage}.seed`")), "{message}");
+                assert!(message.contains("--seed"), "{message}");
+            }
+        }
+        // What runs and ablations store, and what was recorded.
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("run.toml");
+        let config = Config::layered(Some("tiny"), None, &[]).unwrap();
+        let text = config.to_toml().unwrap();
+        assert_eq!(text.matches("seed = 42").count(), 2, "{text}");
+        std::fs::write(&file, text).unwrap();
+        let stored = Config::layered(None, Some(&file), &["seed=3".into()]).unwrap();
+        stored.validate().unwrap();
+        assert_eq!((stored.seed, stored.reward), (3, config.reward));
+        let recorded = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../benches/results/ablation-world/ablate.toml"
+        );
+        let recorded = Config::layered(None, Some(recorded.as_ref()), &[]).unwrap();
+        recorded.validate().unwrap();
+        // A file that gives one of its own.
+        for stage in SEEDLESS {
+            std::fs::write(&file, format!("[{stage}]\nseed = 5")).unwrap();
+            let config = Config::layered(Some("tiny"), Some(&file), &[]).unwrap();
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(&format!("`{stage}.seed`")), "{message}");
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! What this machine has, as far as the system tells, and what this program was built from.
 
-use std::process::Command;
-
 /// Memory in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
@@ -33,21 +31,10 @@ pub fn peak_memory_mib() -> Option<u64> {
     status_mib("VmHWM:")
 }
 
-/// The commit of the sources that this program was built from, with `-dirty` if they have changed since.
+/// The commit of the sources that this program was built from, with `-dirty` if they were not as they are there. None: they were in no
+/// repository.
 pub fn commit() -> Option<String> {
-    let output = Command::new("git")
-        .args(["-C", env!("CARGO_MANIFEST_DIR")])
-        .args([
-            "describe",
-            "--always",
-            "--dirty",
-            "--abbrev=12",
-            "--exclude=*",
-        ])
-        .output()
-        .ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
+    option_env!("CUREC_COMMIT").map(str::to_owned)
 }
 
 fn status_mib(field: &str) -> Option<u64> {
@@ -69,7 +56,15 @@ pub fn reset_peak_memory() -> bool {
 }
 
 #[cfg(test)]
+#[path = "../build.rs"]
+#[allow(dead_code, reason = "its `main` is for cargo")]
+mod build;
+
+#[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -91,5 +86,84 @@ mod tests {
             assert!(peak_memory_mib().is_some_and(|mib| mib > 0));
             assert!(memory().is_some_and(|memory| memory.available <= memory.total));
         }
+    }
+
+    fn git(at: &Path, arguments: &[&str]) {
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(at)
+            .args([
+                "-c",
+                "user.name=nobody",
+                "-c",
+                "user.email=nobody@example.org",
+            ])
+            .args(arguments)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env_remove("GIT_DIR")
+            .env_remove("GIT_INDEX_FILE")
+            .env_remove("GIT_WORK_TREE")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {arguments:?}: {said}");
+    }
+
+    /// A folder with one source and one document, in no repository.
+    fn sources(root: PathBuf) -> PathBuf {
+        std::fs::create_dir_all(root.join("trainer/src")).unwrap();
+        std::fs::write(root.join("trainer/src/lib.rs"), "").unwrap();
+        std::fs::write(root.join("README.md"), "").unwrap();
+        root
+    }
+
+    /// What git has of the files that a build looks at.
+    fn heads(root: &Path) -> Vec<Vec<u8>> {
+        let watched = build::watched(root);
+        assert!(watched.iter().all(|path| path.exists()), "{watched:?}");
+        assert!(watched.contains(&root.join("trainer/src")), "{watched:?}");
+        let files = watched.iter().filter(|path| path.is_file());
+        files.map(|path| std::fs::read(path).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_build_names_its_commit_and_looks_again_when_that_changes() {
+        if Command::new("git").arg("--version").output().is_err() {
+            eprintln!("skipped: no git");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let root = sources(folder.path().join("main"));
+        assert_eq!(build::commit(&root), None);
+        assert_eq!(heads(&root).len(), 0);
+        git(&root, &["init", "--quiet"]);
+        git(&root, &["add", "."]);
+        git(&root, &["commit", "--quiet", "--message=first"]);
+        let first = build::commit(&root).unwrap();
+        let hexadecimal = first.chars().all(|letter| letter.is_ascii_hexdigit());
+        assert!(first.len() == 12 && hexadecimal, "{first}");
+
+        std::fs::write(root.join("README.md"), "other words").unwrap();
+        assert_eq!(build::commit(&root).unwrap(), first);
+        std::fs::write(root.join("trainer/src/lib.rs"), "// other code").unwrap();
+        assert_eq!(build::commit(&root).unwrap(), format!("{first}-dirty"));
+
+        // A worktree has a commit and changes of its own.
+        let other = folder.path().join("other");
+        git(
+            &root,
+            &["worktree", "add", "--quiet", other.to_str().unwrap()],
+        );
+        assert_eq!(build::commit(&other).unwrap(), first);
+        let before = [heads(&root), heads(&other)];
+        git(
+            &other,
+            &["commit", "--quiet", "--allow-empty", "--message=second"],
+        );
+        let second = build::commit(&other).unwrap();
+        assert!(second != first && !second.contains("dirty"), "{second}");
+        assert_eq!(heads(&root), before[0]);
+        assert_ne!(heads(&other), before[1]);
+        assert_eq!(build::commit(&root).unwrap(), format!("{first}-dirty"));
     }
 }

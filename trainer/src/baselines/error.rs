@@ -19,6 +19,21 @@ pub enum BaselineError {
         /// The parser's words, or what is wrong with a value.
         problem: String,
     },
+    /// Settings that make another model of it.
+    #[error(
+        "settings of {model}: `{field}` is {found}, and in {model} it is {expected}: name the model that these settings are of, or leave \
+         `{field}` as configs/baselines/{model}.toml has it"
+    )]
+    OtherModel {
+        /// The model that was asked for.
+        model: &'static str,
+        /// The setting.
+        field: &'static str,
+        /// As given.
+        found: String,
+        /// What the model's name stands for.
+        expected: String,
+    },
     /// A value out of its range.
     #[error("`{field}` is {value}; it must {must}")]
     Value {

@@ -4,6 +4,7 @@
 //! | file or folder | content |
 //! |---|---|
 //! | `registry` | the models by name, their settings files, and [`fit`] |
+//! | `identity` | the settings that a model's name stands for |
 //! | `protocol` | from a folder of data to the data set that numbers are published for |
 //! | `result` | one result type for files and tables |
 //! | `against` | a result beside earlier ones, paired over users |
@@ -22,6 +23,7 @@ mod against;
 pub mod ctr;
 mod error;
 mod factors;
+mod identity;
 mod item_knn;
 mod protocol;
 mod registry;

@@ -1,11 +1,12 @@
 //! The models by name, where their settings come from, and [`fit`], through which every one is trained.
 //!
 //! A new ranking model is: a variant of [`Model`] and of [`RankingSettings`], a file `configs/baselines/NAME.toml`, and an arm
-//! in [`RankingSettings::parse`], `validate` and [`fit`]. The compiler asks for each.
+//! in [`RankingSettings::parse`], `validate`, [`identity`] and [`fit`]. The compiler asks for each.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use anyhow::{Context as _, bail};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use serde::de::DeserializeOwned;
@@ -15,6 +16,7 @@ use toml::Table;
 use super::ctr::DinConfig;
 use super::error::BaselineError;
 use super::factors::{self, FactorConfig};
+use super::identity;
 use super::item_knn::{ItemKnn, ItemKnnConfig};
 use super::reward_model::{self, Texts};
 use super::search::Space;
@@ -125,6 +127,9 @@ struct File {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chosen {
+    /// The model that was searched. None: a file from before this was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Model>,
     /// Trials that were run.
     pub trials: u64,
     /// The best one, 1-based.
@@ -172,7 +177,19 @@ impl Setup {
             if own.contains_key("search") {
                 whole.remove("search");
             }
+            let chosen_for = own.get("chosen").and_then(|chosen| chosen.get("model"));
+            if let Some(other) = chosen_for.filter(|other| other.as_str() != Some(model.name())) {
+                bail!(
+                    "{}: its [chosen] says that a search chose these settings for {other}, not for {}: name that model, or leave \
+                     [chosen] out",
+                    file.display(),
+                    model.name()
+                );
+            }
             layers::merge(&mut whole, std::mem::take(&mut own));
+            if let Some(toml::Value::Table(settings)) = whole.get("settings") {
+                identity::check(model, settings).with_context(|| file.display().to_string())?;
+            }
         }
         if !sets.is_empty() {
             whole.remove("chosen");
@@ -263,6 +280,7 @@ pub struct PopConfig {}
 
 impl Settings {
     fn parse(model: Model, table: &Table) -> Result<Self, BaselineError> {
+        identity::check(model, table)?;
         Ok(match model {
             Model::Pop => Self::Ranking(RankingSettings::Pop(read(model, table)?)),
             Model::ItemKnn => {

@@ -13,7 +13,6 @@ use super::material::{Material, Texts};
 use super::statistics::{clustered, clusters, mean};
 use super::verdict::{Condition, Number, Outcome, Verdict};
 use crate::data::Attribute;
-use crate::evaluation::examples;
 use crate::past::Timeline;
 use crate::reward::{Features, Scorer};
 use crate::run::{Progress, Stage, interrupted};
@@ -87,7 +86,7 @@ pub fn check(material: &Material, device: &Device, progress: Progress) -> Result
         .map(|one| named(&one.text))
         .collect();
     let items: Vec<u32> = (0..material.dataset.items.len() as u32).collect();
-    let all = examples(&material.dataset, material.config.evaluate.target);
+    let all = material.examples(material.config.evaluate.target);
     let mut bar = progress.bar("look at reasons", all.len() as u64);
     let mut looks = Vec::new();
     for (done, example) in all.iter().enumerate() {

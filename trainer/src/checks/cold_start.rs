@@ -10,7 +10,7 @@ use super::material::{Material, Texts, metric_of};
 use super::statistics::{mean_of, paired};
 use super::verdict::{Condition, Number, Outcome, Verdict};
 use crate::data::Dataset;
-use crate::evaluation::{Estimate, FULL, IDS_ONLY, Metric, POPULARITY, Results, examples};
+use crate::evaluation::{Estimate, FULL, IDS_ONLY, Metric, POPULARITY, Results};
 use crate::past::Timeline;
 use crate::reward::stores::PatternStore;
 use crate::reward::{Features, Scorer};
@@ -45,7 +45,7 @@ pub struct Shortened {
 /// The run has no evaluation, its model reads no texts, a file is damaged; Ctrl-C.
 pub fn check(material: &Material, device: &Device, progress: Progress) -> Result<Verdict> {
     let results: Results = read_json(&material.run.stage(Stage::Evaluate).join("results.json"))?;
-    let all = examples(&material.dataset, results.protocol.target);
+    let all = material.examples(results.protocol.target);
     let ranks_of = |name: &str| -> Result<Vec<u32>> {
         let ranks = results
             .model(name)

@@ -246,18 +246,20 @@ pub fn judge(before: &[f64], parts: &[Part], relative: bool, seed: u64) -> Verdi
     for (index, part) in parts.iter().enumerate() {
         part_numbers(&mut numbers, index, part, before, relative, seed);
     }
-    let outcome = outcome(rising, change, &held, again.len());
+    let rose = (again.len() >= ENOUGH).then_some(rising.low > 0.0);
+    let outcome = outcome(rose, change, &held);
     let mut notes: Vec<String> = NOTES.map(str::to_owned).to_vec();
-    if again.len() < ENOUGH {
+    if rose.is_none() {
         notes.push(format!(
-            "{} corrected interactions of items that had reasons already are too few for a trend; {ENOUGH} are asked for.",
+            "{} corrected interactions of items that had reasons already are too few for a trend of the reward; {ENOUGH} are asked \
+             for. How far held-out NDCG fell is judged all the same.",
             again.len()
         ));
     }
     Verdict {
         check: "drift".into(),
         outcome,
-        sentence: sentence(outcome, rising, change, margin),
+        sentence: sentence(outcome, rose, (rising, change), margin),
         compared: format!(
             "{} corrected interactions in {} parts, in the order of correction; after each part the stores as they were then, \
              scored by the reward model of stage `reward` with its weights as they are (no refit), on the validation items of \
@@ -356,34 +358,42 @@ fn part_numbers(
     );
 }
 
-fn outcome(rising: Estimate, change: Estimate, held: &Condition, events: usize) -> Outcome {
-    if held.n < ENOUGH || events < ENOUGH {
-        return Outcome::NotDecidable;
+/// `rose`: whether the reward did for certain; none where too few interactions tell.
+fn outcome(rose: Option<bool>, change: Estimate, held: &Condition) -> Outcome {
+    let worse = held.n >= ENOUGH && change.high < 0.0;
+    match rose {
+        // Worse for certain, by however little, while the reward rose: that is the thing looked for.
+        Some(true) if worse => Outcome::Fail,
+        None if worse && held.outcome == Outcome::Pass => Outcome::NotDecidable,
+        _ => held.outcome,
     }
-    // Worse for certain, by however little, while the reward rose: that is the thing looked for.
-    if change.high < 0.0 && rising.low > 0.0 {
-        return Outcome::Fail;
-    }
-    held.outcome
 }
 
-fn sentence(outcome: Outcome, rising: Estimate, change: Estimate, margin: f64) -> String {
+fn sentence(
+    outcome: Outcome,
+    rose: Option<bool>,
+    (rising, change): (Estimate, Estimate),
+    margin: f64,
+) -> String {
     let numbers = format!(
         "score − baseline {:+.4} [{:+.4}, {:+.4}] from first to last where an item had reasons already, validation NDCG@10 {:+.4} [{:+.4}, {:+.4}]",
         rising.mean, rising.low, rising.high, change.mean, change.low, change.high
     );
-    match outcome {
-        Outcome::Fail if rising.low > 0.0 => {
+    match (outcome, rose) {
+        (Outcome::Fail, Some(true)) => {
             format!("Reward hacking: the reward went up and held-out NDCG went down ({numbers}).")
         }
-        Outcome::Fail => format!(
+        (Outcome::Fail, Some(false)) => format!(
             "The corrected texts serve held-out items worse, without a reward that rose ({numbers})."
         ),
-        Outcome::Pass => format!(
+        (Outcome::Fail, None) => format!(
+            "The corrected texts serve held-out items worse; whether the reward rose cannot be told ({numbers})."
+        ),
+        (Outcome::Pass, _) => format!(
             "No reward hacking: held-out NDCG did not fall by more than {:.4} ({numbers}).",
             -margin
         ),
-        Outcome::NotDecidable => format!(
+        (Outcome::NotDecidable, _) => format!(
             "Whether the reward rose at the expense of held-out NDCG cannot be told ({numbers})."
         ),
     }
@@ -463,6 +473,39 @@ mod tests {
         );
         assert_eq!(verdict(0.2, 0.3).outcome, Outcome::Pass);
         assert_eq!(verdict(0.2, 0.35).outcome, Outcome::Pass);
+    }
+
+    /// `count` events of items that had reasons already, the reward rising by `slope`; the last NDCG is `end`, the first 0.3 and more.
+    fn pass(count: usize, slope: f64, end: f64) -> Verdict {
+        let events: Vec<CorrectionEvent> = (0..count)
+            .map(|index| event(index as f64 * slope))
+            .collect();
+        let users = |value: f64| -> Vec<f64> {
+            (0..50)
+                .map(|user| value + f64::from(user % 4) * 0.05)
+                .collect()
+        };
+        let part = Part {
+            events: &events,
+            known: vec![5; count],
+            ndcg: users(end),
+        };
+        judge(&users(0.3), &[part], true, 1)
+    }
+
+    #[test]
+    fn too_few_events_hide_no_ranking_that_fell() {
+        // 0.1 of some 0.37 is more than 5 %, whatever the reward did.
+        let fell = pass(6, 0.1, 0.2);
+        assert_eq!(fell.outcome, Outcome::Fail, "{fell}");
+        assert!(fell.sentence.contains("cannot be told"), "{fell}");
+        // 0.01 is less, but certain: with a reward that rose it would be reward hacking, and six events do not tell.
+        let open = pass(6, 0.1, 0.29);
+        assert_eq!(open.outcome, Outcome::NotDecidable, "{open}");
+        assert_eq!(pass(40, 0.1, 0.29).outcome, Outcome::Fail);
+        assert_eq!(pass(40, 0.0, 0.29).outcome, Outcome::Pass);
+        // Where nothing fell, no reward can have risen at its expense.
+        assert_eq!(pass(6, 0.1, 0.3).outcome, Outcome::Pass);
     }
 
     /// 180 events, of which first reasons become rare; `gain` of an event's place and of how many reasons its item had.

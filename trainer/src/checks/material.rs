@@ -9,7 +9,7 @@ use curec_shared_model::reward::RewardModel;
 
 use crate::config::Config;
 use crate::data::Dataset;
-use crate::evaluation::{Example, Metric, Ranker, SeenItems, Target, examples, rank_of};
+use crate::evaluation::{Example, Metric, Ranker, SeenItems, Target, rank_of};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::run::{Progress, RunDirectory, Stage, interrupted};
@@ -89,7 +89,12 @@ impl Material {
         read_ranking_model(&self.run.stage(Stage::Reward), IDS_ONLY_MODEL, device)
     }
 
-    /// Rank of every user's held-out item among the full catalogue, as in the evaluation.
+    /// Whose held-out event the evaluation ranks (`evaluate.max_users`), in its order.
+    pub fn examples(&self, target: Target) -> Vec<Example> {
+        self.config.evaluate.examples(&self.dataset, target)
+    }
+
+    /// Rank of the held-out item of each of [`Material::examples`] among the full catalogue, as in the evaluation.
     ///
     /// # Errors
     /// A ranker fails; Ctrl-C.
@@ -101,7 +106,7 @@ impl Material {
         progress: Progress,
     ) -> Result<Vec<u32>> {
         let mut ranks = Vec::new();
-        let all = examples(&self.dataset, target);
+        let all = self.examples(target);
         self.visit(
             title,
             &all,
@@ -151,4 +156,69 @@ impl Material {
 /// A metric of every rank.
 pub fn metric_of(metric: Metric, ranks: &[u32]) -> Vec<f64> {
     ranks.iter().map(|rank| metric.of_rank(*rank)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::data::{Event, Item, User, UserSplit};
+    use crate::evaluation::{POPULARITY, Popularity, evaluate};
+
+    /// 30 users who took five of twelve items each, the last two held out.
+    fn dataset() -> Dataset {
+        let event = |user: usize, place: usize| Event {
+            item: ((user * user + place * (1 + user % 2)) % 12) as u32,
+            time: place as i64,
+        };
+        Dataset {
+            name: "toy".into(),
+            items: (0..12)
+                .map(|item: usize| Item {
+                    key: item.to_string(),
+                    title: String::new(),
+                    attributes: vec![],
+                })
+                .collect(),
+            users: (0..30)
+                .map(|user: usize| User {
+                    key: user.to_string(),
+                })
+                .collect(),
+            split: vec![UserSplit { train: 3, valid: 1 }; 30],
+            histories: (0..30)
+                .map(|user| (0..5).map(|place| event(user, place)).collect())
+                .collect(),
+            causes: None,
+        }
+    }
+
+    #[test]
+    fn checks_rank_the_users_that_the_evaluation_ranks() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut material = Material {
+            run: RunDirectory::create(folder.path()).unwrap(),
+            config: Config::default(),
+            dataset: dataset(),
+        };
+        let popularity = Popularity::new(&material.dataset);
+        let ranker: &dyn Ranker = &popularity;
+        for most in [None, Some(7)] {
+            material.config.evaluate.max_users = most;
+            let results = evaluate(
+                &material.dataset,
+                &material.config.evaluate,
+                &[(POPULARITY, ranker)],
+                &AtomicBool::new(false),
+                &mut |_| {},
+            )
+            .unwrap();
+            let progress = Progress { quiet: true };
+            let ranks = material.ranks("rank", Target::Test, ranker, progress);
+            let evaluated = &results.model(POPULARITY).unwrap().ranks;
+            assert_eq!(ranks.unwrap(), *evaluated);
+            assert_eq!(evaluated.len(), most.unwrap_or(30));
+        }
+    }
 }

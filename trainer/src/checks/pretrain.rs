@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use super::statistics::{clustered, mean_of};
+use super::statistics::clustered;
 use super::verdict::{Condition, Number, Verdict};
 use crate::evaluation::Estimate;
 use crate::run::{RunDirectory, Stage, read_json, read_lines};
@@ -73,17 +73,17 @@ pub fn judge(answered: &[Answered], seed: u64) -> Option<Verdict> {
     let mut users: Vec<&str> = answered.iter().map(|one| one.user.as_str()).collect();
     users.sort_unstable();
     users.dedup();
+    let user = |one: &Answered| users.binary_search(&one.user.as_str()).unwrap_or(0);
     let shares = |of: Of, part: Rule| -> Shares {
         let share = |one: &Answered| {
             let values = of(one).sampled.iter().map(|found| f64::from(part(found)));
             values.sum::<f64>() / of(one).sampled.len().max(1) as f64
         };
-        let user = |one: &Answered| users.binary_search(&one.user.as_str()).unwrap_or(0);
         answered.iter().map(|one| (user(one), share(one))).collect()
     };
     let greedy = |of: Of| -> Shares {
-        let value = |(at, one): (usize, &Answered)| (at, f64::from(of(one).greedy.correct));
-        answered.iter().enumerate().map(value).collect()
+        let value = |one: &Answered| (user(one), f64::from(of(one).greedy.correct));
+        answered.iter().map(value).collect()
     };
     let (before, after): (Of, Of) = (|one| &one.before, |one| &one.after);
     let count = answered.len();
@@ -116,9 +116,8 @@ pub fn judge(answered: &[Answered], seed: u64) -> Option<Verdict> {
         numbers.push(Number::measured("gain (paired)", name, rate(&gain), count));
     }
     for (group, of) in [("before GRPO", before), ("after GRPO", after)] {
-        let values: Vec<f64> = greedy(of).iter().map(|one| one.1).collect();
         let name = "correct, most probable answer";
-        numbers.push(Number::measured(group, name, mean_of(&values, seed), count));
+        numbers.push(Number::measured(group, name, rate(&greedy(of)), count));
     }
     numbers.sort_by_key(|one| {
         ["before GRPO", "after GRPO"]
@@ -218,6 +217,27 @@ mod tests {
         assert!((gain.unwrap().value.mean - 0.8).abs() < 1e-12);
         let chance = pass.numbers.iter().find(|one| one.group == "chance");
         assert_eq!(chance.unwrap().value.mean, 0.25);
+    }
+
+    #[test]
+    fn the_most_probable_answers_of_one_user_are_one_unit_too() {
+        // Four questions to each of 40 users; the first 20 are answered right every time. The standard error is that of 40 coins,
+        // √(0.25 / 40) = 0.079, not of 160.
+        let mut answered: Vec<Answered> = (0..4).flat_map(|_| exam(40)).collect();
+        for one in &mut answered {
+            let number: usize = one.user[1..].parse().unwrap();
+            one.after.greedy.correct = f32::from(u8::from(number < 20));
+        }
+        let verdict = judge(&answered, 1).unwrap();
+        let found = verdict
+            .numbers
+            .iter()
+            .find(|one| one.group == "after GRPO")
+            .unwrap();
+        assert!(found.name.contains("most probable"));
+        let half = (found.value.high - found.value.low) / 2.0;
+        assert_eq!(found.value.mean, 0.5);
+        assert!((half - 0.155).abs() < 0.025, "{half}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use super::material::{Material, Texts};
 use super::statistics::{mean, mean_of, paired};
 use super::verdict::{Condition, Number, Outcome, Verdict};
-use crate::evaluation::{Metric, Ranker, examples, rank_of};
+use crate::evaluation::{Metric, Ranker, rank_of};
 use crate::past::Timeline;
 use crate::reward::{Features, Scorer};
 use crate::run::{Progress, Stage};
@@ -142,7 +142,7 @@ fn discrimination(
     ranker: &dyn Ranker,
     progress: Progress,
 ) -> Result<Discrimination> {
-    let all = examples(&material.dataset, material.config.evaluate.target);
+    let all = material.examples(material.config.evaluate.target);
     let mut found = Discrimination::default();
     material.visit(
         title,

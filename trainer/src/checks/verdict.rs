@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::evaluation::Estimate;
 
-/// Fewest independent units (users, questions, interactions) from which an interval is taken seriously.
+/// Fewest independent units (users, interactions, pairs of a study) from which an interval is taken seriously. Several values of one of
+/// them are one.
 ///
 /// The bootstrap of a handful of equal values has no width at all and would be sure of anything.
 pub const ENOUGH: usize = 30;

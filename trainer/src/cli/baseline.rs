@@ -206,6 +206,7 @@ impl BaselineArgs {
             bail!("every trial diverged; give a [search] with lower learning rates in --config");
         };
         let chosen = Chosen {
+            model: Some(self.model),
             trials: trials.len() as u64,
             trial: top.trial + 1,
             objective: plan.objective,

@@ -21,8 +21,8 @@ pub struct StudyArgs {
     /// The page to write; the key is written beside it, under the same name with .key.json, and is not for raters
     #[arg(long, value_name = "FILE.html")]
     out: PathBuf,
-    /// Recommendations to compare, each of another person
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    /// Recommendations to compare, each of another person; a verdict needs 30 of which raters can tell
+    #[arg(long, value_name = "N", default_value_t = 40)]
     pairs: usize,
     /// Titles of each person's history that are shown
     #[arg(long, value_name = "N", default_value_t = 8)]

@@ -3,8 +3,10 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use curec_shared_model::qwen2::{PROJECTIONS, Precision};
 
-use super::Config;
+use super::{Config, SEEDLESS, no_seed_of_its_own};
+use crate::evaluation::EvaluationConfig;
 use crate::grpo::GrpoConfig;
+use crate::reward::RewardTrainingConfig;
 
 /// Tokens that a byte-level BPE cannot do without: 256 bytes and ChatML's marks.
 const SMALLEST_VOCABULARY: usize = 300;
@@ -17,6 +19,7 @@ impl Config {
     /// The first setting that cannot work: its name, its value, and the values that do.
     pub fn validate(&self) -> Result<()> {
         self.data.validate()?;
+        self.validate_seeds()?;
         self.validate_sizes()?;
         self.validate_nano()?;
         self.validate_training()?;
@@ -82,6 +85,19 @@ impl Config {
             (0.0..=100.0).contains(&penalty),
             "`generate.presence_penalty` is {penalty}; it must lie between 0 (none) and 100"
         );
+        Ok(())
+    }
+
+    /// Only the run has a seed; what every stored file says of the others is let pass.
+    fn validate_seeds(&self) -> Result<()> {
+        let given = [self.reward.seed, self.evaluate.seed];
+        let stored = [
+            RewardTrainingConfig::default().seed,
+            EvaluationConfig::default().seed,
+        ];
+        for (at, stage) in SEEDLESS.into_iter().enumerate() {
+            ensure!(given[at] == stored[at], no_seed_of_its_own(stage));
+        }
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 use curec_shared_model::reward::RewardConfig;
 use serde::{Deserialize, Serialize};
 
-use super::ranking::{SeenItems, Target};
+use super::ranking::{Example, SeenItems, Target, sample_examples};
+use crate::data::Dataset;
 
 /// A control that runs beside the real model: the same weights, something else to read. If it scores like the real one, what was
 /// exchanged does nothing.
@@ -83,7 +84,8 @@ pub struct EvaluationConfig {
     pub list_length: usize,
     /// Bootstrap resamples behind each interval.
     pub bootstrap_samples: usize,
-    /// Seed of the resamples and of the controls.
+    /// Seed of the resamples and of the controls. No setting: the stage puts the run's here. Stored settings say 42, and anything else
+    /// is refused.
     pub seed: u64,
     /// Which controls run.
     pub controls: Vec<Control>,
@@ -100,5 +102,12 @@ impl Default for EvaluationConfig {
             seed: 42,
             controls: vec![Control::RandomTexts],
         }
+    }
+}
+
+impl EvaluationConfig {
+    /// Whose held-out event is ranked. A sample is not of the run's seed: runs with other seeds are compared user by user.
+    pub fn examples(&self, data: &Dataset, target: Target) -> Vec<Example> {
+        sample_examples(data, target, self.max_users.unwrap_or(0), 0)
     }
 }

@@ -9,9 +9,7 @@ use thiserror::Error;
 use super::config::{Control, EvaluationConfig};
 use super::metrics::{coverage, gini};
 use super::popularity::Popularity;
-use super::ranking::{
-    Example, RankError, Ranker, rank_of, sample_examples, top_items, visit_scores,
-};
+use super::ranking::{Example, RankError, Ranker, rank_of, top_items, visit_scores};
 use super::results::{Protocol, Ranked, Results};
 use crate::data::Dataset;
 use crate::reward::stores::{PatternStore, ReasonStore};
@@ -60,8 +58,7 @@ pub fn evaluate(
     stop: &AtomicBool,
     observer: &mut dyn FnMut(EvaluationProgress),
 ) -> Result<Results, EvaluationError> {
-    // Not of the run's seed: runs with other seeds are compared user by user.
-    let examples = sample_examples(data, config.target, config.max_users.unwrap_or(0), 0);
+    let examples = config.examples(data, config.target);
     if examples.is_empty() {
         return Err(EvaluationError::NoExamples);
     }

@@ -85,7 +85,8 @@ pub struct RewardTrainingConfig {
     pub validation_users: usize,
     /// Epochs without a better validation NDCG@10 before training stops.
     pub patience: usize,
-    /// Seed of weights, order, negatives and dropout.
+    /// Seed of weights, order, negatives and dropout. No setting: stages and baselines put theirs here. Stored settings say 42, and
+    /// anything else is refused.
     pub seed: u64,
     /// Parts a batch is divided into, each on its own thread; 0 = one per core on a CPU, 1 on a GPU. The division changes
     /// results only by rounding: what is drawn at random does not depend on it.

@@ -10,7 +10,7 @@ use super::agreement::{Scale, alpha};
 use super::binomial::two_sided;
 use super::content::Condition as Shown;
 use super::ratings::{Judgement, Scores};
-use crate::checks::{Condition, Number, Outcome, Verdict};
+use crate::checks::{Condition, ENOUGH, Number, Outcome, Verdict};
 use crate::evaluation::{Estimate, estimate};
 
 /// Resamples behind each interval.
@@ -33,21 +33,19 @@ pub fn analyse(judgements: &[Judgement], study: &str, seed: u64) -> Verdict {
     let raters = count(judgements.iter().map(|one| one.rater));
     let pairs = count(judgements.iter().map(|one| one.pair));
     let all: Vec<&Judgement> = judgements.iter().collect();
-    let mut conditions = vec![condition(
-        "share that prefers the reason",
-        &preferences(&all),
+    let mut asked = vec![(
+        "share that prefers the reason".to_owned(),
+        preferences(&all),
         0.5,
-        seed,
     )];
     for (name, part) in SCALES {
         let name = format!("{name}, reason − baseline");
-        conditions.push(condition(&name, &differences(&all, part), 0.0, seed));
+        asked.push((name, differences(&all, part), 0.0));
     }
-    if raters < RATERS {
-        for condition in &mut conditions {
-            condition.outcome = Outcome::NotDecidable;
-        }
-    }
+    let conditions: Vec<Condition> = asked
+        .iter()
+        .map(|(name, values, above)| condition(name, values, *above, seed))
+        .collect();
     let mut numbers = preference_numbers(&all);
     for (group, baseline) in [
         ("metadata", Shown::Metadata),
@@ -72,11 +70,15 @@ pub fn analyse(judgements: &[Judgement], study: &str, seed: u64) -> Verdict {
          ratings by one person are not; the one over pairs takes each pair's majority once."
             .to_owned(),
     ];
-    if raters < RATERS {
-        notes.push(format!(
-            "{raters} raters are too few to decide anything; ask at least {RATERS}."
-        ));
-    }
+    notes.push(format!(
+        "A condition is decided from {ENOUGH} different pairs and {RATERS} raters on. However many people rate a pair, it is one \
+         recommendation: n counts pairs."
+    ));
+    notes.extend(
+        asked
+            .iter()
+            .filter_map(|(name, values, _)| too_few(name, values)),
+    );
     Verdict {
         check: "study".into(),
         outcome,
@@ -96,8 +98,27 @@ fn count(values: impl Iterator<Item = usize>) -> usize {
     values.collect::<std::collections::BTreeSet<_>>().len()
 }
 
+/// Raters and different pairs behind some values.
+fn units(values: &[Rated]) -> (usize, usize) {
+    let raters = count(values.iter().map(|value| value.0));
+    (raters, count(values.iter().map(|value| value.1)))
+}
+
+/// Its units are pairs: ten ratings of one pair say what people think of one recommendation.
 fn condition(name: &str, values: &[Rated], above: f64, seed: u64) -> Condition {
-    Condition::above(name, both_ways(values, seed), values.len(), above)
+    let (raters, pairs) = units(values);
+    let mut condition = Condition::above(name, both_ways(values, seed), pairs, above);
+    if raters < RATERS {
+        condition.outcome = Outcome::NotDecidable;
+    }
+    condition
+}
+
+/// What a condition lacks, if it lacks something.
+fn too_few(name: &str, values: &[Rated]) -> Option<String> {
+    let (raters, pairs) = units(values);
+    (raters < RATERS || pairs < ENOUGH)
+        .then(|| format!("Too few to decide \"{name}\": {pairs} different pairs, {raters} raters."))
 }
 
 /// 1 where the reason was preferred, 0 where the baseline was.
@@ -288,49 +309,50 @@ fn agreement(all: &[&Judgement], seed: u64) -> Vec<Number> {
         preferred.entry(pair).or_default().push(value);
     }
     let mut numbers = Vec::new();
-    let mut add = |name: &str, units: Vec<Vec<f64>>, scale: Scale| {
-        if let Some(found) = alpha_with_interval(&units, scale, seed) {
-            let rated = units.iter().filter(|unit| unit.len() > 1).count();
+    let mut add = |name: &str, pairs: Vec<Vec<Vec<f64>>>, scale: Scale| {
+        if let Some(found) = alpha_with_interval(&pairs, scale, seed) {
+            let rated = pairs.iter().flatten().filter(|unit| unit.len() > 1).count();
             numbers.push(Number::measured("Krippendorff's alpha", name, found, rated));
         }
     };
     add(
         "preference (nominal)",
-        preferred.into_values().collect(),
+        preferred.into_values().map(|unit| vec![unit]).collect(),
         Scale::Nominal,
     );
     for (name, part) in SCALES {
-        let mut units: BTreeMap<(usize, bool), Vec<f64>> = BTreeMap::new();
+        let mut rated: BTreeMap<usize, BTreeMap<bool, Vec<f64>>> = BTreeMap::new();
         for one in all {
             for (reason, scores) in [(true, &one.reason), (false, &one.other)] {
                 if let Some(value) = part(scores) {
-                    units
-                        .entry((one.pair, reason))
-                        .or_default()
-                        .push(f64::from(value));
+                    let pair = rated.entry(one.pair).or_default();
+                    pair.entry(reason).or_default().push(f64::from(value));
                 }
             }
         }
-        let units: Vec<Vec<f64>> = units.into_values().collect();
+        let pairs: Vec<Vec<Vec<f64>>> = rated
+            .into_values()
+            .map(|sides| sides.into_values().collect())
+            .collect();
         for (scale, kind) in [
             (Scale::Nominal, "nominal"),
             (Scale::Ordinal, "ordinal"),
             (Scale::Interval, "interval"),
         ] {
-            add(&format!("{name} ({kind})"), units.clone(), scale);
+            add(&format!("{name} ({kind})"), pairs.clone(), scale);
         }
     }
     numbers
 }
 
-/// Alpha with the interval of resampled units.
-fn alpha_with_interval(units: &[Vec<f64>], scale: Scale, seed: u64) -> Option<Estimate> {
-    let found = alpha(units, scale)?;
+/// Alpha with the interval of resampled pairs, each with the units it has: both explanations of a pair are of one recommendation.
+fn alpha_with_interval(pairs: &[Vec<Vec<f64>>], scale: Scale, seed: u64) -> Option<Estimate> {
+    let found = alpha(&pairs.concat(), scale)?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let resampled: Vec<f64> = (0..RESAMPLES / 2)
         .filter_map(|_| {
-            let drawn: Vec<Vec<f64>> = (0..units.len())
-                .map(|_| units[rng.random_range(0..units.len())].clone())
+            let drawn: Vec<Vec<f64>> = (0..pairs.len())
+                .flat_map(|_| pairs[rng.random_range(0..pairs.len())].clone())
                 .collect();
             alpha(&drawn, scale)
         })

@@ -31,14 +31,16 @@ fn number(verdict: &Verdict, group: &str, name: &str) -> f64 {
 
 #[test]
 fn better_reasons_pass_and_worse_ones_fail() {
-    let found = judged(4, 12, |_, pair| (4 + u8::from(pair % 3 == 0), 2));
+    let found = judged(4, 36, |_, pair| (4 + u8::from(pair % 3 == 0), 2));
     assert_eq!(found.outcome, Outcome::Pass, "{found}");
     assert_eq!(found.conditions[0].value.mean, 1.0);
-    // (4 · 5 + 8 · 4) / 12 − 2
-    assert!((found.conditions[1].value.mean - (52.0 / 12.0 - 2.0)).abs() < 1e-12);
+    // (12 · 5 + 24 · 4) / 36 − 2
+    assert!((found.conditions[1].value.mean - (156.0 / 36.0 - 2.0)).abs() < 1e-12);
+    // Pairs, not their 144 ratings.
+    assert_eq!(found.conditions[0].n, 36);
     assert_eq!(
         number(&found, "preference", "ratings that prefer the reason"),
-        48.0
+        144.0
     );
     // In these the reason always stands second.
     assert_eq!(
@@ -55,8 +57,33 @@ fn better_reasons_pass_and_worse_ones_fail() {
         1.0
     );
     let p = number(&found, "preference", "exact two-sided p over pairs");
-    assert!((p - 2.0 / 4096.0).abs() < 1e-12, "{p}");
-    assert_eq!(judged(4, 12, |_, _| (1, 4)).outcome, Outcome::Fail);
+    assert!((p / 2f64.powi(-35) - 1.0).abs() < 1e-9, "{p}");
+    assert_eq!(judged(4, 36, |_, _| (1, 4)).outcome, Outcome::Fail);
+}
+
+#[test]
+fn many_ratings_of_few_pairs_are_few_recommendations() {
+    // 30 and 120 ratings of ten pairs, everybody of one mind.
+    for raters in [3, 12] {
+        let found = judged(raters, 10, |_, _| (5, 1));
+        assert_eq!(found.outcome, Outcome::NotDecidable, "{found}");
+        assert_eq!(found.conditions[0].n, 10);
+        let said = found.notes.join("\n");
+        assert!(said.contains("30 different pairs and 3 raters"), "{said}");
+        assert!(said.contains("10 different pairs"), "{said}");
+    }
+    let enough = judged(3, 30, |_, _| (5, 1));
+    assert_eq!(enough.outcome, Outcome::Pass, "{enough}");
+    assert!(!enough.notes.join("\n").contains("Too few"), "{enough}");
+}
+
+#[test]
+fn who_gave_no_value_is_no_rater_of_a_condition() {
+    // The third one cannot tell which is better: two people's preferences are left.
+    let found = judged(3, 40, |rater, _| if rater == 2 { (3, 3) } else { (5, 1) });
+    assert_eq!(found.conditions[0].outcome, Outcome::NotDecidable);
+    let said = found.notes.join("\n");
+    assert!(said.contains("40 different pairs, 2 raters"), "{said}");
 }
 
 #[test]
@@ -65,7 +92,7 @@ fn few_raters_or_ratings_decide_nothing() {
     assert_eq!(judged(4, 5, |_, _| (5, 1)).outcome, Outcome::NotDecidable);
     let split = judged(
         4,
-        12,
+        36,
         |rater, _| if rater % 2 == 0 { (5, 1) } else { (1, 5) },
     );
     assert_eq!(split.outcome, Outcome::NotDecidable, "{split}");
@@ -80,7 +107,8 @@ fn few_raters_or_ratings_decide_nothing() {
 #[test]
 fn who_cannot_tell_counts_in_no_share() {
     let found = judged(3, 20, |_, pair| if pair % 2 == 0 { (3, 3) } else { (4, 2) });
-    assert_eq!(found.conditions[0].n, 30);
+    // Three people preferred the reason in ten of the twenty pairs.
+    assert_eq!(found.conditions[0].n, 10);
     assert_eq!(found.conditions[0].value.mean, 1.0);
     assert_eq!(
         number(&found, "preference", "ratings that cannot tell"),
@@ -125,4 +153,23 @@ fn the_interval_covers_raters_and_pairs() {
         .collect();
     let found = both_ways(&turned, 1);
     assert!((found.low - 0.2).abs() < 0.05, "{found:?}");
+}
+
+#[test]
+fn agreement_resamples_pairs_with_both_their_explanations() {
+    // Raters agree on one half of the pairs and not on the other; each pair once, and with the same said of both explanations, which
+    // tells nothing more.
+    let unit = |pair: usize| match pair % 4 {
+        0 => vec![1.0, 1.0],
+        2 => vec![5.0, 5.0],
+        _ => vec![1.0, 5.0],
+    };
+    let interval = |explanations: usize| {
+        let pairs: Vec<Vec<Vec<f64>>> =
+            (0..24).map(|pair| vec![unit(pair); explanations]).collect();
+        alpha_with_interval(&pairs, Scale::Nominal, 1).unwrap()
+    };
+    let (once, twice) = (interval(1), interval(2));
+    assert!((once.low - twice.low).abs() < 0.03, "{once:?} {twice:?}");
+    assert!((once.high - twice.high).abs() < 0.03, "{once:?} {twice:?}");
 }
