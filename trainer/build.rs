@@ -38,20 +38,12 @@ pub fn commit(root: &Path) -> Option<String> {
     })
 }
 
-/// What decides the commit's name. Only what exists: cargo takes anything else for changed, every time.
+/// What has the program built anew. Not the commit itself: each one would cost a build of all, and as long as no source changes the
+/// name that was right stays right. Who commits after a build has `-dirty` until a source changes or is touched. Only what exists: cargo
+/// takes anything else for changed, every time.
 pub fn watched(root: &Path) -> Vec<PathBuf> {
-    let of_git = |name: &str| Some(root.join(git(root, &["rev-parse", "--git-path", name])?));
-    // A line for each commit, checkout and reset, of this worktree alone. Not the index, which `git status` may write.
-    let log = of_git("logs/HEAD").filter(|log| log.exists());
-    let heads = match log {
-        Some(log) => vec![log],
-        None => ["HEAD", "refs", "packed-refs"]
-            .into_iter()
-            .filter_map(of_git)
-            .collect(),
-    };
     let sources = SOURCES.into_iter().map(|source| root.join(source));
-    sources.chain(heads).filter(|path| path.exists()).collect()
+    sources.filter(|path| path.exists()).collect()
 }
 
 /// What git says, if it says something.

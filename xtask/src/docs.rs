@@ -94,12 +94,14 @@ fn readme(root: &Path) -> Result<Document> {
     let folder = results_folder(root);
     let runs = read_all(&folder)?;
     let mut block = render::block(&runs);
-    block += &worth::paragraph(&runs);
-    for file in result_files(&folder)?
+    let ablations = result_files(&folder)?
         .iter()
         .filter(|file| is_ablation(file))
-    {
-        block += &ablation::section(&ablation::AblationResult::read(file)?);
+        .map(|file| ablation::AblationResult::read(file))
+        .collect::<Result<Vec<_>>>()?;
+    block += &worth::paragraph(&runs, &ablations);
+    for found in &ablations {
+        block += &ablation::section(found);
     }
     block += &judged::sections(&folder)?;
     if let Some(bench) = read_bench(&folder, "grpo")? {

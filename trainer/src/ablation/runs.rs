@@ -340,11 +340,28 @@ impl Plan<'_> {
             self.config,
         );
         report.commit = same.then(|| first.commit.clone()).flatten();
+        report.commits = seeds.iter().map(|found| found.commit.clone()).collect();
+        if !same {
+            report.verdict.push(different_programs(seeds));
+        }
         let root = &self.directory.root;
         write_json(&root.join("ablation.json"), &report)?;
         write_atomic(&root.join("ablation.txt"), report.to_string().as_bytes())?;
         Ok(report)
     }
+}
+
+/// That the seeds are of several commits: differences between them may be the program's.
+fn different_programs(seeds: &[SeedRanks]) -> String {
+    let of = |found: &SeedRanks| {
+        let commit = found.commit.as_deref().unwrap_or("an unknown commit");
+        format!("seed {} by {commit}", found.seed)
+    };
+    let all: Vec<String> = seeds.iter().map(of).collect();
+    format!(
+        "The seeds were run by different programs ({}): what differs between seeds may be the program's.",
+        all.join(", ")
+    )
 }
 
 /// Reads a run's evaluation; all of them must have ranked the same users of the same data.

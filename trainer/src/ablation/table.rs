@@ -116,8 +116,11 @@ pub struct Cost {
 pub struct AblationReport {
     /// Program version.
     pub version: String,
-    /// Commit of the sources, where they lie in git.
+    /// Commit of the sources, where they lie in git and all seeds were run by the same.
     pub commit: Option<String>,
+    /// The same for each seed, in their order; empty in files from before this was written.
+    #[serde(default)]
+    pub commits: Vec<Option<String>>,
     /// How every run was ranked (`seed`: of the first).
     pub protocol: Protocol,
     /// Content hash of the data set, the same in all runs.
@@ -171,6 +174,7 @@ impl AblationReport {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             commit: None,
+            commits: Vec::new(),
             protocol,
             data_sha256,
             seeds: seeds.to_vec(),

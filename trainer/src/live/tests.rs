@@ -46,6 +46,7 @@ fn run(folder: &Path) -> Logbook {
         seconds: 219.0,
         peak_memory_mib: None,
         version: String::new(),
+        commit: None,
     };
     write_json(&warmup.join("stage.json"), &record).unwrap();
     let pretrain = run.working(Stage::Pretrain);

@@ -217,6 +217,7 @@ mod tests {
             seconds: 2.5,
             peak_memory_mib: None,
             version: String::new(),
+            commit: None,
         };
         write_json(&working.join("stage.json"), &record).unwrap();
         std::fs::rename(&working, run.stage(Stage::Warmup)).unwrap();

@@ -100,6 +100,9 @@ pub struct StageRecord {
     pub peak_memory_mib: Option<u64>,
     /// Version that ran it.
     pub version: String,
+    /// Commit of the sources of that program, where they lie in git.
+    #[serde(default)]
+    pub commit: Option<String>,
 }
 
 /// A run directory.
@@ -229,6 +232,7 @@ impl RunDirectory {
             seconds,
             peak_memory_mib: peak_memory_mib(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: crate::machine::commit(),
         };
         write_json(&working.join("stage.json"), &record)?;
         self.publish(stage)?;

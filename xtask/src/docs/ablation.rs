@@ -49,7 +49,17 @@ pub struct Ablation {
     verdict: Vec<String>,
     rows: Vec<Row>,
     cost: Cost,
+    #[serde(default)]
+    settings: Value,
 }
+
+/// The control that learns from texts dealt at random.
+const RETRAINED: &str = "random-texts-retrained";
+
+/// Where models with reasons skip the phase that trains encoder and IDs alone (DEVIATIONS.md).
+const SCHEDULES: &str = "Models without reasons have the schedule that serves IDs best, their first epochs by cross-entropy over the whole \
+    catalogue; \"random texts, retrained\" has the full model's. So the rows \"IDs only\" and \"w/o reasons\" tell what somebody gains who \
+    takes the texts, and that one, beside \"w/o correction\", what the texts themselves say.";
 
 #[derive(Debug, Clone, Deserialize)]
 struct Cost {
@@ -60,6 +70,7 @@ struct Cost {
 
 #[derive(Debug, Clone, Deserialize)]
 struct Row {
+    name: String,
     label: String,
     kind: String,
     metrics: BTreeMap<String, Spread>,
@@ -158,7 +169,19 @@ pub fn section(result: &AblationResult) -> String {
         "\n\n\\* The trained full model is given something else to read. In brackets and for p: {}.",
         found.method
     );
+    if found.settings["reward"]["text_start"] == "scratch" {
+        let _ = writeln!(text, "\n{SCHEDULES}");
+    }
     text
+}
+
+impl AblationResult {
+    /// What the full model gains over the one that was trained on texts dealt at random, in a metric, and by how many seeds that is known.
+    pub fn over_random_texts(&self, metric: &str) -> Option<(Estimate, usize)> {
+        let found = &self.ablation;
+        let row = found.rows.iter().find(|row| row.name == RETRAINED)?;
+        Some((row.differences.get(metric)?.users, found.seeds.len()))
+    }
 }
 
 fn line(row: &Row, tested: &str) -> String {
@@ -272,6 +295,14 @@ Full ranking of 80 items for 40 users (test event, items taken before are filter
         assert_eq!(stored["ablation"], original);
         let read = AblationResult::read(&path).expect("readable");
         assert_eq!(section(&read), SECTION);
+        let scratch = FILE.replace(
+            r#""settings": {},"#,
+            r#""settings": {"reward": {"text_start": "scratch"}},"#,
+        );
+        let ablation = serde_json::from_str(&scratch).expect("it is whole");
+        let told = AblationResult { ablation, ..read };
+        assert_eq!(section(&told), format!("{SECTION}\n{SCHEDULES}\n"));
+        assert!(told.over_random_texts("ndcg@10").is_none());
         std::fs::write(root.join(TABLE), "{}").expect("a file");
         let error = collect(&root, "toy", "", "", &root).expect_err("another form");
         assert!(format!("{error:#}").contains("another form"), "{error:#}");

@@ -58,6 +58,8 @@ pub fn collect(what: &Collect, folder: &Path) -> Result<PathBuf> {
         "alignment": alignment,
         "results": without_ranks(read(&what.run.join("evaluate/results.json"))?),
         "stages": stages,
+        "data_sha256": read(&what.run.join("data/meta.json"))?["sha256"],
+        "config": settings(&what.run.join("run.toml"))?,
     });
     let path = folder.join(format!("{}.json", what.name));
     // What could not be shown must not be recorded.
@@ -72,6 +74,20 @@ fn read(path: &Path) -> Result<Value> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
+}
+
+/// A run's settings, without where data and checkpoint lie on this machine, which is no part of what was computed.
+fn settings(path: &Path) -> Result<Value> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut settings: toml::Table =
+        toml::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+    for (table, key) in [("data", "path"), ("llm", "model")] {
+        if let Some(toml::Value::Table(table)) = settings.get_mut(table) {
+            table.remove(key);
+        }
+    }
+    Ok(serde_json::to_value(settings)?)
 }
 
 /// Ranks of single users: large, and needed only to compare runs.
@@ -133,6 +149,9 @@ mod tests {
         };
         write("evaluate/results.json", &file["results"]);
         write("pretrain/evaluation.json", &file["alignment"]);
+        write("data/meta.json", &json!({"version": 1, "sha256": "abc"}));
+        let settings = "seed = 7\n[data]\npath = \"/home/somebody\"\nmin_history = 30\n";
+        std::fs::write(run.join("run.toml"), settings).expect("a file");
         Collect {
             run,
             name: "toy".into(),
@@ -151,6 +170,12 @@ mod tests {
         assert_eq!(found["alignment"], expected["alignment"]);
         assert_eq!(found["command"], "cargo xtask demo");
         assert_eq!(found["stages"][7]["stage"], "export");
+        // Config, seed and data, by which it can be made again; not where they lay.
+        assert_eq!(found["data_sha256"], "abc");
+        assert_eq!(
+            found["config"],
+            json!({"seed": 7, "data": {"min_history": 30}})
+        );
         assert!(RunResult::read(&path).is_ok());
         std::fs::remove_dir_all(&what.run).expect("removed");
     }

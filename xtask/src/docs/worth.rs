@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::ablation::AblationResult;
 use super::record::{Estimate, RunResult};
 
 const FULL: &str = "full";
@@ -10,33 +11,54 @@ const RANDOM: &str = "random texts";
 const METRIC: &str = "ndcg@10";
 
 /// One paragraph, a sentence or two for each run; nothing where no run has both models.
-pub fn paragraph(runs: &[RunResult]) -> String {
-    let sentences: Vec<String> = runs.iter().filter_map(sentence).collect();
+pub fn paragraph(runs: &[RunResult], ablations: &[AblationResult]) -> String {
+    let of_run = |run: &RunResult| {
+        let ablation = ablations.iter().find(|found| found.name == run.name);
+        let trained = ablation.and_then(|found| found.over_random_texts(METRIC));
+        sentence(run, trained)
+    };
+    let sentences: Vec<String> = runs.iter().filter_map(of_run).collect();
     if sentences.is_empty() {
         return String::new();
     }
     format!(
-        "\n### What the reasons are worth to the ranking\n\nNDCG@10 of the model with texts less that of the same model on IDs only, and less \
-         its own on random texts, paired over users, with 95 % bootstrap intervals. {}\n",
+        "\n### What the reasons are worth to the ranking\n\nNDCG@10 of the model with texts less that of another one, paired over users, with \
+         95 % bootstrap intervals: of one trained on random texts (where an ablation is recorded), of one on IDs only, and of itself with random \
+         texts put in the place of its own, which tells whether it relies on them, not what they are worth. {}\n",
         sentences.join(" ")
     )
 }
 
-fn sentence(run: &RunResult) -> Option<String> {
+/// `trained`: what the full model gains over one trained on random texts, and over how many seeds.
+fn sentence(run: &RunResult, trained: Option<(Estimate, usize)>) -> Option<String> {
     let worth = difference(run, IDS_ONLY)?;
-    let mut text = format!(
-        "**{}**: {} than IDs only, {}",
-        run.name,
+    let mut text = format!("**{}**: ", run.name);
+    // First: where it is nothing, whatever follows is not the texts' doing.
+    if let Some((gain, seeds)) = trained {
+        let plural = if seeds == 1 { "" } else { "s" };
+        let _ = write!(
+            text,
+            "{} one trained on random texts, {} ({seeds} seed{plural}); ",
+            words(
+                &gain,
+                ["better than", "worse than", "not shown to be better than"]
+            ),
+            signed(&gain),
+        );
+    }
+    let _ = write!(
+        text,
+        "{} than IDs only, {}",
         words(&worth, ["better", "worse", "neither better nor worse"]),
         signed(&worth)
     );
     if let Some(reads) = difference(run, RANDOM) {
-        let _ = write!(
-            text,
-            "; what the texts say {}, {} against random ones",
-            words(&reads, ["counts", "misleads", "makes no difference"]),
-            signed(&reads)
-        );
+        let told = [
+            "once trained it relies on what its texts say",
+            "once trained it ranks better with random texts",
+            "that it relies on what its texts say is not shown",
+        ];
+        let _ = write!(text, "; {}, {}", words(&reads, told), signed(&reads));
     }
     Some(text + ".")
 }
@@ -98,30 +120,40 @@ mod tests {
             (RANDOM, FULL, [-0.5, -1.0, -0.25]),
         ]);
         assert_eq!(
-            sentence(&better).expect("both are there"),
-            "**toy**: better than IDs only, +0.5000 [+0.2500, +1.0000]; what the texts say counts, +0.5000 [+0.2500, +1.0000] \
-             against random ones."
+            sentence(&better, None).expect("both are there"),
+            "**toy**: better than IDs only, +0.5000 [+0.2500, +1.0000]; once trained it relies on what its texts say, +0.5000 [+0.2500, \
+             +1.0000]."
         );
         let neither = run(&[
             (IDS_ONLY, FULL, [0.5, -0.25, 1.0]),
             (FULL, RANDOM, [0.0, -0.5, 0.25]),
         ]);
         assert_eq!(
-            sentence(&neither).expect("both are there"),
-            "**toy**: neither better nor worse than IDs only, -0.5000 [-1.0000, +0.2500]; what the texts say makes no difference, \
-             +0.0000 [-0.5000, +0.2500] against random ones."
+            sentence(&neither, None).expect("both are there"),
+            "**toy**: neither better nor worse than IDs only, -0.5000 [-1.0000, +0.2500]; that it relies on what its texts say is not shown, \
+             +0.0000 [-0.5000, +0.2500]."
         );
         let worse = run(&[(FULL, IDS_ONLY, [-0.5, -1.0, -0.25])]);
         assert_eq!(
-            sentence(&worse).expect("one is there"),
+            sentence(&worse, None).expect("one is there"),
             "**toy**: worse than IDs only, -0.5000 [-1.0000, -0.2500]."
+        );
+        let gain = Estimate {
+            mean: 0.25,
+            low: -0.25,
+            high: 0.5,
+        };
+        assert_eq!(
+            sentence(&worse, Some((gain, 3))).expect("one is there"),
+            "**toy**: not shown to be better than one trained on random texts, +0.2500 [-0.2500, +0.5000] (3 seeds); worse than IDs \
+             only, -0.5000 [-1.0000, -0.2500]."
         );
     }
 
     #[test]
     fn nothing_is_said_where_nothing_was_compared() {
-        assert_eq!(paragraph(&[run(&[])]), "");
+        assert_eq!(paragraph(&[run(&[])], &[]), "");
         let runs = [run(&[(FULL, IDS_ONLY, [0.0, 0.0, 0.0])]), run(&[])];
-        assert_eq!(paragraph(&runs).matches("**toy**").count(), 1);
+        assert_eq!(paragraph(&runs, &[]).matches("**toy**").count(), 1);
     }
 }
