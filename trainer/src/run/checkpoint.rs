@@ -80,24 +80,24 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Removes all checkpoints: the stage's results are written.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn remove(self) -> Result<()> {
-        for entry in std::fs::read_dir(&self.working)? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with(NAME) || name == UNFINISHED {
-                remove_folder(&path)?;
-            }
-        }
-        Ok(())
-    }
-
     fn folder(&self, number: u64) -> PathBuf {
         self.working.join(format!("{NAME}{number}"))
     }
+}
+
+/// Removes all checkpoints of a stage whose record is written: until then one that is half removed would be gone on from.
+///
+/// # Errors
+/// The system's.
+pub(super) fn remove_all(working: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(working)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(NAME) || name == UNFINISHED {
+            remove_folder(&path)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(newest(&again), "two");
         again.commit(put("three")).unwrap();
         assert_eq!(newest(&again), "three");
-        again.remove().unwrap();
+        remove_all(folder.path()).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -242,6 +242,7 @@ impl RunDirectory {
     /// Gives finished work its final name.
     fn publish(&self, stage: Stage) -> Result<()> {
         let working = self.working(stage);
+        checkpoint::remove_all(&working)?;
         for name in [".fingerprint", ".seconds"] {
             // Of use to an interrupted attempt only.
             let _ = std::fs::remove_file(working.join(name));
@@ -326,6 +327,32 @@ mod tests {
         let never = |_: &Path| bail!("done again");
         assert!(run.execute(Stage::Data, "f", never).unwrap());
         assert!(run.record(Stage::Data).is_some() && !run.working(Stage::Data).exists());
+    }
+
+    #[test]
+    fn checkpoints_stay_whole_until_the_record_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(folder.path()).unwrap();
+        let state = Path::new(".checkpoint-3").join("state");
+        let failed = run.execute(Stage::Data, "f", |out| {
+            std::fs::create_dir(out.join(".checkpoint-3"))?;
+            std::fs::write(out.join(&state), "whole")?;
+            bail!("power cut after the last result")
+        });
+        assert!(failed.is_err());
+        run.execute(Stage::Data, "f", |out| {
+            assert_eq!(std::fs::read_to_string(out.join(&state))?, "whole");
+            Ok(())
+        })
+        .unwrap();
+        let finished = run.stage(Stage::Data);
+        assert!(!finished.join(".checkpoint-3").exists());
+        // A kill while they are removed: the stage is finished, and nobody goes on from half of one.
+        std::fs::create_dir(finished.join(".checkpoint-3")).unwrap();
+        std::fs::rename(&finished, run.working(Stage::Data)).unwrap();
+        let never = |_: &Path| bail!("done again");
+        assert!(run.execute(Stage::Data, "f", never).unwrap());
+        assert!(finished.exists() && !finished.join(".checkpoint-3").exists());
     }
 
     #[test]

@@ -167,8 +167,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let mut config = context.config.reward.clone();
     config.seed = context.config.seed;
     let reward = context.run.stage(Stage::Reward);
-    fit(context, (&reward, out), features, &config, "refit", MODEL)?;
-    context.checkpoints(out)?.remove()
+    fit(context, (&reward, out), features, &config, "refit", MODEL)
 }
 
 /// Where the correction stands between two windows; the stores are saved beside it.

@@ -87,9 +87,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
     let answers = out.join("answers.jsonl");
     write_answers(&answers, &before, &after, &dataset, &exam, config)?;
     let version = version + settings.steps as u64;
-    save_policy(&language, Stage::Pretrain, out, &pointer, version, config)?;
-    // The last thing: until then a kill costs the exam at most.
-    context.checkpoints(out)?.remove()
+    save_policy(&language, Stage::Pretrain, out, &pointer, version, config)
 }
 
 /// Where the alignment stands between two steps.

@@ -59,7 +59,6 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         policy_version: settings.steps as u64,
     };
     pointer.write(out)?;
-    context.checkpoints(out)?.remove()?;
     write_json(
         &out.join("report.json"),
         &json!({
