@@ -48,13 +48,17 @@ impl Control {
     pub fn meaning(self) -> &'static str {
         match self {
             Control::RandomTexts => {
-                "the texts a user and an item have do not matter to the ranking"
+                "that the texts a user and an item have matter to the ranking is not shown"
             }
             Control::RandomReasons | Control::SwappedReasons => {
-                "the reasons an item has do not matter to the ranking"
+                "that the reasons an item has matter to the ranking is not shown"
             }
-            Control::OtherPatterns => "the pattern a user has does not matter to the ranking",
-            Control::NoHistory => "what a user took before does not matter to the ranking",
+            Control::OtherPatterns => {
+                "that the pattern a user has matters to the ranking is not shown"
+            }
+            Control::NoHistory => {
+                "that what a user took before matters to the ranking is not shown"
+            }
         }
     }
 

@@ -189,14 +189,14 @@ pub fn evaluate_reward_models(
             .map(|(control, scorer)| (control.name(), scorer as &dyn Ranker)),
     );
     let mut results = evaluate(data, config, &models, stop, observer)?;
-    let mut rivals = vec![(POPULARITY, "it ranks no better than counting who took what")];
+    let mut rivals = vec![(POPULARITY, "that it ranks better than counting who took what is not shown")];
     rivals.extend(
         controls
             .iter()
             .map(|(control, _)| (control.name(), control.meaning())),
     );
     if full.config().use_reasons || full.config().use_patterns {
-        rivals.push((IDS_ONLY, "texts do not improve the ranking"));
+        rivals.push((IDS_ONLY, "that texts improve the ranking is not shown"));
     }
     results.warnings = warnings(&results, &rivals);
     Ok(results)
