@@ -189,7 +189,10 @@ pub fn evaluate_reward_models(
             .map(|(control, scorer)| (control.name(), scorer as &dyn Ranker)),
     );
     let mut results = evaluate(data, config, &models, stop, observer)?;
-    let mut rivals = vec![(POPULARITY, "that it ranks better than counting who took what is not shown")];
+    let mut rivals = vec![(
+        POPULARITY,
+        "that it ranks better than counting who took what is not shown",
+    )];
     rivals.extend(
         controls
             .iter()
