@@ -9,6 +9,8 @@ pub(super) struct Told {
     name: &'static str,
     progress: Progress,
     epochs: usize,
+    /// The newest epoch; phases that follow one another count on.
+    epoch: usize,
     bar: Option<Bar>,
 }
 
@@ -19,13 +21,14 @@ impl Told {
             name,
             progress,
             epochs,
+            epoch: 0,
             bar: None,
         }
     }
 
     pub(super) fn training(&mut self, event: &TrainingEvent) {
         match event {
-            TrainingEvent::Start { epochs, .. } => self.epochs = *epochs,
+            TrainingEvent::Start { epochs, .. } => self.epochs = self.epoch + *epochs,
             TrainingEvent::Step {
                 epoch,
                 step,
@@ -56,6 +59,7 @@ impl Told {
     }
 
     fn step(&mut self, epoch: usize, (step, steps): (usize, usize), loss: f32) {
+        self.epoch = epoch;
         let bar = self.bar.get_or_insert_with(|| {
             let title = format!("{} epoch {epoch}/{}", self.name, self.epochs);
             self.progress.bar(&title, steps as u64)
