@@ -429,7 +429,7 @@ test('the search finds a viewer by keyboard alone', async () => {
 test('the result table and the limits of the run are there', async (t) => {
   if (!results) return t.skip('the artefact has no results.json');
   const { page } = await open();
-  const body = page.locator('#results tbody tr');
+  const body = page.getByRole('region', { name: 'Result table' }).locator('tbody tr');
   assert.equal(await body.count(), results.models.length);
   assert.equal(await body.first().locator('th').innerText().then((text) => text.split('\n')[0]), results.models[0].name);
   assert.match(await page.locator('#results').innerText(), /can be wrong/);
