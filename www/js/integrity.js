@@ -10,6 +10,7 @@
  * that lies on purpose serves an index.html of its own. A scorer's WebAssembly is checked as the very bytes that run.
  */
 import { BUILD, ROOT } from './build.js';
+import { hashOf } from './sha256.js';
 
 /** @typedef {import('./types.js').Fault} Fault */
 
@@ -75,13 +76,6 @@ export async function holdAll(base, hashes, again, signal) {
   await Promise.all(Object.entries(hashes).map(hold));
 }
 
-/** The SHA-256 of a text as build.json writes it; null over plain http, where nothing is hashed. @param {string} text */
-async function hashOf(text) {
-  if (crypto.subtle === undefined) return null;
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
 /**
  * The same fault, unless the server has another release by now, of other code or of another artefact: then a file of this one is missing
  * or changed because of that, and only the other page helps.
@@ -92,7 +86,8 @@ export async function orOutdated(found, manifestText = null) {
   try {
     const response = await fetch(new URL('build.json', ROOT), { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
     const { code, artefact } = await response.json();
-    const loaded = manifestText === null ? null : await hashOf(manifestText);
+    // Over plain http nothing is hashed.
+    const loaded = manifestText === null || crypto.subtle === undefined ? null : await hashOf(new TextEncoder().encode(manifestText));
     const isOther = (typeof code === 'string' && code !== BUILD) || (loaded !== null && typeof artefact?.sha256 === 'string' && artefact.sha256 !== loaded);
     if (isOther) return fault('outdated', `${found.message} A newer version of this page is on the server.`, found.file);
   } catch {

@@ -1,7 +1,8 @@
 /** Brings what is on the server into the store: file by file, each held to its hash, and noted as a release only once it is whole. */
 import { KEPT, ROOT } from './build.js';
 import { expect, filesOf, forgetOthers, known, neededOf, note } from './keeper-releases.js';
-import { bytesKept, hashOf, isFile, keepOnly, missing, put } from './keeper-store.js';
+import { bytesKept, isFile, keepOnly, missing, put } from './keeper-store.js';
+import { hashOf } from './sha256.js';
 
 /**
  * @typedef {import('./keeper-store.js').KeptFile} KeptFile

@@ -3,6 +3,7 @@
  * when it is read, so whatever comes out of here is what was published.
  */
 import { KEPT, ROOT } from './build.js';
+import { hashOf } from './sha256.js';
 
 /** @typedef {import('./build.js').Listed & {kind: 'code'|'data'}} KeptFile */
 
@@ -14,12 +15,6 @@ const cacheOf = ({ kind }) => `${KEPT}${kind}`;
 
 /** Equal contents under two kinds of name have two media types. @param {KeptFile} file */
 const keyOf = ({ name, sha256 }) => new URL(`kept/${sha256}${/\.[a-z]+$/.exec(name)?.[0] ?? ''}`, ROOT).href;
-
-/** @param {BufferSource} bytes */
-export async function hashOf(bytes) {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
 
 /** @param {ArrayBuffer} bytes @param {KeptFile} file */
 export const isFile = async (bytes, { bytes: length, sha256 }) => bytes.byteLength === length && (await hashOf(bytes)) === sha256;

@@ -86,9 +86,7 @@ export function createLists(page) {
     if (how === 'push') page.notice.replaceChildren();
     document.title = 'Your own taste · curec';
     app.picker.show(null);
-    app.bar.show(null);
-    app.questions.renew(null);
-    app.ranking.busy();
+    leave();
     visit = { user: null, viewer: null, trail, nearest: null, rows, standing: null };
     const mine = visit;
     await showVisit(how);

@@ -102,6 +102,13 @@ impl AblationResult {
         serde_json::from_str(&text)
             .with_context(|| format!("{} is not an ablation's result file", path.display()))
     }
+
+    /// What the full model gains over the one that was trained on texts dealt at random, in a metric, and by how many seeds that is known.
+    pub fn over_random_texts(&self, metric: &str) -> Option<(Estimate, usize)> {
+        let found = &self.ablation;
+        let row = found.rows.iter().find(|row| row.name == RETRAINED)?;
+        Some((row.differences.get(metric)?.users, found.seeds.len()))
+    }
 }
 
 /// Writes `folder/ablation-NAME.json` from the folder of an ablation and returns its path.
@@ -175,15 +182,6 @@ pub fn section(result: &AblationResult) -> String {
     text
 }
 
-impl AblationResult {
-    /// What the full model gains over the one that was trained on texts dealt at random, in a metric, and by how many seeds that is known.
-    pub fn over_random_texts(&self, metric: &str) -> Option<(Estimate, usize)> {
-        let found = &self.ablation;
-        let row = found.rows.iter().find(|row| row.name == RETRAINED)?;
-        Some((row.differences.get(metric)?.users, found.seeds.len()))
-    }
-}
-
 fn line(row: &Row, tested: &str) -> String {
     let mark = if row.kind == "control" { " \\*" } else { "" };
     let mut text = format!("\n| {}{mark} |", row.label);
@@ -238,6 +236,8 @@ fn cost(cost: &Cost) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::RunResult;
+    use super::super::{sample, worth};
     use super::*;
 
     const FILE: &str = r#"{
@@ -303,6 +303,20 @@ Full ranking of 80 items for 40 users (test event, items taken before are filter
         let told = AblationResult { ablation, ..read };
         assert_eq!(section(&told), format!("{SECTION}\n{SCHEDULES}\n"));
         assert!(told.over_random_texts("ndcg@10").is_none());
+        let retrained = FILE.replace("no-history", RETRAINED);
+        let ablation = serde_json::from_str(&retrained).expect("it is whole");
+        let told = AblationResult { ablation, ..told };
+        let (gain, seeds) = told.over_random_texts("ndcg@10").expect("it has that row");
+        assert_eq!(
+            (gain.low, gain.mean, gain.high, seeds),
+            (0.05, 0.1, 0.15, 2)
+        );
+        let run: RunResult = serde_json::from_str(sample::FILE).expect("it is whole");
+        let words = worth::paragraph(&[run], &[told]);
+        assert!(
+            words.contains("**toy**: better than one trained on random texts, +0.1000"),
+            "{words}"
+        );
         std::fs::write(root.join(TABLE), "{}").expect("a file");
         let error = collect(&root, "toy", "", "", &root).expect_err("another form");
         assert!(format!("{error:#}").contains("another form"), "{error:#}");
