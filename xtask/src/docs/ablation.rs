@@ -236,7 +236,7 @@ fn cost(cost: &Cost) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::RunResult;
+    use super::super::record::{Comparison, RunResult};
     use super::super::{sample, worth};
     use super::*;
 
@@ -311,7 +311,13 @@ Full ranking of 80 items for 40 users (test event, items taken before are filter
             (gain.low, gain.mean, gain.high, seeds),
             (0.05, 0.1, 0.15, 2)
         );
-        let run: RunResult = serde_json::from_str(sample::FILE).expect("it is whole");
+        let mut run: RunResult = serde_json::from_str(sample::FILE).expect("it is whole");
+        run.results.comparisons.push(Comparison {
+            metric: "ndcg@10".into(),
+            left: "full".into(),
+            right: "ids only".into(),
+            difference: gain,
+        });
         let words = worth::paragraph(&[run], &[told]);
         assert!(
             words.contains("**toy**: better than one trained on random texts, +0.1000"),
