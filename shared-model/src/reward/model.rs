@@ -183,15 +183,19 @@ impl RewardModel {
             .expand([batch, items, self.config.width])
     }
 
+    /// ID embeddings of items `[B, N]` → `[B, N, d]`; without IDs one row for all.
+    pub fn identities(&self, items: Tensor<2, Int>) -> Tensor<3> {
+        if self.config.use_ids {
+            return self.item.forward(items);
+        }
+        let [rows, count] = items.dims();
+        let shape = [rows, count, self.config.width];
+        self.item.weight.val().unsqueeze::<3>().expand(shape)
+    }
+
     /// `x = [ID embedding ; m]` (Eq. 8): items `[B, N]`, matched `[B, N, d]` → `[B, N, 2d]`.
     pub fn item_input(&self, items: Tensor<2, Int>, matched: Tensor<3>) -> Tensor<3> {
-        let identity = if self.config.use_ids {
-            self.item.forward(items)
-        } else {
-            let shape = matched.dims();
-            self.item.weight.val().unsqueeze::<3>().expand(shape)
-        };
-        Tensor::cat(vec![identity, matched], 2)
+        Tensor::cat(vec![self.identities(items), matched], 2)
     }
 
     /// `H` (Eq. 9); see [`HistoryEncoder::forward`].

@@ -18,6 +18,8 @@ pub(crate) struct HostBatch {
     pub(crate) events: usize,
     /// `[B, E, 1 + n]`
     pub(crate) items: Vec<i32>,
+    /// Which items this step knows by their texts alone.
+    pub(crate) hidden: Hidden,
     /// `[B, E]`: an event is there.
     pub(crate) present: Vec<bool>,
     /// Reasons of each of `items` as visible at the event's time.
@@ -36,6 +38,37 @@ pub(crate) struct HostBatch {
     pub(crate) dropout_seeds: Vec<u64>,
 }
 
+/// Items whose ID embedding a step does not see, each with the same chance and without a look at any other.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Hidden {
+    chance: f32,
+    seed: u64,
+}
+
+impl Hidden {
+    /// What a step of this seed does not see; the same in each of its parts.
+    pub(crate) fn new(chance: f32, seed: u64) -> Self {
+        // A stream of its own: nothing else is drawn differently for it.
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(u64::MAX);
+        let seed = rng.random();
+        Self { chance, seed }
+    }
+
+    /// 1 for items that are seen, 0 for hidden ones; nothing where none ever is.
+    pub(crate) fn seen(self, items: impl Iterator<Item = u64>) -> Option<Vec<f32>> {
+        let seen = |item: u64| {
+            // SplitMix64 (Steele et al. 2014): neighbours have nothing in common.
+            let mut z = (self.seed ^ item).wrapping_add(0x9E37_79B9_7F4A_7C15);
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            let drawn = (z ^ (z >> 31)) >> 40; // 24 bits
+            f32::from(u8::from(drawn as f32 >= self.chance * (1u32 << 24) as f32))
+        };
+        (self.chance > 0.0).then(|| items.map(seen).collect())
+    }
+}
+
 /// What stays the same over all batches.
 #[derive(Debug, Clone)]
 pub(crate) struct Sampler<'a> {
@@ -50,6 +83,8 @@ pub(crate) struct Sampler<'a> {
     reasons: usize,
     use_reasons: bool,
     use_patterns: bool,
+    /// Chance of an item to be hidden.
+    hidden: f32,
 }
 
 impl<'a> Sampler<'a> {
@@ -73,6 +108,10 @@ impl<'a> Sampler<'a> {
             reasons: config.model.reasons,
             use_reasons: config.model.use_reasons,
             use_patterns: config.model.use_patterns,
+            hidden: match config.model.use_ids && config.model.use_reasons {
+                true => config.identity_dropout,
+                false => 0.0,
+            },
         }
     }
 
@@ -85,6 +124,7 @@ impl<'a> Sampler<'a> {
             }),
             use_reasons: false,
             use_patterns: false,
+            hidden: 0.0,
             ..self.without_negatives()
         }
     }
@@ -116,6 +156,7 @@ impl<'a> Sampler<'a> {
             windows: windows.len(),
             events,
             items: Vec::with_capacity(slots * (1 + self.negatives)),
+            hidden: Hidden::new(self.hidden, seed),
             present: Vec::with_capacity(slots),
             reasons: ReasonGrid::default(),
             reason_rows: RowSet::default(),

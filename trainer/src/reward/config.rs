@@ -64,6 +64,9 @@ pub struct RewardTrainingConfig {
     pub identity_epochs: usize,
     /// Whether models that read reasons go on from there.
     pub text_start: TextStart,
+    /// Chance of every item, anew in each step, that its ID embedding is hidden (zero) wherever it stands, while a model that has IDs
+    /// learns to read reasons: what IDs know already is learnt from texts too (DropoutNet, Volkovs et al. 2017). 0 = never.
+    pub identity_dropout: f32,
     /// Items drawn per step for it; 0 = none: the softmax runs over the whole catalogue.
     pub identity_negatives: usize,
     /// Their peak learning rate.
@@ -107,6 +110,7 @@ impl Default for RewardTrainingConfig {
             auxiliary_negatives: 128,
             identity_epochs: 8,
             text_start: TextStart::default(),
+            identity_dropout: 0.0,
             identity_negatives: 0,
             identity_learning_rate: 2e-3,
             warm_epochs: 8,
@@ -151,11 +155,15 @@ impl RewardTrainingConfig {
                 )));
             }
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(RewardTrainingError::Setting(format!(
-                "`dropout` is {}; it must lie in [0, 1)",
-                self.dropout
-            )));
+        for (name, value) in [
+            ("dropout", self.dropout),
+            ("identity_dropout", self.identity_dropout),
+        ] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(RewardTrainingError::Setting(format!(
+                    "`{name}` is {value}; it must lie in [0, 1)"
+                )));
+            }
         }
         let mut model = self.model.clone();
         // 0 stands for what the data say.

@@ -56,9 +56,15 @@ pub(crate) fn encode(
             .vector
     };
     let items = ints(batch.items.clone(), [rows * events, candidates], device);
-    let inputs = model
-        .item_input(items, matched)
-        .reshape([rows, events, candidates, 2 * width]);
+    let mut identities = model.identities(items);
+    if let Some(seen) = batch
+        .hidden
+        .seen(batch.items.iter().map(|&item| item as u64))
+    {
+        identities = identities * floats(seen, [rows * events, candidates, 1], device);
+    }
+    let inputs =
+        Tensor::cat(vec![identities, matched], 2).reshape([rows, events, candidates, 2 * width]);
 
     let history =
         inputs
@@ -167,11 +173,16 @@ pub(crate) fn auxiliary_loss(
         .reshape([rows * moments, both])
         .select(0, ints(states, [count], device));
     let identity = model.config().use_ids.then(|| {
+        let count = catalogue.items.len();
         let items = catalogue.items.iter().map(|&item| item as i32).collect();
-        let items = ints(items, [catalogue.items.len()], device);
+        let mut items = (model.item.weight.val()).select(0, ints(items, [count], device));
+        let seen = (batch.hidden).seen(catalogue.items.iter().map(|&item| u64::from(item)));
+        if let Some(seen) = seen {
+            items = items * floats(seen, [count, 1], device);
+        }
         Identity {
             states: states.clone().narrow(1, 0, width),
-            items: model.item.weight.val().select(0, items),
+            items,
         }
     });
     let texts = (!catalogue.rows.is_empty()).then(|| {

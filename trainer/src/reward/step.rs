@@ -94,6 +94,8 @@ impl Step<'_> {
 mod tests {
     use super::*;
     use crate::fitting::epoch_batches;
+    use crate::reward::batch::Hidden;
+    use crate::reward::features::floats;
     use crate::reward::stores::{PatternStore, ReasonStore};
     use crate::reward::tests::{config, data, features, stores, untrained};
     use burn::module::Module;
@@ -110,12 +112,16 @@ mod tests {
         let model = untrained(&data).train();
         let mut rng = ChaCha8Rng::seed_from_u64(4);
         let batch = epoch_batches(&data, 6, 8, &mut rng).remove(0);
+        let hiding = RewardTrainingConfig {
+            identity_dropout: 0.3,
+            ..config()
+        };
         let run = |threads: usize| {
             let step = Step {
                 phase: Phase::Whole,
-                sampler: Sampler::new(features, &config()),
+                sampler: Sampler::new(features, &hiding),
                 features,
-                config: config(),
+                config: hiding.clone(),
                 device: device.clone(),
                 threads,
             };
@@ -148,6 +154,69 @@ mod tests {
                 assert!((one - many).abs() < 1e-5, "{threads}: {one} {many}");
             }
         }
+    }
+
+    /// A step that hides items is the step of a model whose embeddings of them are zero, and teaches these embeddings nothing; states
+    /// without texts never miss one.
+    #[test]
+    fn hidden_items_are_known_by_their_texts_alone() {
+        let data = data(40);
+        let stores = stores(&data);
+        let features = features(&data, &stores);
+        let device = Device::flex().autodiff();
+        let model = untrained(&data).train();
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let batch = epoch_batches(&data, 6, 8, &mut rng).remove(0);
+        let run = |phase: Phase, model: &RewardModel, identity_dropout: f32| {
+            let config = RewardTrainingConfig {
+                identity_dropout,
+                ..config()
+            };
+            let sampler = Sampler::new(features, &config);
+            let step = Step {
+                phase,
+                sampler: match phase {
+                    Phase::Identities => sampler.of_identities(0),
+                    Phase::States => sampler.without_negatives(),
+                    Phase::Whole => sampler,
+                },
+                features,
+                config,
+                device: device.clone(),
+                threads: 1,
+            };
+            let (gradients, loss) = step.gradients(model, &batch, 9).unwrap();
+            let slopes = gradients.get::<2>(model.item.weight.id).unwrap();
+            (slopes.into_data().try_to_vec::<f32>().unwrap(), loss)
+        };
+        let items = data.items.len();
+        let seen = Hidden::new(0.5, 9).seen(0..items as u64).unwrap();
+        let without = {
+            let mut model = model.clone();
+            let seen = floats(seen.clone(), [items, 1], &device);
+            model.item.weight = model.item.weight.map(|weight| {
+                let weight = weight.detach() * seen.detach();
+                weight.require_grad()
+            });
+            model
+        };
+        for phase in [Phase::States, Phase::Whole] {
+            let (slopes, loss) = run(phase, &model, 0.5);
+            assert_ne!(loss, run(phase, &model, 0.0).1);
+            let (others, expected) = run(phase, &without, 0.0);
+            assert!((loss - expected).abs() < 1e-6, "{loss} {expected}");
+            let width = slopes.len() / items;
+            for (item, seen) in seen.iter().enumerate() {
+                let row = item * width..(item + 1) * width;
+                if *seen == 0.0 {
+                    assert!(slopes[row].iter().all(|&slope| slope == 0.0));
+                } else {
+                    assert_eq!(slopes[row.clone()], others[row]);
+                }
+            }
+        }
+        let alone = run(Phase::Identities, &model, 0.5);
+        assert_eq!(alone, run(Phase::Identities, &model, 0.0));
     }
 
     /// Gradients of the first phase are the same whatever the texts are, and none goes to what reads texts.

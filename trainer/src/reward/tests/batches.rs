@@ -145,3 +145,26 @@ fn training_batches_know_nothing_of_the_future() {
     }
     assert!(moved > 2, "later moments do see it: {moved}");
 }
+
+/// Each item by itself, with the same chance, and every step others.
+#[test]
+fn items_are_hidden_with_their_chance() {
+    assert_eq!(Hidden::new(0.0, 7).seen(0..4), None);
+    let items = 20_000;
+    let of = |seed: u64| Hidden::new(0.3, seed).seen(0..items).unwrap();
+    for seed in 0..4 {
+        let (one, other) = (of(seed), of(seed + 1));
+        let hidden = one.iter().filter(|&&seen| seen == 0.0).count() as f64 / items as f64;
+        assert!((hidden - 0.3).abs() < 0.015, "{hidden}"); // four and a half standard errors
+        let both = (one.iter().zip(&other)).filter(|&(&a, &b)| a + b == 0.0);
+        let both = both.count() as f64 / items as f64;
+        assert!((both - 0.09).abs() < 0.01, "{both}");
+        let pairs = one.windows(2).filter(|pair| pair[0] + pair[1] == 0.0);
+        let pairs = pairs.count() as f64 / items as f64;
+        assert!((pairs - 0.09).abs() < 0.01, "{pairs}");
+        assert_eq!(
+            Hidden::new(0.3, seed).seen([7, 5, 7].into_iter()).unwrap(),
+            [one[7], one[5], one[7]]
+        );
+    }
+}

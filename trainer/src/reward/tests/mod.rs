@@ -11,7 +11,7 @@ use curec_shared_model::reward::{RewardConfig, RewardModel};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::batch::Sampler;
+use super::batch::{Hidden, Sampler};
 use super::forward::{encode, logits};
 use super::stores::{PatternEntry, PatternStore, ReasonEntry, ReasonStore};
 use super::*;

@@ -240,6 +240,13 @@ fn settings_that_cannot_work_are_named() {
         })
         .contains("`dropout`")
     );
+    assert!(
+        error(RewardTrainingConfig {
+            identity_dropout: 1.0,
+            ..config()
+        })
+        .contains("`identity_dropout`")
+    );
     let model = RewardConfig {
         text_width: 7,
         ..config().model
