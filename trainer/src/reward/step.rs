@@ -99,6 +99,7 @@ mod tests {
     use crate::reward::stores::{PatternStore, ReasonStore};
     use crate::reward::tests::{config, data, features, stores, untrained};
     use burn::module::Module;
+    use burn::tensor::Tensor;
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
@@ -193,11 +194,11 @@ mod tests {
         let seen = Hidden::new(0.5, 9).seen(0..items as u64).unwrap();
         let without = {
             let mut model = model.clone();
-            let seen = floats(seen.clone(), [items, 1], &device);
-            model.item.weight = model.item.weight.map(|weight| {
-                let weight = weight.detach() * seen.detach();
-                weight.require_grad()
-            });
+            let seen = floats(seen.clone(), [items, 1], &Device::flex());
+            model.item.weight = model
+                .item
+                .weight
+                .map(|weight| Tensor::from_inner(weight.inner() * seen).require_grad());
             model
         };
         for phase in [Phase::States, Phase::Whole] {
