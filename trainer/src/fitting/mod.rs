@@ -68,10 +68,22 @@ pub(crate) struct FitSettings {
     pub(crate) beta_2: f32,
     /// Epochs without a better validation NDCG@10 before training stops.
     pub(crate) patience: usize,
-    /// Whether the weights that training begins with are kept where no epoch is better.
-    pub(crate) keep_start: bool,
+    /// Which weights validation may choose.
+    pub(crate) choice: Choice,
     /// Threads that share a batch, for the record.
     pub(crate) threads: usize,
+}
+
+/// Among which weights the ones with the best validation NDCG@10 are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// Those after any epoch.
+    Epochs,
+    /// Those that training begins with too: where no epoch is better, nothing has changed.
+    EpochsOrStart,
+    /// Those after an epoch of the second half, and training lasts until then: for what ranks worse before it ranks better. The
+    /// first epoch would often win by having changed least.
+    LaterEpochs,
 }
 
 /// What is trained, and on what.
@@ -135,10 +147,14 @@ pub(crate) fn fit<O: Objective>(
         end: TrainingEnd::Completed,
     };
     let mut best: Option<(f64, O::Model)> = None;
-    if settings.keep_start {
+    if settings.choice == Choice::EpochsOrStart {
         let start = model.valid();
         best = objective.validate(&start)?.map(|(ndcg, _)| (ndcg, start));
     }
+    let first = match settings.choice {
+        Choice::LaterEpochs => settings.epochs / 2 + 1,
+        Choice::Epochs | Choice::EpochsOrStart => 1,
+    };
     let mut model = model;
     for epoch in 1..=settings.epochs {
         let started = Instant::now();
@@ -172,6 +188,9 @@ pub(crate) fn fit<O: Objective>(
         };
         observer(&TrainingEvent::Epoch(entry.clone()));
         report.epochs.push(entry);
+        if epoch < first {
+            continue;
+        }
         if found.is_none() || best.as_ref().is_none_or(|(score, _)| ndcg > *score) {
             report.best_epoch = epoch;
             best = Some((ndcg, frozen));
@@ -290,6 +309,7 @@ pub(crate) fn initialise<M: Module>(model: &M) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::SeedableRng;
 
     #[test]
     fn the_learning_rate_rises_then_falls_to_a_tenth() {
@@ -301,7 +321,7 @@ mod tests {
             weight_decay: 0.0,
             beta_2: BETA_2,
             patience: 1,
-            keep_start: false,
+            choice: Choice::Epochs,
             threads: 1,
         };
         let rate = |step: usize| learning_rate(&settings, step, 110);
@@ -311,5 +331,86 @@ mod tests {
         assert!((rate(110) - 0.1).abs() < 1e-12);
         // Warm-up is a tenth of all steps at most.
         assert_eq!(learning_rate(&settings, 0, 20), 0.5);
+    }
+
+    /// Validated by a script; nothing is learnt.
+    struct Scripted {
+        scores: Vec<f64>,
+        next: std::cell::Cell<usize>,
+    }
+
+    impl Objective for Scripted {
+        type Model = burn::nn::Linear;
+        type Error = FitError;
+
+        fn batches(&self, _: &mut ChaCha8Rng) -> Vec<Vec<Window>> {
+            let (start, end) = (0, 3);
+            vec![vec![Window {
+                user: 0,
+                start,
+                end,
+            }]]
+        }
+
+        fn gradients(
+            &self,
+            _: &Self::Model,
+            _: &[Window],
+            _: u64,
+        ) -> Result<(GradientsParams, f32), FitError> {
+            Ok((GradientsParams::new(), 1.0))
+        }
+
+        fn validate(&self, _: &Self::Model) -> Result<Option<(f64, f64)>, FitError> {
+            let at = self.next.replace(self.next.get() + 1);
+            Ok(Some((self.scores[at], 0.0)))
+        }
+    }
+
+    /// Best epoch and number of epochs.
+    fn chosen(scores: &[f64], epochs: usize, patience: usize, choice: Choice) -> (usize, usize) {
+        let settings = FitSettings {
+            epochs,
+            min_steps: 0,
+            learning_rate: 1e-3,
+            warmup_steps: 0,
+            weight_decay: 0.0,
+            beta_2: BETA_2,
+            patience,
+            choice,
+            threads: 1,
+        };
+        let objective = Scripted {
+            scores: scores.to_vec(),
+            next: 0.into(),
+        };
+        let device = burn::tensor::Device::flex().autodiff();
+        let (_, report) = fit(
+            &objective,
+            burn::nn::LinearConfig::new(2, 2).init(&device),
+            &settings,
+            ChaCha8Rng::seed_from_u64(1),
+            &AtomicBool::new(false),
+            &mut |_| {},
+        )
+        .unwrap();
+        (report.best_epoch, report.epochs.len())
+    }
+
+    #[test]
+    fn validation_chooses_among_the_weights_it_may() {
+        let dip = [0.9, 0.2, 0.3, 0.4, 0.6, 0.5];
+        assert_eq!(chosen(&dip, 6, 6, Choice::Epochs), (1, 6));
+        assert_eq!(chosen(&dip, 6, 3, Choice::Epochs), (1, 4));
+        // The start comes first: here it is better than what follows.
+        assert_eq!(chosen(&dip, 5, 2, Choice::EpochsOrStart), (0, 2));
+        // Nothing before the fourth of six, and no patience is lost before it either.
+        assert_eq!(chosen(&dip, 6, 3, Choice::LaterEpochs), (5, 6));
+        assert_eq!(chosen(&dip, 6, 1, Choice::LaterEpochs), (5, 6));
+        assert_eq!(
+            chosen(&[0.9, 0.8, 0.7, 0.6], 4, 1, Choice::LaterEpochs),
+            (3, 4)
+        );
+        assert_eq!(chosen(&[0.9], 1, 1, Choice::LaterEpochs), (1, 1));
     }
 }

@@ -17,8 +17,8 @@ use super::score::{ScoreError, Scorer};
 use super::step::{Phase, Step};
 use crate::evaluation::{Example, RankError, Target, sample_examples};
 use crate::fitting::{
-    BETA_2, FitError, FitSettings, Objective, TrainingEnd, TrainingEvent, TrainingReport, Window,
-    epoch_batches, fit, initialise, resolve_threads, validation_metrics,
+    BETA_2, Choice, FitError, FitSettings, Objective, TrainingEnd, TrainingEvent, TrainingReport,
+    Window, epoch_batches, fit, initialise, resolve_threads, validation_metrics,
 };
 use crate::past::LeakError;
 
@@ -216,9 +216,13 @@ impl<'a> Training<'a> {
             weight_decay: config.weight_decay,
             beta_2: BETA_2,
             patience: config.patience,
-            // What begins to read is to read: that it ranks no better for it is a result, not a reason to stop. And of a single
-            // epoch nothing is chosen by validation.
-            keep_start: self.trained && phase == Phase::Whole && epochs > 1,
+            choice: match phase {
+                // Of a single epoch nothing is chosen by validation.
+                Phase::Whole if self.trained && epochs > 1 => Choice::EpochsOrStart,
+                // What begins to read is to read: that it ranks no better for it is a result, not a reason to stop.
+                Phase::States if self.trained => Choice::LaterEpochs,
+                _ => Choice::Epochs,
+            },
             threads: self.objective.step.threads,
         };
         // A stream for each phase: what it draws does not depend on what came before.

@@ -25,8 +25,8 @@ use super::registry::FitContext;
 use crate::data::Dataset;
 use crate::evaluation::{Example, RankError, Ranker, Target, sample_examples};
 use crate::fitting::{
-    FitError, FitSettings, Objective, Taken, TrainingEnd, TrainingEvent, TrainingReport, Window,
-    epoch_batches, fit as run, initialise, resolve_threads, validation_metrics,
+    Choice, FitError, FitSettings, Objective, Taken, TrainingEnd, TrainingEvent, TrainingReport,
+    Window, epoch_batches, fit as run, initialise, resolve_threads, validation_metrics,
 };
 
 /// Why a sequential baseline could not be trained.
@@ -82,7 +82,7 @@ pub fn fit(
         weight_decay: config.weight_decay,
         beta_2: config.beta_2,
         patience: config.patience,
-        keep_start: false,
+        choice: Choice::Epochs,
         threads,
     };
     let rng = ChaCha8Rng::seed_from_u64(config.seed);
