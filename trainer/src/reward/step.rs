@@ -93,6 +93,7 @@ impl Step<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Dataset;
     use crate::fitting::epoch_batches;
     use crate::reward::batch::Hidden;
     use crate::reward::features::floats;
@@ -103,29 +104,48 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
+    fn toy() -> (Dataset, (PatternStore, ReasonStore)) {
+        let data = data(40);
+        let stores = stores(&data);
+        (data, stores)
+    }
+
+    fn model_and_batch(data: &Dataset) -> (RewardModel, Vec<Window>) {
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let batch = epoch_batches(data, 6, 8, &mut rng).remove(0);
+        (untrained(data).train(), batch)
+    }
+
+    /// What trains `phase`, on one thread.
+    fn step(phase: Phase, features: Features<'_>, config: RewardTrainingConfig) -> Step<'_> {
+        let sampler = Sampler::new(features, &config);
+        Step {
+            phase,
+            sampler: match phase {
+                Phase::Identities => sampler.of_identities(0),
+                Phase::States => sampler.without_negatives(),
+                Phase::Whole => sampler,
+            },
+            features,
+            config,
+            device: Device::flex().autodiff(),
+            threads: 1,
+        }
+    }
+
     /// Gradients of a batch are those of its parts together, whatever the number of parts.
     #[test]
     fn threads_change_nothing() {
-        let data = data(40);
-        let stores = stores(&data);
+        let (data, stores) = toy();
         let features = features(&data, &stores);
-        let device = Device::flex().autodiff();
-        let model = untrained(&data).train();
-        let mut rng = ChaCha8Rng::seed_from_u64(4);
-        let batch = epoch_batches(&data, 6, 8, &mut rng).remove(0);
+        let (model, batch) = model_and_batch(&data);
         let hiding = RewardTrainingConfig {
             identity_dropout: 0.3,
             ..config()
         };
         let run = |threads: usize| {
-            let step = Step {
-                phase: Phase::Whole,
-                sampler: Sampler::new(features, &hiding),
-                features,
-                config: hiding.clone(),
-                device: device.clone(),
-                threads,
-            };
+            let mut step = step(Phase::Whole, features, hiding.clone());
+            step.threads = threads;
             let (gradients, loss) = step.gradients(&model, &batch, 9).unwrap();
             let embedding = gradients.get::<2>(model.item.weight.id).unwrap();
             let output = gradients.get::<1>(model.interest.output.id).unwrap();
@@ -161,31 +181,15 @@ mod tests {
     /// without texts never miss one.
     #[test]
     fn hidden_items_are_known_by_their_texts_alone() {
-        let data = data(40);
-        let stores = stores(&data);
+        let (data, stores) = toy();
         let features = features(&data, &stores);
-        let device = Device::flex().autodiff();
-        let model = untrained(&data).train();
-        let mut rng = ChaCha8Rng::seed_from_u64(4);
-        let batch = epoch_batches(&data, 6, 8, &mut rng).remove(0);
+        let (model, batch) = model_and_batch(&data);
         let run = |phase: Phase, model: &RewardModel, identity_dropout: f32| {
             let config = RewardTrainingConfig {
                 identity_dropout,
                 ..config()
             };
-            let sampler = Sampler::new(features, &config);
-            let step = Step {
-                phase,
-                sampler: match phase {
-                    Phase::Identities => sampler.of_identities(0),
-                    Phase::States => sampler.without_negatives(),
-                    Phase::Whole => sampler,
-                },
-                features,
-                config,
-                device: device.clone(),
-                threads: 1,
-            };
+            let step = step(phase, features, config);
             let (gradients, loss) = step.gradients(model, &batch, 9).unwrap();
             let slopes = gradients.get::<2>(model.item.weight.id).unwrap();
             (slopes.into_data().try_to_vec::<f32>().unwrap(), loss)
@@ -223,30 +227,14 @@ mod tests {
     /// Gradients of the first phase are the same whatever the texts are, and none goes to what reads texts.
     #[test]
     fn identities_know_no_texts() {
-        let data = data(40);
-        let texts = stores(&data);
+        let (data, texts) = toy();
         let others = (
             texts.0.with_swapped_users(3),
             texts.1.with_shuffled_vectors(3),
         );
-        let device = Device::flex().autodiff();
-        let model = untrained(&data).train();
-        let mut rng = ChaCha8Rng::seed_from_u64(4);
-        let batch = epoch_batches(&data, 6, 8, &mut rng).remove(0);
+        let (model, batch) = model_and_batch(&data);
         let run = |phase: Phase, stores: &(PatternStore, ReasonStore)| {
-            let features = features(&data, stores);
-            let sampler = Sampler::new(features, &config());
-            let step = Step {
-                phase,
-                sampler: match phase {
-                    Phase::Identities => sampler.of_identities(0),
-                    _ => sampler.without_negatives(),
-                },
-                features,
-                config: config(),
-                device: device.clone(),
-                threads: 1,
-            };
+            let step = step(phase, features(&data, stores), config());
             let (gradients, loss) = step.gradients(&model, &batch, 9).unwrap();
             let slope = gradients.get::<2>(model.item.weight.id).unwrap();
             let reads = gradients.get::<2>(model.text.weight.id).is_some();
