@@ -293,6 +293,29 @@ test('a text that is being written can be stopped: the list reads what it read b
   assert.deepEqual(manners.pageErrors, []);
 });
 
+test('a pattern that is written anew of a changed history is seen growing and can be stopped: the list reads a stored one', async () => {
+  const server = await hostSlow(100);
+  const { page, manners } = await open(ownTaste, server.url, UNKEPT);
+  await page.locator('#write-pattern').click();
+  await writtenPattern(page);
+  await page.locator('[data-do="remove"]').first().click();
+  await page.locator('.pattern[data-writing] .voice', { hasText: /./ }).waitFor({ timeout: PATIENCE });
+  await page.getByRole('button', { name: 'Stop', exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await page.locator('.pattern-live .pattern').waitFor({ state: 'detached' });
+  await page.getByText('Stopped. The list reads a stored pattern.').waitFor({ state: 'attached' });
+  await page.waitForFunction(() => !/write=/.test(location.hash));
+  await listShown(page);
+  assert.equal(await page.locator('.history-row').count(), 2, 'the change of the history stands');
+  assert.equal(await page.locator('.pattern[data-written]').count(), 0);
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'write-pattern', 'the focus is not lost');
+  const { page: plain } = await open(ownTaste.split('%2C').slice(0, 2).join('%2C'));
+  assert.deepEqual(await listed(page), await listed(plain), 'as for that history and the nearest viewer’s pattern');
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.waitForFunction(() => /[#&]write=1(&|$)/.test(location.hash));
+  assert.deepEqual(manners.pageErrors, []);
+});
+
 /**
  * Notes from now on, picture by picture, what is shown of texts that are being written, where what stands below them is, and what listeners hear.
  * @param {import('playwright-core').Page} page

@@ -138,7 +138,7 @@ export function createLists(page) {
       async (current) => {
         // What was changed is seen at once; to write takes a moment.
         if (isOutdated(now.trail.current)) current.card.show(await person(now, current.loaded));
-        if (!(await rewritten(now))) return;
+        if (!(await rewritten(now, current))) return;
         if (pending !== token) return;
         if (now.user === null && !now.trail.current.written) await follow(now);
         if (pending !== token) return;
@@ -180,17 +180,22 @@ export function createLists(page) {
     page.announcer.textContent = 'Your own taste: pick a title or two.';
   }
 
-  /** Whether the list may go on: with the pattern written anew, or without it where it cannot be written. @param {Visit} now */
-  async function rewritten(now) {
+  /**
+   * Whether the list may go on: with the pattern written anew, or with a stored one where that cannot be written or was stopped.
+   * @param {Visit} now @param {App} app
+   */
+  async function rewritten(now, { card }) {
     const { trail } = now;
     const { current } = trail;
+    const storedOne = () => trail.settle(now.user === null ? null : trail.base.pattern);
     try {
-      await rewrite(page.client, now);
+      const done = await rewrite(page.client, now, card);
+      if (!done && trail.current === current) storedOne();
     } catch (thrown) {
       const fault = asFault(thrown);
       if (fault.kind === 'superseded' || needsNewWorker(fault)) throw thrown;
       if (trail.current !== current) return false;
-      trail.settle(now.user === null ? null : trail.base.pattern);
+      storedOne();
       page.notice.replaceChildren(asideNote(`The pattern could not be written anew (${wording(fault).title.toLowerCase()}). The list reads a stored one.`));
     }
     return true;

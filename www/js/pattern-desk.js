@@ -89,10 +89,12 @@ export function createPatternDesk(loaded, onWrite) {
     state?.stop.abort();
   }
 
-  /** @param {number} seed */
-  async function write(seed) {
-    if (state?.busy) return;
-    const own = { of: trail, words: here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`, thrown: 0, busy: true, share: here ? null : 0, way: null, stop: new AbortController() };
+  /**
+   * A text is under way from now on, until something else is.
+   * @param {string} words
+   */
+  function begin(words) {
+    const own = { of: trail, words, thrown: 0, busy: true, share: here ? null : 0, way: null, stop: new AbortController() };
     state = own;
     draft.clear();
     drawLive();
@@ -111,6 +113,13 @@ export function createPatternDesk(loaded, onWrite) {
       }
       follow.give(text, attempt);
     };
+    return { own, onDraft, end: () => follow.end() };
+  }
+
+  /** @param {number} seed */
+  async function write(seed) {
+    if (state?.busy) return;
+    const { own, onDraft, end } = begin(here ? 'The language model reads the history …' : `The language model is fetched, ${bytes(size)} …`);
     try {
       await onWrite(seed, onDraft, own.stop.signal);
       here = true;
@@ -126,15 +135,38 @@ export function createPatternDesk(loaded, onWrite) {
       state = fault.kind === 'superseded' ? null : { of: own.of, words, thrown: 0, busy: false, share: null, way, stop: own.stop };
       if (own.stop.signal.aborted) say('Stopped. The list reads the pattern it read before.');
     } finally {
-      follow.end();
+      end();
     }
     drawLive();
+  }
+
+  /**
+   * A pattern is written anew of a changed history: seen growing, and stopped by the same button.
+   * @param {(onDraft: (text: string, attempt: number) => void, signal: AbortSignal) => Promise<void>} ask
+   * @returns {Promise<boolean>} false where the visitor stopped it
+   */
+  async function writeAnew(ask) {
+    const { own, onDraft, end } = begin('The history has changed: the language model reads it anew …');
+    try {
+      await ask(onDraft, own.stop.signal);
+      return true;
+    } catch (thrown) {
+      if (!own.stop.signal.aborted) throw thrown;
+      say('Stopped. The list reads a stored pattern.');
+      return false;
+    } finally {
+      end();
+      if (state === own) {
+        state = null;
+        drawLive();
+      }
+    }
   }
 
   /** @param {Person} person */
   function caption({ viewer, pattern, nearest, trail }) {
     const written = trail.current.written;
-    if (written && isOutdated(trail.current)) return 'Being written anew of the changed history …';
+    if (written && isOutdated(trail.current)) return 'Written of the history before the change.';
     if (written) {
       const flaws = written.flaws > 0 ? ' It may name what these titles do not hold: no attempt kept all rules.' : '';
       return `Written here and now by the language model in your browser, from the newest of these titles.${flaws}`;
@@ -182,6 +214,7 @@ export function createPatternDesk(loaded, onWrite) {
 
   return {
     write,
+    writeAnew,
 
     /** How much of the language model is here. @param {import('./types.js').Progress} report */
     progress({ phase, loaded: got, total }) {

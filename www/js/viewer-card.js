@@ -194,6 +194,7 @@ export function createViewerCard(root, loaded, told) {
       if (shown) draw(shown);
       return desk.write(seed);
     },
+    writeAnew: desk.writeAnew,
     progress: desk.progress,
 
     /** @param {Person} person */

@@ -12,14 +12,23 @@ const OVERTAKEN = { kind: 'superseded', message: 'Something newer was asked for.
 /** Titles that get a reason of one's own. */
 const OWN_REASONS = 5;
 
-/** A pattern that was written of another history is written anew of this one, with the same seed. @param {ScorerClient} client @param {Visit} now */
-export async function rewrite(client, { trail }) {
+/**
+ * A pattern that was written of another history is written anew of this one, with the same seed.
+ * @param {ScorerClient} client @param {Visit} now @param {Pick<ReturnType<typeof import('./viewer-card.js').createViewerCard>, 'writeAnew'>} card
+ * @returns {Promise<boolean>} false where the visitor stopped it
+ */
+export async function rewrite(client, { trail }, card) {
   const { current } = trail;
-  if (!isOutdated(current) || !current.written) return;
+  if (!isOutdated(current) || !current.written) return true;
   const { seed } = current.written;
-  if (current.history.length === 0) return trail.settle(null);
-  const written = await client.ask('write-pattern', { taste: current, seed });
-  if (trail.current === current) trail.rewrite(written);
+  if (current.history.length === 0) {
+    trail.settle(null);
+    return true;
+  }
+  return card.writeAnew(async (onDraft, signal) => {
+    const written = await client.ask('write-pattern', { taste: current, seed }, onDraft, signal);
+    if (trail.current === current) trail.rewrite(written);
+  });
 }
 
 /**
