@@ -53,9 +53,6 @@ pub struct Ablation {
     settings: Value,
 }
 
-/// The control that learns from texts dealt at random.
-const RETRAINED: &str = "random-texts-retrained";
-
 /// Where models with reasons skip the phase that trains encoder and IDs alone (DEVIATIONS.md).
 const SCHEDULES: &str = "Models without reasons have the schedule that serves IDs best, their first epochs by cross-entropy over the whole \
     catalogue; \"random texts, retrained\" has the full model's. So the rows \"IDs only\" and \"w/o reasons\" tell what somebody gains who \
@@ -103,11 +100,15 @@ impl AblationResult {
             .with_context(|| format!("{} is not an ablation's result file", path.display()))
     }
 
-    /// What the full model gains over the one that was trained on texts dealt at random, in a metric, and by how many seeds that is known.
-    pub fn over_random_texts(&self, metric: &str) -> Option<(Estimate, usize)> {
-        let found = &self.ablation;
-        let row = found.rows.iter().find(|row| row.name == RETRAINED)?;
-        Some((row.differences.get(metric)?.users, found.seeds.len()))
+    /// How many seeds its numbers are averages of.
+    pub fn seeds(&self) -> usize {
+        self.ablation.seeds.len()
+    }
+
+    /// What the full model gains over the row of a name, in a metric; nothing where that was left out.
+    pub fn gain(&self, row: &str, metric: &str) -> Option<Estimate> {
+        let row = self.ablation.rows.iter().find(|found| found.name == row)?;
+        Some(row.differences.get(metric)?.users)
     }
 }
 
@@ -234,10 +235,28 @@ fn cost(cost: &Cost) -> String {
     )
 }
 
+/// An ablation of two seeds in which the full model gains so much over other rows.
+#[cfg(test)]
+pub fn toy(gains: &[(&str, Estimate)]) -> AblationResult {
+    let row = |(name, gain): &(&str, Estimate)| {
+        let users = json!({"mean": gain.mean, "low": gain.low, "high": gain.high});
+        json!({"name": name, "label": name, "kind": "trained", "metrics": {}, "differences": {"ndcg@10": {"users": users}}})
+    };
+    let protocol = json!({"data": "toy", "target": "test", "seen_items": "filtered", "users": 40, "items": 80, "training_interactions": 1200, "seed": 1});
+    let ablation = json!({"protocol": protocol, "seeds": [1, 2], "tested": "ndcg@10", "method": "by hand", "verdict": [], "cost": {"seconds": 1.0, "seconds_unshared": 1.0},
+        "rows": gains.iter().map(row).collect::<Vec<_>>()});
+    let ablation = serde_json::from_value(ablation).expect("it is whole");
+    let (name, command, machine) = ("toy".into(), String::new(), String::new());
+    AblationResult {
+        name,
+        command,
+        machine,
+        ablation,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::record::{Comparison, RunResult};
-    use super::super::{sample, worth};
     use super::*;
 
     const FILE: &str = r#"{
@@ -302,27 +321,10 @@ Full ranking of 80 items for 40 users (test event, items taken before are filter
         let ablation = serde_json::from_str(&scratch).expect("it is whole");
         let told = AblationResult { ablation, ..read };
         assert_eq!(section(&told), format!("{SECTION}\n{SCHEDULES}\n"));
-        assert!(told.over_random_texts("ndcg@10").is_none());
-        let retrained = FILE.replace("no-history", RETRAINED);
-        let ablation = serde_json::from_str(&retrained).expect("it is whole");
-        let told = AblationResult { ablation, ..told };
-        let (gain, seeds) = told.over_random_texts("ndcg@10").expect("it has that row");
-        assert_eq!(
-            (gain.low, gain.mean, gain.high, seeds),
-            (0.05, 0.1, 0.15, 2)
-        );
-        let mut run: RunResult = serde_json::from_str(sample::FILE).expect("it is whole");
-        run.results.comparisons.push(Comparison {
-            metric: "ndcg@10".into(),
-            left: "full".into(),
-            right: "ids only".into(),
-            difference: gain,
-        });
-        let words = worth::paragraph(&[run], &[told]);
-        assert!(
-            words.contains("**toy**: better than one trained on random texts, +0.1000"),
-            "{words}"
-        );
+        let gain = told.gain("no-history", "ndcg@10").expect("it has that row");
+        assert_eq!((gain.low, gain.mean, gain.high), (0.05, 0.1, 0.15));
+        assert!(told.gain("ids-only", "ndcg@10").is_none());
+        assert_eq!(told.seeds(), 2);
         std::fs::write(root.join(TABLE), "{}").expect("a file");
         let error = collect(&root, "toy", "", "", &root).expect_err("another form");
         assert!(format!("{error:#}").contains("another form"), "{error:#}");

@@ -1,7 +1,5 @@
 //! What the reasons are worth on each recorded data set, in words that follow from the intervals.
 
-use std::fmt::Write;
-
 use super::ablation::AblationResult;
 use super::record::{Estimate, RunResult};
 
@@ -10,57 +8,98 @@ const IDS_ONLY: &str = "ids only";
 const RANDOM: &str = "random texts";
 const METRIC: &str = "ndcg@10";
 
-/// One paragraph, a sentence or two for each run; nothing where no run has both models.
+/// One paragraph, a sentence or two for each data set; nothing where no model with texts was compared with one without. What an ablation
+/// found over several seeds goes before what one run did.
 pub fn paragraph(runs: &[RunResult], ablations: &[AblationResult]) -> String {
-    let of_run = |run: &RunResult| {
-        let ablation = ablations.iter().find(|found| found.name == run.name);
-        let trained = ablation.and_then(|found| found.over_random_texts(METRIC));
-        sentence(run, trained)
-    };
-    let sentences: Vec<String> = runs.iter().filter_map(of_run).collect();
+    let ablated = |name: &str| ablations.iter().find(|found| found.name == name);
+    let other = |found: &&AblationResult| runs.iter().all(|run| run.name != found.name);
+    let all = runs
+        .iter()
+        .map(|run| ablated(&run.name).map_or_else(|| Worth::of_run(run), Worth::of))
+        .chain(ablations.iter().filter(other).map(Worth::of));
+    let sentences: Vec<String> = all.filter_map(|found| found.sentence()).collect();
     if sentences.is_empty() {
         return String::new();
     }
     format!(
         "\n### What the reasons are worth to the ranking\n\nNDCG@10 of the model with texts less that of another one, paired over users, with \
-         95 % bootstrap intervals: of one trained on random texts (where an ablation is recorded), of one on IDs only, and of itself with random \
-         texts put in the place of its own, which tells whether it relies on them, not what they are worth. {}\n",
+         95 % bootstrap intervals, averaged over seeds where an ablation is recorded: of one trained on random texts (there only), of one on IDs \
+         only, and of itself with random texts put in the place of its own, which tells whether it relies on them, not what they are worth. {}\n",
         sentences.join(" ")
     )
 }
 
-/// `trained`: what the full model gains over one trained on random texts, and over how many seeds.
-fn sentence(run: &RunResult, trained: Option<(Estimate, usize)>) -> Option<String> {
-    let worth = difference(run, IDS_ONLY)?;
-    let mut text = format!("**{}**: ", run.name);
-    // First: where it is nothing, whatever follows is not the texts' doing.
-    if let Some((gain, seeds)) = trained {
-        let plural = if seeds == 1 { "" } else { "s" };
-        let _ = write!(
-            text,
-            "{} one trained on random texts, {} ({seeds} seed{plural}); ",
-            words(
-                &gain,
-                ["better than", "worse than", "not shown to be better than"]
+/// What the full model gains over others on a data set.
+struct Worth<'a> {
+    name: &'a str,
+    /// Of an ablation.
+    seeds: Option<usize>,
+    over_random_training: Option<Estimate>,
+    over_ids: Option<Estimate>,
+    over_random_reading: Option<Estimate>,
+}
+
+impl<'a> Worth<'a> {
+    fn of(found: &'a AblationResult) -> Self {
+        Self {
+            name: &found.name,
+            seeds: Some(found.seeds()),
+            over_random_training: found.gain("random-texts-retrained", METRIC),
+            over_ids: found.gain("ids-only", METRIC),
+            over_random_reading: found.gain("random-texts", METRIC),
+        }
+    }
+
+    fn of_run(run: &'a RunResult) -> Self {
+        Self {
+            name: &run.name,
+            seeds: None,
+            over_random_training: None,
+            over_ids: difference(run, IDS_ONLY),
+            over_random_reading: difference(run, RANDOM),
+        }
+    }
+
+    fn sentence(&self) -> Option<String> {
+        let seeds = match self.seeds {
+            Some(1) => " (1 seed)".into(),
+            Some(seeds) => format!(" ({seeds} seeds)"),
+            None => String::new(),
+        };
+        let told = |found: Option<Estimate>, all: [&'static str; 3]| {
+            found.map(|found| format!("{}, {}", words(&found, all), signed(&found)))
+        };
+        let parts = [
+            // First: where it is nothing, whatever follows is not the texts' doing.
+            told(
+                self.over_random_training,
+                [
+                    "better than one trained on random texts",
+                    "worse than one trained on random texts",
+                    "not shown to be better than one trained on random texts",
+                ],
             ),
-            signed(&gain),
-        );
-    }
-    let _ = write!(
-        text,
-        "{} than IDs only, {}",
-        words(&worth, ["better", "worse", "neither better nor worse"]),
-        signed(&worth)
-    );
-    if let Some(reads) = difference(run, RANDOM) {
-        let told = [
-            "once trained it relies on what its texts say",
-            "once trained it ranks better with random texts",
-            "that it relies on what its texts say is not shown",
+            told(
+                self.over_ids,
+                [
+                    "better than IDs only",
+                    "worse than IDs only",
+                    "neither better nor worse than IDs only",
+                ],
+            ),
+            told(
+                self.over_random_reading,
+                [
+                    "once trained it relies on what its texts say",
+                    "once trained it ranks better with random texts",
+                    "that it relies on what its texts say is not shown",
+                ],
+            ),
         ];
-        let _ = write!(text, "; {}, {}", words(&reads, told), signed(&reads));
+        self.over_ids?;
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        Some(format!("**{}**{seeds}: {}.", self.name, parts.join("; ")))
     }
-    Some(text + ".")
 }
 
 /// The first if the whole interval is above 0, the second if it is below, else the third.
@@ -115,12 +154,13 @@ mod tests {
 
     #[test]
     fn words_follow_from_intervals() {
+        let sentence = |run: &RunResult| Worth::of_run(run).sentence().expect("both are there");
         let better = run(&[
             (FULL, IDS_ONLY, [0.5, 0.25, 1.0]),
             (RANDOM, FULL, [-0.5, -1.0, -0.25]),
         ]);
         assert_eq!(
-            sentence(&better, None).expect("both are there"),
+            sentence(&better),
             "**toy**: better than IDs only, +0.5000 [+0.2500, +1.0000]; once trained it relies on what its texts say, +0.5000 [+0.2500, \
              +1.0000]."
         );
@@ -129,25 +169,32 @@ mod tests {
             (FULL, RANDOM, [0.0, -0.5, 0.25]),
         ]);
         assert_eq!(
-            sentence(&neither, None).expect("both are there"),
+            sentence(&neither),
             "**toy**: neither better nor worse than IDs only, -0.5000 [-1.0000, +0.2500]; that it relies on what its texts say is not shown, \
              +0.0000 [-0.5000, +0.2500]."
         );
         let worse = run(&[(FULL, IDS_ONLY, [-0.5, -1.0, -0.25])]);
         assert_eq!(
-            sentence(&worse, None).expect("one is there"),
+            sentence(&worse),
             "**toy**: worse than IDs only, -0.5000 [-1.0000, -0.2500]."
         );
-        let gain = Estimate {
-            mean: 0.25,
-            low: -0.25,
-            high: 0.5,
-        };
-        assert_eq!(
-            sentence(&worse, Some((gain, 3))).expect("one is there"),
-            "**toy**: not shown to be better than one trained on random texts, +0.2500 [-0.2500, +0.5000] (3 seeds); worse than IDs \
-             only, -0.5000 [-1.0000, -0.2500]."
-        );
+    }
+
+    #[test]
+    fn what_several_seeds_found_goes_before_what_one_run_did() {
+        let estimate = |[mean, low, high]: [f64; 3]| Estimate { mean, low, high };
+        let ablated = super::super::ablation::toy(&[
+            ("ids-only", estimate([0.5, 0.25, 1.0])),
+            ("random-texts-retrained", estimate([0.25, -0.25, 0.5])),
+        ]);
+        let worth = "(2 seeds): not shown to be better than one trained on random texts, +0.2500 [-0.2500, +0.5000]; better than IDs only, \
+                     +0.5000 [+0.2500, +1.0000].";
+        let run = run(&[(FULL, IDS_ONLY, [-0.5, -1.0, -0.25])]);
+        for runs in [&[run][..], &[]] {
+            let text = paragraph(runs, std::slice::from_ref(&ablated));
+            assert!(text.ends_with(&format!("**toy** {worth}\n")), "{text}");
+            assert_eq!(text.matches("**toy**").count(), 1);
+        }
     }
 
     #[test]
