@@ -108,7 +108,7 @@ impl<'a> Sampler<'a> {
             reasons: config.model.reasons,
             use_reasons: config.model.use_reasons,
             use_patterns: config.model.use_patterns,
-            hidden: match config.model.use_ids && config.model.use_reasons {
+            hidden: match config.model.use_ids {
                 true => config.identity_dropout,
                 false => 0.0,
             },

@@ -64,8 +64,8 @@ pub struct RewardTrainingConfig {
     pub identity_epochs: usize,
     /// Whether models that read reasons go on from there.
     pub text_start: TextStart,
-    /// Chance of every item, anew in each step, that its ID embedding is hidden (zero) wherever it stands, while a model that has IDs
-    /// learns to read reasons: what IDs know already is learnt from texts too (DropoutNet, Volkovs et al. 2017). 0 = never.
+    /// Chance of every item, anew in each step after `identity_epochs`, that its ID embedding is hidden (zero) wherever it stands: what IDs
+    /// know already is learnt from texts too (DropoutNet, Volkovs et al. 2017). A model on IDs only is trained the same way. 0 = never.
     pub identity_dropout: f32,
     /// Items drawn per step for it; 0 = none: the softmax runs over the whole catalogue.
     pub identity_negatives: usize,

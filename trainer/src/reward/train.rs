@@ -56,7 +56,8 @@ pub enum RewardTrainingError {
 }
 
 /// Trains a reward model on `device` (a plain one; gradients are switched on inside), from `start` on: what [`train_identities`] gave
-/// for the same items, or nothing, in which case that comes first if the settings ask for it.
+/// for the same items, or nothing, in which case that comes first if the settings ask for it. A model that reads nothing goes through the
+/// phases that one with texts goes through: what the two are compared by is texts, not training.
 ///
 /// The returned model is the one with the best validation NDCG@10, without gradients. `stop` ends the training after the
 /// current step.
@@ -77,9 +78,7 @@ pub fn train(
         None if config.begins_with_identities() => training.identities()?,
         None => training.fresh()?,
     };
-    // Without reasons the phase before has trained the same as states would, against more items.
-    let done = !config.model.use_reasons && config.begins_with_identities();
-    let model = match config.has_auxiliary() && !done {
+    let model = match config.has_auxiliary() {
         true => training.run(Phase::States, model)?,
         false => model,
     };
@@ -217,10 +216,10 @@ impl<'a> Training<'a> {
             beta_2: BETA_2,
             patience: config.patience,
             choice: match phase {
-                // Of a single epoch nothing is chosen by validation.
-                Phase::Whole if self.trained && epochs > 1 => Choice::EpochsOrStart,
                 // What begins to read is to read: that it ranks no better for it is a result, not a reason to stop.
-                Phase::States if self.trained => Choice::LaterEpochs,
+                Phase::States if self.trained && config.model.use_reasons => Choice::LaterEpochs,
+                // Of a single epoch nothing is chosen by validation.
+                _ if self.trained && epochs > 1 => Choice::EpochsOrStart,
                 _ => Choice::Epochs,
             },
             threads: self.objective.step.threads,

@@ -54,9 +54,9 @@ pub struct Ablation {
 }
 
 /// Where models with reasons skip the phase that trains encoder and IDs alone (DEVIATIONS.md).
-const SCHEDULES: &str = "Models without reasons have the schedule that serves IDs best, their first epochs by cross-entropy over the whole \
-    catalogue; \"random texts, retrained\" has the full model's. So the rows \"IDs only\" and \"w/o reasons\" tell what somebody gains who \
-    takes the texts, and that one, beside \"w/o correction\", what the texts themselves say.";
+const SCHEDULES: &str = "Models without reasons have a phase more, of encoder and IDs alone by cross-entropy over the whole catalogue; \
+    \"random texts, retrained\" has the full model's phases. So the rows \"IDs only\" and \"w/o reasons\" tell what somebody gains who takes \
+    the texts, and that one, beside \"w/o correction\", what the texts themselves say.";
 
 #[derive(Debug, Clone, Deserialize)]
 struct Cost {

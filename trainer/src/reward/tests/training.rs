@@ -102,6 +102,42 @@ fn warm_epochs_teach_the_states_what_comes_next() {
     assert!(warmed > cold + 0.2, "{warmed} {cold}");
 }
 
+/// What two models are compared by must be what they read, not how long they were trained.
+#[test]
+fn a_model_on_ids_only_goes_through_the_phases_of_one_that_reads() {
+    let data = data(20);
+    let stores = stores(&data);
+    let phases = |use_reasons: bool| {
+        let mut config = RewardTrainingConfig {
+            identity_epochs: 2,
+            warm_epochs: 4,
+            epochs: 3,
+            patience: 9,
+            ..config()
+        };
+        config.model.use_reasons = use_reasons;
+        config.model.use_patterns = use_reasons;
+        let mut starts = Vec::new();
+        let (device, stop) = (Device::flex(), AtomicBool::new(false));
+        train(
+            features(&data, &stores),
+            &config,
+            None,
+            &device,
+            &stop,
+            &mut |event| {
+                if let TrainingEvent::Start { epochs, .. } = event {
+                    starts.push(*epochs);
+                }
+            },
+        )
+        .unwrap();
+        starts
+    };
+    assert_eq!(phases(true), [2, 4, 3]);
+    assert_eq!(phases(false), [2, 4, 3]);
+}
+
 fn weights(model: &RewardModel) -> Vec<f32> {
     let values = |tensor: burn::tensor::TensorData| tensor.try_to_vec::<f32>().unwrap();
     let mut found = values(model.item.weight.val().into_data());
