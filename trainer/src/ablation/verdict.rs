@@ -43,6 +43,23 @@ pub(super) fn verdict(rows: &[RowResult], seeds: usize, metric: &str) -> Vec<Str
     lines.extend(ids.map(|ids| texts(ids).to_owned()));
     let swapped = look("swapped-reasons").or_else(|| look("random-reasons"));
     lines.extend(swapped.map(|found| reading(&found)));
+    let patterns = ["no-patterns", "other-patterns"].map(look);
+    let numbers: Vec<String> = patterns.iter().flatten().map(number).collect();
+    if !numbers.is_empty() {
+        let shown = patterns
+            .iter()
+            .flatten()
+            .any(|found| standing(found) == Standing::Better);
+        lines.push(format!(
+            "What the patterns are worth in {metric}: {}.{}",
+            numbers.join("; "),
+            if shown {
+                ""
+            } else {
+                " That they are worth anything to the ranking is not shown."
+            }
+        ));
+    }
     lines
 }
 
@@ -186,6 +203,23 @@ mod tests {
         let swapped = |mean, p| said(&[row("swapped-reasons", "reasons swapped", mean, p)], 5);
         assert!(swapped(0.01, 0.0001).contains("loses +0.0100 (p < 0.001 after Holm): it does"));
         assert!(swapped(0.01, 0.3).contains("that it reads them is not shown"));
+    }
+
+    #[test]
+    fn patterns_are_spoken_of_by_themselves() {
+        let without = row("no-patterns", "w/o patterns", 0.0029, 1.0);
+        let text = said(std::slice::from_ref(&without), 3);
+        assert_eq!(
+            text,
+            "What the patterns are worth in ndcg@10: full − w/o patterns = +0.0029, 95 % [+0.0019, +0.0039], p = 1.000 after Holm. That \
+             they are worth anything to the ranking is not shown."
+        );
+        let other = row("other-patterns", "another user's pattern", 0.01, 0.001);
+        let text = said(&[without, other], 3);
+        assert!(
+            text.contains("another user's pattern = +0.0100") && !text.contains("not shown"),
+            "{text}"
+        );
     }
 
     #[test]

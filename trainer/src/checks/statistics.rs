@@ -8,8 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::evaluation::{Estimate, estimate, resampled_means};
 
-/// Resamples behind each interval.
-pub const RESAMPLES: usize = 2000;
+pub use crate::evaluation::{RESAMPLES, clustered};
 
 /// Arithmetic mean; 0 of nothing.
 pub fn mean(values: &[f64]) -> f64 {
@@ -27,32 +26,6 @@ pub fn mean_of(values: &[f64], seed: u64) -> Estimate {
 pub fn paired(left: &[f64], right: &[f64], seed: u64) -> Estimate {
     let differences: Vec<f64> = left.iter().zip(right).map(|(a, b)| a - b).collect();
     mean_of(&differences, seed)
-}
-
-/// Mean over all values, with an interval that resamples whole clusters: values of one cluster, e.g. of one user, say much
-/// the same and are no independent units. `values` are `(cluster, value)`.
-pub fn clustered(values: &[(usize, f64)], seed: u64) -> Estimate {
-    let mut clusters: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
-    for (cluster, value) in values {
-        let (sum, count) = clusters.entry(*cluster).or_default();
-        *sum += value;
-        *count += 1.0;
-    }
-    let clusters: Vec<(f64, f64)> = clusters.into_values().collect();
-    let ratio = |sums: (f64, f64)| sums.0 / sums.1.max(1.0);
-    let add = |one: (f64, f64), other: &(f64, f64)| (one.0 + other.0, one.1 + other.1);
-    let all = ratio(clusters.iter().fold((0.0, 0.0), add));
-    if clusters.is_empty() {
-        return estimate(all, &[]);
-    }
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let resampled: Vec<f64> = (0..RESAMPLES)
-        .map(|_| {
-            let drawn = (0..clusters.len()).map(|_| &clusters[rng.random_range(0..clusters.len())]);
-            ratio(drawn.fold((0.0, 0.0), add))
-        })
-        .collect();
-    estimate(all, &resampled)
 }
 
 /// Number of different clusters.

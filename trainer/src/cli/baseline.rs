@@ -196,10 +196,7 @@ impl BaselineArgs {
                 Err(error) => return Err(error.into()),
             };
             let shown = score.map_or("diverged".to_owned(), |score| format!("{score:.4}"));
-            progress.say(&format!(
-                "trial {} of {count}: {objective} {shown}",
-                trial + 1
-            ));
+            progress.say(&format!("trial {trial} of {count}: {objective} {shown}"));
             Ok(score)
         })?;
         let Some(top) = best(&trials) else {
@@ -208,7 +205,7 @@ impl BaselineArgs {
         let chosen = Chosen {
             model: Some(self.model),
             trials: trials.len() as u64,
-            trial: top.trial + 1,
+            trial: top.trial,
             objective: plan.objective,
             score: top.score.unwrap_or(f64::NAN),
             measured_on,

@@ -1,18 +1,16 @@
 //! `curec check`: the paper's own checks and its open questions, each as a verdict with its numbers.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use burn::tensor::Device;
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
+use super::identity::{Printed, seed};
 use crate::checks::{
     Material, Outcome, Verdict, attention, chronology, cold_start, drift, pretrain, reward,
     sparse_text,
 };
-use crate::config::Config;
 use crate::device::{DeviceChoice, open};
 use crate::run::{Progress, RunDirectory, Stage, on_interrupt, read_json};
 use crate::study::{Key, analyse, join, parse};
@@ -170,7 +168,7 @@ pub fn run(args: CheckArgs) -> Result<()> {
         }
         Check::Study(one) => study(one)?,
     };
-    print(&verdict, args.check.runs(), args.json)?;
+    print(&verdict, &args.check.runs(), args.json)?;
     if args.strict && verdict.outcome != Outcome::Pass {
         bail!(
             "check {}: {} (--strict)",
@@ -215,37 +213,6 @@ fn with(
     check(&Material::open(run, needed)?, &device, progress)
 }
 
-/// A verdict and what it was reached about and by.
-#[derive(Serialize)]
-struct Printed<'a> {
-    #[serde(flatten)]
-    verdict: &'a Verdict,
-    version: &'static str,
-    commit: Option<String>,
-    runs: Vec<Identity>,
-}
-
-/// Which run: its seed, and per finished stage the fingerprint of its settings, inputs and program.
-#[derive(Serialize)]
-struct Identity {
-    seed: u64,
-    stages: BTreeMap<&'static str, String>,
-}
-
-impl Identity {
-    fn of(folder: &Path) -> Result<Self> {
-        let run = RunDirectory::open(folder)?;
-        let stages = Stage::ALL.into_iter().filter_map(|stage| {
-            let record = run.record(stage)?;
-            Some((stage.name(), record.fingerprint))
-        });
-        Ok(Self {
-            seed: seed(folder)?,
-            stages: stages.collect(),
-        })
-    }
-}
-
 impl Check {
     /// The runs that are looked at.
     fn runs(&self) -> Vec<&Path> {
@@ -264,21 +231,12 @@ impl Check {
     }
 }
 
-fn print(verdict: &Verdict, runs: Vec<&Path>, json: bool) -> Result<()> {
+fn print(verdict: &Verdict, runs: &[&Path], json: bool) -> Result<()> {
     if json {
-        let printed = Printed {
-            verdict,
-            version: env!("CARGO_PKG_VERSION"),
-            commit: crate::machine::commit(),
-            runs: runs.into_iter().map(Identity::of).collect::<Result<_>>()?,
-        };
+        let printed = Printed::new(verdict, runs)?;
         println!("{}", serde_json::to_string_pretty(&printed)?);
     } else {
         print!("{verdict}");
     }
     Ok(())
-}
-
-fn seed(run: &Path) -> Result<u64> {
-    Ok(Config::layered(None, Some(&run.join("run.toml")), &[])?.seed)
 }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
+use super::identity::Printed;
 use super::run::{StageArgs, look, stage};
 use crate::run::{Stage, write_json};
 use crate::stages::measure_reasons;
@@ -34,13 +35,14 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
     }
     let found = look(Stage::Evaluate, &args.stage, |context| {
         let found = measure_reasons(context)?;
-        write_json(&context.run.root().join(FILE), &found)?;
-        Ok(found)
+        let run = context.run.root();
+        let printed = Printed::new(&found, &[run])?;
+        write_json(&run.join(FILE), &printed)?;
+        Ok(match args.json {
+            true => serde_json::to_string_pretty(&printed)? + "\n",
+            false => found.to_string(),
+        })
     })?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&found)?);
-    } else {
-        print!("{found}");
-    }
+    print!("{found}");
     Ok(())
 }

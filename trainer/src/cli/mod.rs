@@ -9,6 +9,7 @@ mod doctor;
 mod dry_run;
 mod evaluate;
 mod explain;
+mod identity;
 mod llm;
 mod measure;
 mod report;

@@ -1,9 +1,14 @@
 //! User-level bootstrap: how much a mean over users could have been another with other users.
 
+use std::collections::BTreeMap;
+
 use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+
+/// Resamples behind an interval where no setting says how many.
+pub const RESAMPLES: usize = 2000;
 
 /// A mean with its 95 % percentile interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -14,6 +19,32 @@ pub struct Estimate {
     pub low: f64,
     /// 97.5th percentile.
     pub high: f64,
+}
+
+/// Mean over all values, with an interval that resamples whole clusters: values of one cluster, e.g. of one user, say much
+/// the same and are no independent units. `values` are `(cluster, value)`.
+pub fn clustered(values: &[(usize, f64)], seed: u64) -> Estimate {
+    let mut clusters: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+    for (cluster, value) in values {
+        let (sum, count) = clusters.entry(*cluster).or_default();
+        *sum += value;
+        *count += 1.0;
+    }
+    let clusters: Vec<(f64, f64)> = clusters.into_values().collect();
+    let ratio = |sums: (f64, f64)| sums.0 / sums.1.max(1.0);
+    let add = |one: (f64, f64), other: &(f64, f64)| (one.0 + other.0, one.1 + other.1);
+    let all = ratio(clusters.iter().fold((0.0, 0.0), add));
+    if clusters.is_empty() {
+        return estimate(all, &[]);
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let resampled: Vec<f64> = (0..RESAMPLES)
+        .map(|_| {
+            let drawn = (0..clusters.len()).map(|_| &clusters[rng.random_range(0..clusters.len())]);
+            ratio(drawn.fold((0.0, 0.0), add))
+        })
+        .collect();
+    estimate(all, &resampled)
 }
 
 /// Means of `samples` resamples for each row of `values` (`[rows][users]`). All rows see the same resamples, so a difference of two

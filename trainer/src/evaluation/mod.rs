@@ -8,7 +8,7 @@ mod ranking;
 mod results;
 mod suite;
 
-pub use bootstrap::{Estimate, estimate, resampled_means};
+pub use bootstrap::{Estimate, RESAMPLES, clustered, estimate, resampled_means};
 pub use config::{Control, EvaluationConfig};
 pub use metrics::{Metric, coverage, gini};
 pub use popularity::Popularity;

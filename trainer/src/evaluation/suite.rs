@@ -256,7 +256,7 @@ fn warnings(results: &Results, rivals: &[(&str, &str)]) -> Vec<String> {
         let gain = results.difference("ndcg@10", FULL, name)?;
         (gain.low <= 0.0).then(|| {
             format!(
-                "`{FULL}` is not better than `{name}` (NDCG@10 {:+.4}, 95 % [{:+.4}, {:+.4}]): {what}",
+                "`{FULL}` is not shown to be better than `{name}` (NDCG@10 {:+.4}, 95 % [{:+.4}, {:+.4}]): {what}",
                 gain.mean, gain.low, gain.high
             )
         })

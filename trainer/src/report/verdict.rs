@@ -112,7 +112,7 @@ fn subject(rival: &str) -> String {
         POPULARITY => "The whole model, against counting who took what".to_owned(),
         IDS_ONLY => format!("The texts (`{FULL}` − `{IDS_ONLY}`)"),
         BEFORE => format!("The correction (`{FULL}` − `{BEFORE}`)"),
-        control => format!("What the texts say (`{FULL}` − `{control}`)"),
+        control => format!("Reading what belongs there, once trained (`{FULL}` − `{control}`)"),
     }
 }
 

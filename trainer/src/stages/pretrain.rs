@@ -77,7 +77,8 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         tokenizer,
     };
     let after = examine(&language, &dataset, &exam, config)?;
-    let report = compare(&before, &after, config);
+    let users: Vec<usize> = exam.iter().map(|question| question.user).collect();
+    let report = compare(&before, &after, &users, config);
     context.progress.say(&format!(
         "        held-out users: format {:.3}, legal {:.3}, correct {:.3} (before {:.3}, gain {:+.3} [{:+.3}, {:+.3}])",
         report.after.format, report.after.legal, report.after.correct, report.before.correct,

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::collect::committed;
 use super::record::{Estimate, Protocol};
 use crate::step;
 
@@ -125,6 +126,8 @@ pub fn collect(
         .with_context(|| format!("cannot read {}", file.display()))?;
     let table: Value =
         serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))?;
+    let commits = table["commits"].as_array().into_iter().flatten();
+    committed(commits.filter_map(Value::as_str))?;
     let record = json!({"name": name, "command": command, "machine": machine, "ablation": table});
     // What could not be shown must not be recorded.
     serde_json::from_value::<AblationResult>(record.clone())

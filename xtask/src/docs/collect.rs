@@ -13,6 +13,17 @@ const STAGES: [&str; 8] = [
     "data", "warmup", "pretrain", "generate", "reward", "correct", "evaluate", "export",
 ];
 
+/// Refuses what was made by sources that no commit holds: nobody could make it again.
+pub(super) fn committed<'a>(mut commits: impl Iterator<Item = &'a str>) -> Result<()> {
+    match commits.find(|commit| commit.ends_with("-dirty")) {
+        Some(commit) => bail!(
+            "this was made by sources that differ from commit {}: commit them, build, and run it again",
+            commit.trim_end_matches("-dirty")
+        ),
+        None => Ok(()),
+    }
+}
+
 /// Writes `folder/NAME.json`, or `folder/ablation-NAME.json` where an ablation lies, and returns its path.
 pub fn collect(what: &Collect, folder: &Path) -> Result<PathBuf> {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
@@ -44,6 +55,8 @@ pub fn collect(what: &Collect, folder: &Path) -> Result<PathBuf> {
                 what.run.display()
             )
         })?;
+    let commits = stages.iter().filter_map(|stage| stage["commit"].as_str());
+    committed(commits)?;
     // A run without alignment has none to report.
     let alignment = what.run.join("pretrain/evaluation.json");
     let alignment = if alignment.exists() {
@@ -177,6 +190,19 @@ mod tests {
             json!({"seed": 7, "data": {"min_history": 30}})
         );
         assert!(RunResult::read(&path).is_ok());
+        std::fs::remove_dir_all(&what.run).expect("removed");
+    }
+
+    #[test]
+    fn what_no_commit_holds_is_not_recorded() {
+        let what = run("dirty", true);
+        let record = json!({"stage": "reward", "fingerprint": "f", "seconds": 1.5, "version": "0", "commit": "abc-dirty"});
+        std::fs::write(what.run.join("reward/stage.json"), record.to_string()).expect("a file");
+        let error = collect(&what, &what.run.join("out")).expect_err("not committed");
+        assert!(
+            error.to_string().contains("differ from commit abc:"),
+            "{error}"
+        );
         std::fs::remove_dir_all(&what.run).expect("removed");
     }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::record::Estimate;
 
 /// What is shown of the many measures: scope, its name in the file, and what it is called here.
-const SHOWN: [(&str, &str, &str); 7] = [
+const SHOWN: [(&str, &str, &str); 10] = [
     (
         "all reasons",
         "hallucination rate",
@@ -29,6 +29,21 @@ const SHOWN: [(&str, &str, &str); 7] = [
         "all reasons",
         "lists without repetition",
         "lists of three or more without repetition",
+    ),
+    (
+        "reasons written anew",
+        "hallucination rate",
+        "of the reasons written anew: claims that the metadata does not hold",
+    ),
+    (
+        "reasons written anew",
+        "cause precision",
+        "of these: named causes that are true",
+    ),
+    (
+        "reasons written anew",
+        "cause recall",
+        "of these: true causes that are named",
     ),
     (
         "ranking model",
@@ -67,6 +82,7 @@ struct Row {
     name: String,
     before: Option<Estimate>,
     after: Option<Estimate>,
+    difference: Option<Estimate>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -115,7 +131,7 @@ fn seeded(name: &str) -> String {
 fn explanations(found: &Explanations) -> String {
     let mut block = format!(
         "\n### Explanations, measured: {}\n\n`curec evaluate --run RUN --reasons`, seed {}: {} reasons, {} of them written anew in the \
-         correction. In brackets: 95 % bootstrap intervals.\n\n| | before correction | after |\n|---|---:|---:|\n",
+         correction. In brackets: 95 % bootstrap intervals.\n\n| | before correction | after | after − before |\n|---|---:|---:|---:|\n",
         found.data, found.seed, found.reasons, found.rewritten
     );
     for (scope, name, words) in SHOWN {
@@ -126,7 +142,11 @@ fn explanations(found: &Explanations) -> String {
                 Some(Estimate { mean, low, high }) => format!("{mean:.3} [{low:.3}, {high:.3}]"),
                 None => "–".to_owned(),
             });
-            let _ = writeln!(block, "| {words} | {before} | {after} |");
+            let change = row.difference.as_ref().map_or("–".to_owned(), |change| {
+                let Estimate { mean, low, high } = change;
+                format!("{mean:+.3} [{low:+.3}, {high:+.3}]")
+            });
+            let _ = writeln!(block, "| {words} | {before} | {after} | {change} |");
         }
     }
     block
@@ -152,8 +172,9 @@ mod tests {
         std::fs::write(
             explanations.join("world.json"),
             r#"{"data": "world", "seed": 7, "reasons": 10, "rewritten": 2, "scopes": [{"name": "all reasons", "rows": [
-                {"name": "cause precision", "before": {"mean": 0.8, "low": 0.75, "high": 0.85}, "after": null},
-                {"name": "not shown", "before": null, "after": null}]}]}"#,
+                {"name": "cause precision", "before": {"mean": 0.8, "low": 0.75, "high": 0.85}, "after": {"mean": 0.75, "low": 0.7, "high": 0.8},
+                "difference": {"mean": -0.05, "low": -0.1, "high": 0.0}}, {"name": "not shown", "before": null, "after": null}]},
+                {"name": "reasons written anew", "rows": [{"name": "cause precision", "before": {"mean": 0.8, "low": 0.75, "high": 0.85}, "after": null}]}]}"#,
         )
         .unwrap();
         let block = sections(folder.path()).unwrap();
@@ -162,7 +183,10 @@ mod tests {
             "{block}"
         );
         assert!(
-            block.contains("| named causes that are true | 0.800 [0.750, 0.850] | – |"),
+            block.contains(
+                "| named causes that are true | 0.800 [0.750, 0.850] | 0.750 [0.700, 0.800] | -0.050 [-0.100, +0.000] |\n\
+                 | of these: named causes that are true | 0.800 [0.750, 0.850] | – | – |"
+            ),
             "{block}"
         );
         assert!(!block.contains("not shown"));

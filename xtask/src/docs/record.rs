@@ -72,8 +72,6 @@ pub struct Estimate {
 pub struct Results {
     /// How it was measured.
     pub protocol: Protocol,
-    /// To be read before the numbers.
-    pub warnings: Vec<String>,
     /// In the order they were ranked.
     pub models: Vec<Model>,
     /// Paired differences.

@@ -40,8 +40,18 @@ fn section(run: &RunResult) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "### {}\n", run.name);
     let _ = writeln!(text, "`{}`: {}.\n", run.command, cost(run));
-    for warning in &run.results.warnings {
-        let _ = writeln!(text, "> **Note:** {warning}\n");
+    let gains = gains(&run.results.comparisons);
+    let not_shown: Vec<String> = gains
+        .iter()
+        .filter(|(_, gain)| gain.low <= 0.0)
+        .map(|(other, _)| format!("`{other}`"))
+        .collect();
+    if !not_shown.is_empty() {
+        let _ = writeln!(
+            text,
+            "> **Note:** that `{FULL}` ranks better than {} is not shown.\n",
+            not_shown.join(" or than ")
+        );
     }
     let _ = writeln!(
         text,
@@ -55,8 +65,12 @@ fn section(run: &RunResult) -> String {
         protocol.seed
     );
     text.push_str(&table(&run.results.models));
-    let differences = differences(&run.results.comparisons);
+    let differences: Vec<String> = gains
+        .iter()
+        .map(|(other, gain)| format!("{FULL} − {other} {}", signed(gain)))
+        .collect();
     if !differences.is_empty() {
+        let differences = differences.join("; ");
         let _ = writeln!(text, "\nPaired differences in NDCG@10: {differences}.");
     }
     if let Some(alignment) = &run.alignment {
@@ -91,30 +105,28 @@ fn signed(value: &Estimate) -> String {
     format!("{:+.4} [{:+.4}, {:+.4}]", value.mean, value.low, value.high)
 }
 
-/// The full model against every other, whichever way round the file has it.
-fn differences(comparisons: &[Comparison]) -> String {
-    let against = |found: &Comparison| {
+/// What the full model gains over every other, whichever way round the file has it.
+fn gains(comparisons: &[Comparison]) -> Vec<(&str, Estimate)> {
+    let seen = |found: &'_ Comparison| {
         let Estimate { mean, low, high } = found.difference;
-        let (other, difference) = if found.left == FULL {
-            (&found.right, found.difference)
-        } else if found.right == FULL {
-            let turned = Estimate {
-                mean: -mean,
-                low: -high,
-                high: -low,
-            };
-            (&found.left, turned)
-        } else {
-            return None;
+        let turned = Estimate {
+            mean: -mean,
+            low: -high,
+            high: -low,
         };
-        Some(format!("{FULL} − {other} {}", signed(&difference)))
+        match (&*found.left, &*found.right) {
+            (FULL, _) => Some((true, found.difference)),
+            (_, FULL) => Some((false, turned)),
+            _ => None,
+        }
     };
-    let lines: Vec<String> = comparisons
-        .iter()
-        .filter(|found| found.metric == COMPARED)
-        .filter_map(against)
-        .collect();
-    lines.join("; ")
+    let compared = comparisons.iter().filter(|found| found.metric == COMPARED);
+    compared
+        .filter_map(|found| {
+            let (left, gain) = seen(found)?;
+            Some((if left { &*found.right } else { &*found.left }, gain))
+        })
+        .collect()
 }
 
 fn alignment_line(found: &Alignment) -> String {
@@ -124,7 +136,7 @@ fn alignment_line(found: &Alignment) -> String {
     format!(
         "Alignment, {} questions with {} candidates about users the language model was never trained on, {} to each at \
          temperature 1: format {}, legal {}, correct {} (before GRPO {}, {} and {}; correct {} points [{}, {}]). By \
-         the most probable tokens: legal {}, correct {}.",
+         the most probable tokens: legal {}, correct {} (before {} and {}).",
         found.questions,
         found.candidates,
         counted(found.samples, "answer"),
@@ -139,6 +151,8 @@ fn alignment_line(found: &Alignment) -> String {
         points(high),
         percent(found.after.legal_greedy),
         percent(found.after.correct_greedy),
+        percent(found.before.legal_greedy),
+        percent(found.before.correct_greedy),
     )
 }
 
@@ -363,9 +377,10 @@ mod tests {
             },
         };
         let found = [of("full", "a"), of("b", "full"), of("b", "a")];
-        assert_eq!(
-            differences(&found),
-            "full − a +0.5000 [+0.2500, +1.0000]; full − b -0.5000 [-1.0000, -0.2500]"
-        );
+        let seen = gains(&found);
+        let seen: Vec<_> = (seen.iter())
+            .map(|(other, gain)| (*other, [gain.mean, gain.low, gain.high]))
+            .collect();
+        assert_eq!(seen, [("a", [0.5, 0.25, 1.0]), ("b", [-0.5, -1.0, -0.25])]);
     }
 }

@@ -84,7 +84,7 @@ impl<'a> Worth<'a> {
                 [
                     "better than IDs only",
                     "worse than IDs only",
-                    "neither better nor worse than IDs only",
+                    "not shown to be better or worse than IDs only",
                 ],
             ),
             told(
@@ -170,7 +170,7 @@ mod tests {
         ]);
         assert_eq!(
             sentence(&neither),
-            "**toy**: neither better nor worse than IDs only, -0.5000 [-1.0000, +0.2500]; that it relies on what its texts say is not shown, \
+            "**toy**: not shown to be better or worse than IDs only, -0.5000 [-1.0000, +0.2500]; that it relies on what its texts say is not shown, \
              +0.0000 [-0.5000, +0.2500]."
         );
         let worse = run(&[(FULL, IDS_ONLY, [-0.5, -1.0, -0.25])]);

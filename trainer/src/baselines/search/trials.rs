@@ -34,7 +34,7 @@ pub struct Plan {
 /// One finished trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
-    /// 0-based; decides what is drawn.
+    /// Counted from 1; decides what is drawn.
     pub trial: u64,
     /// What was drawn.
     pub drawn: toml::Table,
@@ -51,7 +51,7 @@ enum Line {
     Plan(Plan),
 }
 
-/// Runs the trials `0..count` that `file` does not have yet; all of them, in order. `measure` trains with a setup and gives the
+/// Runs the trials `1..=count` that `file` does not have yet; all of them, in order. `measure` trains with a setup and gives the
 /// objective (larger is better), or none where the loss diverged.
 ///
 /// # Errors
@@ -69,11 +69,11 @@ pub fn search(
         plan.model
     );
     let (mut trials, mut lines) = open(plan, file)?;
-    for trial in 0..count {
+    for trial in 1..=count {
         if trials.iter().any(|done| done.trial == trial) {
             continue;
         }
-        let drawn = setup.space.draw(plan.seed, trial);
+        let drawn = setup.space.draw(plan.seed, trial - 1);
         let started = Instant::now();
         let score = measure(trial, &setup.with(&drawn)?)?;
         let done = Trial {
@@ -85,7 +85,7 @@ pub fn search(
         lines.push(&done)?;
         trials.push(done);
     }
-    trials.retain(|done| done.trial < count);
+    trials.retain(|done| done.trial <= count);
     trials.sort_by_key(|done| done.trial);
     Ok(trials)
 }
@@ -110,7 +110,7 @@ fn open(plan: &Plan, file: &Path) -> Result<(Vec<Trial>, JsonLines)> {
     let mut trials = Vec::new();
     for (number, line) in read_lines::<Line>(file)?.into_iter().enumerate() {
         match line {
-            Line::Trial(trial) if number > 0 => trials.push(trial),
+            Line::Trial(trial) if number > 0 && trial.trial > 0 => trials.push(trial),
             Line::Plan(found) if number == 0 => ensure!(
                 found == *plan,
                 "{} holds a search with other settings, data, seed or version; give another --trials FILE",
@@ -159,7 +159,7 @@ mod tests {
         let trials = search(&setup, &plan(seed), count, file, &mut |trial, setup| {
             asked.push(trial);
             let neighbours = setup.table["neighbours"].as_integer().unwrap() as f64;
-            Ok((trial != 1).then_some(neighbours))
+            Ok((trial != 2).then_some(neighbours))
         });
         (trials, asked)
     }
@@ -170,13 +170,13 @@ mod tests {
         let [whole, cut] = ["whole", "cut"].map(|name| folder.path().join(name));
         let (all, asked) = run(&whole, 6, 4);
         let all = all.unwrap();
-        assert_eq!(asked, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(asked, [1, 2, 3, 4, 5, 6]);
         run(&cut, 3, 4).0.unwrap();
         let mut text = std::fs::read_to_string(&cut).unwrap();
         text.truncate(text.len() - 5); // killed while the third was written
         std::fs::write(&cut, text).unwrap();
         let (resumed, asked) = run(&cut, 6, 4);
-        assert_eq!(asked, [2, 3, 4, 5]);
+        assert_eq!(asked, [3, 4, 5, 6]);
         let without_times = |trials: &[Trial]| -> Vec<(u64, toml::Table, Option<f64>)> {
             let plain = |trial: &Trial| (trial.trial, trial.drawn.clone(), trial.score);
             trials.iter().map(plain).collect()
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(run(&cut, 6, 4).1, [0u64; 0]);
         assert_eq!(run(&cut, 2, 4).0.unwrap().len(), 2);
         let top = best(&all).unwrap();
-        assert!(top.trial != 1 && all.iter().all(|trial| trial.score <= top.score));
+        assert!(top.trial != 2 && all.iter().all(|trial| trial.score <= top.score));
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
         assert!(message.contains("another --trials FILE"), "{message}");
         std::fs::write(
             &file,
-            "{\"trial\":0,\"drawn\":{},\"score\":1.0,\"seconds\":1.0}\n",
+            "{\"trial\":1,\"drawn\":{},\"score\":1.0,\"seconds\":1.0}\n",
         )
         .unwrap();
         let message = run(&file, 1, 4).0.unwrap_err().to_string();
@@ -210,10 +210,10 @@ mod tests {
         let file = folder.path().join("trials");
         let setup = Setup::layered(Model::ItemKnn, None, &[]).unwrap();
         let mut measure = |trial, _: &Setup| {
-            ensure!(trial < 2, "interrupted");
+            ensure!(trial < 3, "interrupted");
             Ok(Some(1.0))
         };
         search(&setup, &plan(1), 5, &file, &mut measure).unwrap_err();
-        assert_eq!(run(&file, 5, 1).1, [2, 3, 4]);
+        assert_eq!(run(&file, 5, 1).1, [3, 4, 5]);
     }
 }

@@ -372,7 +372,7 @@ fn useless_texts_are_reported_before_the_numbers() {
     );
     assert_eq!(calls, 8);
     assert!(
-        results.warnings[0].contains("`full` is not better than"),
+        results.warnings[0].contains("`full` is not shown to be better than"),
         "{:?}",
         results.warnings
     );

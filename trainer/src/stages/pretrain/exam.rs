@@ -9,7 +9,7 @@ use serde_json::json;
 use super::prompts;
 use crate::config::Config;
 use crate::data::Dataset;
-use crate::evaluation::{Estimate, estimate, resampled_means};
+use crate::evaluation::{Estimate, clustered};
 use crate::llm::{Completion, LanguageModel, SamplingConfig, sample};
 use crate::run::JsonLines;
 use crate::tasks::Question;
@@ -124,7 +124,13 @@ pub(super) fn write_answers(
     Ok(())
 }
 
-pub(super) fn compare(before: &Exam, after: &Exam, config: &Config) -> AlignmentReport {
+/// `users`: who each question is about; answers about one person say much the same, and are resampled together.
+pub(super) fn compare(
+    before: &Exam,
+    after: &Exam,
+    users: &[usize],
+    config: &Config,
+) -> AlignmentReport {
     let rates = |exam: &Exam| {
         let sampled = |part| mean(&shares(&exam.sampled, part));
         let greedy = |part| mean_of(&exam.greedy, part);
@@ -138,15 +144,15 @@ pub(super) fn compare(before: &Exam, after: &Exam, config: &Config) -> Alignment
     };
     let correct = |exam: &Exam| shares(&exam.sampled, |found| found.correct);
     let pairs = correct(after).into_iter().zip(correct(before));
-    let gains: Vec<f64> = pairs.map(|(after, before)| after - before).collect();
-    let resampled = resampled_means(std::slice::from_ref(&gains), 2000, config.seed);
+    let gains = pairs.map(|(after, before)| after - before);
+    let gains: Vec<(usize, f64)> = users.iter().copied().zip(gains).collect();
     AlignmentReport {
         questions: after.sampled.len(),
         samples: config.pretrain.evaluation_samples,
         candidates: config.prompts.candidates,
         before: rates(before),
         after: rates(after),
-        gain: estimate(mean(&gains), resampled.first().map_or(&[], Vec::as_slice)),
+        gain: clustered(&gains, config.seed),
     }
 }
 
@@ -201,7 +207,7 @@ mod tests {
         };
         let mut config = Config::default();
         config.pretrain.evaluation_samples = 2;
-        let report = compare(&before, &after, &config);
+        let report = compare(&before, &after, &[3, 5], &config);
         assert_eq!((report.questions, report.samples), (2, 2));
         assert_eq!((report.before.legal, report.before.correct), (0.75, 0.25));
         assert_eq!((report.after.legal, report.after.correct), (1.0, 0.75));
@@ -212,5 +218,18 @@ mod tests {
         // Each question gains one half: no resampling of questions can move the mean.
         let gain = &report.gain;
         assert_eq!((gain.mean, gain.low, gain.high), (0.5, 0.5, 0.5));
+    }
+
+    /// One person is asked three times and gains each time, another once and does not: two people, not four questions.
+    #[test]
+    fn questions_about_one_person_are_one_unit() {
+        let exam = |right: [f32; 4]| Exam {
+            sampled: right.map(|right| vec![answer(1.0, right)]).into(),
+            greedy: right.map(|right| answer(1.0, right)).into(),
+        };
+        let (before, after) = (exam([0.0; 4]), exam([1.0, 1.0, 1.0, 0.0]));
+        let gain = compare(&before, &after, &[8, 8, 8, 2], &Config::default()).gain;
+        // Both are drawn, the one twice or the other twice.
+        assert_eq!((gain.mean, gain.low, gain.high), (0.75, 0.0, 1.0));
     }
 }
