@@ -67,6 +67,7 @@ impl<'a, R: Ranker> Validation<'a, R> {
                 epochs: Vec::new(),
                 best_epoch: 0,
                 end: TrainingEnd::Completed,
+                threads: 1,
             },
         })
     }

@@ -88,6 +88,10 @@ pub struct TrainingReport {
     pub best_epoch: usize,
     /// How it ended.
     pub end: TrainingEnd,
+    /// Parts that each batch was divided into: another number rounds differently, and training carries that on. 0 in files from before this
+    /// was written.
+    #[serde(default)]
+    pub threads: usize,
 }
 
 impl TrainingReport {
@@ -105,6 +109,7 @@ impl TrainingReport {
         Self {
             best_epoch,
             end: next.end,
+            threads: next.threads,
             ..self
         }
     }

@@ -145,6 +145,7 @@ pub(crate) fn fit<O: Objective>(
         epochs: Vec::new(),
         best_epoch: 0,
         end: TrainingEnd::Completed,
+        threads: settings.threads,
     };
     let mut best: Option<(f64, O::Model)> = None;
     if settings.choice == Choice::EpochsOrStart {
