@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changedArtefact } from './helper/changed.mjs';
 import { artefactJson, freshPage, host, hostMock, launch, listShown, mockJson, PATIENCE, rows, settled } from './helper/harness.mjs';
-import { LONG, longestTasks } from './helper/long-tasks.mjs';
+import { LONG, longestTasks, median } from './helper/long-tasks.mjs';
 
 const users = await artefactJson('users.json');
 const catalogue = await artefactJson('catalogue.json');
@@ -96,6 +96,14 @@ function visit(page) {
       await page.locator('#write-pattern').click();
       await page.locator('.own-reasons', { hasText: /^\d+ reasons? written for you\./ }).waitFor({ timeout: 4 * PATIENCE });
     }],
+    ['a pattern and reasons written anew', async () => {
+      const { hash } = new URL(page.url());
+      await page.getByRole('combobox', { name: 'Add a title' }).fill(catalogue[1].title);
+      await page.keyboard.press('Enter');
+      await page.waitForFunction((before) => location.hash !== before, hash, { timeout: PATIENCE });
+      await listShown(page);
+      await page.locator('.own-reasons', { hasText: /^\d+ reasons? written for you\./ }).waitFor({ timeout: 4 * PATIENCE });
+    }],
     ['timing panel, measuring', async () => {
       await page.locator('.badge summary').click();
       await page.getByRole('button', { name: 'Measure again' }).click();
@@ -103,27 +111,28 @@ function visit(page) {
     }],
   ];
 }
-/** Times a visit is repeated before a task in it counts as long: by chance one meets a large garbage collection. */
+/** Visits of which the one in the middle counts, step by step, where the first has a long task: by chance one meets a large garbage collection. */
 const VISITS = 3;
 
 /**
- * Goes a visit until it has no long task, and no more often than that; fails where each time there is one.
+ * Goes a visit, and twice more where it has a long task; fails where a step has one in most of them.
  * @param {import('node:test').TestContext} t
  * @param {(page: import('playwright-core').Page) => [string, () => Promise<unknown>][]} visit
  */
 async function without(t, visit) {
-  /** @type {Map<string, number>} */
-  const least = new Map();
-  const long = () => [...least].filter(([, most]) => most > LONG).map(([name, most]) => `${name}: ${most.toFixed(1)} ms`);
+  /** Milliseconds of each visit's longest task, by step. @type {Map<string, number[]>} */
+  const longest = new Map();
+  const long = () => [...longest].filter(([, visits]) => median(visits) > LONG).map(([name, visits]) => `${name}: ${told(visits)}`);
+  const told = (/** @type {number[]} */ visits) => `${visits.map((most) => most.toFixed(1)).join(', ')} ms`;
   for (let times = 0; times < VISITS && (times === 0 || long().length > 0); times += 1) {
     const { page, context, manners } = await freshPage(browser);
     const observer = await observed(page);
-    for (const [name, most] of await longestTasks(browser, page, visit(page))) least.set(name, Math.min(most, least.get(name) ?? Infinity));
+    for (const [name, most] of await longestTasks(browser, page, visit(page))) longest.set(name, [...(longest.get(name) ?? []), most]);
     assert.deepEqual(manners.pageErrors, []);
     t.diagnostic(`by the clock, waits for the processor and the test’s own work included, the browser saw ${(await observer()).length} long tasks`);
     await context.close();
   }
-  for (const [name, most] of least) t.diagnostic(`${name}: ${most.toFixed(1)} ms`);
+  for (const [name, visits] of longest) t.diagnostic(`${name}: ${told(visits)}`);
   assert.deepEqual(long(), []);
 }
 
@@ -171,6 +180,13 @@ test('nor with 500 titles in a history', async (t) => {
       await listShown(page);
     }],
   ]);
+});
+
+test('a step counts by the visit in the middle: one long task of three is let pass, and two are not', () => {
+  assert.equal(median([60]), 60);
+  assert.equal(median([60, 20]), 60, 'nothing is known after two');
+  assert.equal(median([60, 20, 30]), 30);
+  assert.equal(median([60, 20, 70]), 60);
 });
 
 test('a task of 60 ms is caught, and one of 25 ms is not', async (t) => {

@@ -3,18 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { afterChange, browser, catalogue, listed, open, spelled, url, users, whatIf } from './helper/asked.mjs';
 import { freshPage, host, launch, listShown, mock, PATIENCE, rows, scorer, settled, SWIFTSHADER_FLAGS } from './helper/harness.mjs';
+import { gate } from './helper/writing.mjs';
 
 /** The service worker would ask for files itself. @type {import('playwright-core').BrowserContextOptions} */
 const UNKEPT = { serviceWorkers: 'block' };
-
-/** Something to wait for, and what ends the wait. */
-function gate() {
-  let go = () => {};
-  const until = new Promise((resolve) => {
-    go = () => resolve(undefined);
-  });
-  return { until, go };
-}
 
 /** @param {import('playwright-core').Page} page */
 const chip = (page) => page.locator('.chip[aria-pressed="false"]:not(.chip-own)').first();

@@ -18,11 +18,34 @@ test('a copied link, opened in a fresh page, gives the very same scores', async 
     const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON', exact: true }).click()]);
     return JSON.parse(String(await readFile(await file.path())));
   };
+  /** A link with a pattern to be written leaves that to the visitor. @param {import('playwright-core').Page} page @param {string} hash */
+  const asLinked = async (page, hash) => {
+    await listShown(page);
+    if (!hash.includes('write=')) return;
+    await page.getByRole('button', { name: 'Write it' }).click();
+    await page.locator('.pattern[data-written]').waitFor({ timeout: PATIENCE });
+    await listShown(page);
+  };
   const [first, second] = users[1].history.map((/** @type {{item: number}} */ { item }) => spelled(item));
-  for (const hash of [`#user=${encodeURIComponent(users[0].key)}`, `#history=${first},${second}`]) {
+  const user = `#user=${encodeURIComponent(users[0].key)}`;
+  const backwards = users[0].history.map((/** @type {{item: number}} */ { item }, /** @type {number} */ at) => `${spelled(item)}@${at}`).reverse();
+  const { page: plain, context: before } = await open(user);
+  const reasoned = (await listed(plain)).find(({ item }) => reasons[item].length > 0)?.item ?? -1;
+  await before.close();
+  for (const hash of [
+    user,
+    `#history=${first},${second}`,
+    `${user}&mute=${spelled(reasoned)}@0`,
+    `${user}&pattern=${encodeURIComponent(users[1].key)}`,
+    `${user}&pattern=none`,
+    `${user}&history=${backwards.join(',')}`,
+    `${user}&write=3`,
+    `#history=${first},${second}&write=3`,
+  ]) {
     const { page, context } = await open(hash);
-    const own = !hash.includes('user');
-    if (!own) await whatIf(page);
+    await asLinked(page, hash);
+    // A list that differs from the viewer's own is open to changes already.
+    if (hash.includes('user=') && (await page.locator('#what-if').count()) === 0) await whatIf(page);
     await afterChange(page, () => page.locator('[data-do="remove"]').first().click());
     await afterChange(page, () => page.getByRole('button', { name: /^Show \d+ more/ }).click());
     const here = await exported(page);
@@ -32,11 +55,16 @@ test('a copied link, opened in a fresh page, gives the very same scores', async 
     await context.close();
     const { page: other } = await freshPage(browser);
     await other.goto(link);
-    await listShown(other);
+    await asLinked(other, hash);
     const there = await exported(other);
     assert.ok(here.recommendations.length > 10);
+    const asked = new URLSearchParams(hash.slice(1));
+    const { pattern, write, mute } = here.question;
+    assert.deepEqual([write, mute], [asked.has('write') ? 3 : null, asked.has('mute') ? [asked.get('mute')] : []], hash);
+    if (asked.has('user')) assert.equal(pattern, asked.get('pattern'), hash);
+    if (hash.includes('@1,')) assert.deepEqual(here.question.history, (asked.get('history') ?? '').split(',').slice(0, -1), 'the newest was taken out');
     // To the last bit: JSON writes as many digits as it takes.
-    for (const part of ['run', 'question', 'held_out', 'recommendations']) {
+    for (const part of ['run', 'question', 'pattern_written', 'held_out', 'recommendations']) {
       const plain = (/** @type {any} */ list) => (part === 'recommendations' ? list[part].map(({ before: _, ...row }) => row) : list[part]);
       assert.deepEqual(plain(there), plain(here), `${part} of ${link}`);
     }

@@ -196,6 +196,30 @@ test('the drawer’s test is the model asked again', async () => {
   assert.ok((await same.locator('.facts').innerText()).includes(`score ${line?.[2]} `), `${line}`);
 });
 
+test('a drawer opened while a change waits is about the list it stands in, and the next one about the next', async () => {
+  const { page } = await open();
+  await whatIf(page);
+  await page.evaluate(() => {
+    const asked = (/** @type {any} */ (window).__probed = /** @type {number[]} */ ([]));
+    const { postMessage } = Worker.prototype;
+    Worker.prototype.postMessage = function (/** @type {any} */ ...message) {
+      if (message[0].type === 'probe') asked.push(message[0].taste.history.length);
+      return postMessage.apply(this, message);
+    };
+  });
+  const { length } = users[0].history;
+  await afterChange(page, () =>
+    page.evaluate(() => {
+      for (const selector of ['[data-do="remove"]', '.button-why']) /** @type {HTMLElement} */ (document.querySelector(selector)).click();
+    }),
+  );
+  const why = page.locator('.button-why[aria-expanded="false"]').first();
+  await why.click();
+  const probed = await page.evaluate(() => /** @type {number[]} */ (/** @type {any} */ (window).__probed));
+  assert.equal(probed[0], length, 'the list that stood there had them all');
+  assert.ok(probed.length > 1 && probed.slice(1).every((titles) => titles === length - 1), `${probed}`);
+});
+
 test('a counterfactual, made real, is what it said', async () => {
   const MOST = 8;
   /** The first viewer for whom there is one. */

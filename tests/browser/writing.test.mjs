@@ -3,47 +3,14 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { artefactFolder, artefactJson, freshPage, host, launch, listShown, mock, PATIENCE, rows, scorer, scorers } from './helper/harness.mjs';
+import { artefactFolder, artefactJson, host, listShown, mock, PATIENCE, rows, scorer, scorers } from './helper/harness.mjs';
 import { appended } from './helper/trouble.mjs';
+import { catalogue, hostSlow, listed, open, ownTaste, pressAtOnce, reasonsWritten, trapping, UNKEPT, url, users, writtenPattern } from './helper/writing.mjs';
 
-const browser = await launch();
-const { url } = await host();
-const users = await artefactJson('users.json');
-const catalogue = await artefactJson('catalogue.json');
 const comparison = await artefactJson('comparison.json');
 
 // The service worker brings comparison.json for visits without a connection, once the first list stands.
 const LATER = /writer\.json|tokenizer\.json|writer\.safetensors|curec-web-writer/;
-
-/** Three titles that somebody took. */
-const picks = users[1].history.slice(0, 3).map((/** @type {{item: number}} */ { item }) => item);
-/** Keys as an address writes them. @param {string} key */
-const spelled = (key) => encodeURIComponent(key.replaceAll('%', '%25').replaceAll(',', '%2C').replaceAll('@', '%40'));
-const ownTaste = `#history=${picks.map((/** @type {number} */ item) => spelled(catalogue[item].key)).join('%2C')}`;
-
-/** @param {string} hash @param {string} [address] @param {import('playwright-core').BrowserContextOptions} [options] */
-async function open(hash, address = url, options = {}) {
-  const fresh = await freshPage(browser, { permissions: ['clipboard-read', 'clipboard-write'], ...options });
-  await fresh.page.goto(`${address}?backend=cpu${hash}`);
-  await listShown(fresh.page);
-  return fresh;
-}
-
-/** @param {import('playwright-core').Page} page */
-const listed = (page) => rows(page).evaluateAll((found) => found.map((row) => [Number(row.getAttribute('data-item')), (row.querySelector('.facts')?.textContent ?? '').replace(/ \(was .+?\)/, '')]));
-
-/** The pattern that was written, once the list reads it. @param {import('playwright-core').Page} page */
-async function writtenPattern(page) {
-  await page.locator('.pattern[data-written]').waitFor({ timeout: PATIENCE });
-  await listShown(page);
-  return page.locator('.pattern[data-written] .voice').innerText();
-}
-
-/** Presses buttons one after another before the page can answer any. @param {import('playwright-core').Page} page @param {...string} selectors */
-const pressAtOnce = (page, ...selectors) =>
-  page.evaluate((wanted) => {
-    for (const selector of wanted) /** @type {HTMLButtonElement} */ (document.querySelector(selector)).click();
-  }, selectors);
 
 test('a visitor’s own pattern is written here, read by the list, and undone', async () => {
   const { page, manners } = await open(ownTaste);
@@ -116,24 +83,6 @@ test('a link writes the same pattern again when the visitor wants it, and the co
   const native = JSON.parse(stdout);
   assert.equal(native.pattern, text, 'the same words natively');
   assert.deepEqual(native.recommendations.map((/** @type {any} */ row) => row.key), list.map(([item]) => catalogue[/** @type {number} */ (item)].key));
-});
-
-test('a change of the history has the pattern written anew, and a newer wish overtakes an older one', async () => {
-  const { page, manners } = await open(ownTaste);
-  await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
-  const text = await writtenPattern(page);
-  // Two in a row: the first is not waited for.
-  await page.locator('[data-do="remove"]').first().click();
-  await page.locator('[data-do="remove"]').first().click();
-  await page.waitForFunction(() => document.querySelectorAll('.history-row').length === 1, undefined, { timeout: PATIENCE });
-  await listShown(page);
-  assert.match(new URL(page.url()).hash, /write=1/);
-  const now = await writtenPattern(page);
-  if (mock) assert.match(now, /of 1 titles/);
-  const { page: fresh } = await open(ownTaste.split('%2C')[0] ?? '');
-  await fresh.getByRole('button', { name: 'Let the language model write one for this history' }).click();
-  assert.equal(await writtenPattern(fresh), now, `as for that history alone, and not ${text}`);
-  assert.deepEqual(manners.pageErrors, []);
 });
 
 test('a language model that cannot be fetched leaves the list alone, says so, and can be asked again', async () => {
@@ -238,7 +187,7 @@ for (const [file, part] of /** @type {const} */ ([
     await page.waitForTimeout(300); // the model is here by then, and the first half
     const looked = asked('/build.json');
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
-    await page.getByText('Stopped. The list reads the pattern it read before.').waitFor({ state: 'attached' });
+    await page.getByText('Stopped. The list reads what it read before.').waitFor({ state: 'attached' });
     for (const start = Date.now(); !server.dropped.some((path) => path.endsWith(file)); await page.waitForTimeout(50)) assert.ok(Date.now() - start < 5000, 'it is not fetched any more');
     assert.equal(asked('/build.json'), looked, 'a stop is no fault to be looked into');
     assert.equal(await page.locator('.pattern-live figure').count(), 0);
@@ -251,34 +200,6 @@ for (const [file, part] of /** @type {const} */ ([
   });
 }
 
-/** Appended to the writer's module: it takes its time, and throws two drafts of each text away first. @param {number} each milliseconds of a word @param {number} words of such a draft */
-const slowly = (each, words) => {
-  // @ts-expect-error the module's own classes
-  const { Draft: drafts, Writer: writers } = { Draft, Writer };
-  const { advance } = drafts.prototype;
-  const said = new WeakMap();
-  drafts.prototype.advance = async function () {
-    await new Promise((resolve) => setTimeout(resolve, each));
-    const at = said.get(this) ?? 0;
-    said.set(this, at + 1);
-    if (at < 2 * words) return { text: 'bogus '.repeat((at % words) + 1), attempt: 1 + Math.floor(at / words), written: null };
-    return { ...(await advance.call(this)), attempt: 3 };
-  };
-  // What is asked for.
-  const worker = /** @type {any} */ (globalThis);
-  worker.__reasons = [];
-  const { reason } = writers.prototype;
-  writers.prototype.reason = function (/** @type {any[]} */ ...question) {
-    worker.__reasons.push(question[1]);
-    return reason.apply(this, question);
-  };
-};
-
-/** A server whose writer takes its time. @param {number} each milliseconds of a word @param {number} [words] of each of two drafts that are thrown away first */
-const hostSlow = (each, words = 0) => host(appended('/curec-web-writer.js', `(${slowly})(${each}, ${words});`));
-/** The service worker would not let another module pass. @type {import('playwright-core').BrowserContextOptions} */
-const UNKEPT = { serviceWorkers: 'block' };
-
 test('a text that is being written can be stopped: the list reads what it read before', async () => {
   const server = await hostSlow(100);
   const { page, manners } = await open(ownTaste, server.url, UNKEPT);
@@ -287,32 +208,9 @@ test('a text that is being written can be stopped: the list reads what it read b
   await page.locator('.pattern[data-writing] .voice', { hasText: /./ }).waitFor({ timeout: PATIENCE });
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await page.locator('.pattern-live .pattern').waitFor({ state: 'detached' });
-  await page.getByText('Stopped. The list reads the pattern it read before.').waitFor({ state: 'attached' });
+  await page.getByText('Stopped. The list reads what it read before.').waitFor({ state: 'attached' });
   assert.deepEqual(await listed(page), before);
   assert.ok(!/write=/.test(await page.evaluate(() => location.hash)));
-  assert.deepEqual(manners.pageErrors, []);
-});
-
-test('a pattern that is written anew of a changed history is seen growing and can be stopped: the list reads a stored one', async () => {
-  const server = await hostSlow(100);
-  const { page, manners } = await open(ownTaste, server.url, UNKEPT);
-  await page.locator('#write-pattern').click();
-  await writtenPattern(page);
-  await page.locator('[data-do="remove"]').first().click();
-  await page.locator('.pattern[data-writing] .voice', { hasText: /./ }).waitFor({ timeout: PATIENCE });
-  await page.getByRole('button', { name: 'Stop', exact: true }).focus();
-  await page.keyboard.press('Enter');
-  await page.locator('.pattern-live .pattern').waitFor({ state: 'detached' });
-  await page.getByText('Stopped. The list reads a stored pattern.').waitFor({ state: 'attached' });
-  await page.waitForFunction(() => !/write=/.test(location.hash));
-  await listShown(page);
-  assert.equal(await page.locator('.history-row').count(), 2, 'the change of the history stands');
-  assert.equal(await page.locator('.pattern[data-written]').count(), 0);
-  assert.equal(await page.evaluate(() => document.activeElement?.id), 'write-pattern', 'the focus is not lost');
-  const { page: plain } = await open(ownTaste.split('%2C').slice(0, 2).join('%2C'));
-  assert.deepEqual(await listed(page), await listed(plain), 'as for that history and the nearest viewer’s pattern');
-  await page.getByRole('button', { name: 'Undo' }).click();
-  await page.waitForFunction(() => /[#&]write=1(&|$)/.test(location.hash));
   assert.deepEqual(manners.pageErrors, []);
 });
 
@@ -351,8 +249,6 @@ async function watched(page) {
   });
   return () => page.evaluate(() => /** @type {{texts: {of: number, text: string, at: number}[], offers: number[], rows: number[], heard: string[]}} */ (/** @type {any} */ (window).__seen));
 }
-
-const reasonsWritten = (/** @type {import('playwright-core').Page} */ page) => page.locator('.own-reasons', { hasText: /^5 reasons written for you\./ }).waitFor({ timeout: 4 * PATIENCE });
 
 /** Places of what stands below: it moves down where a text has more lines than were kept free for it, and never up. @param {number[]} places */
 const onlyDown = (places) => places.every((place, at) => at === 0 || place > (places[at - 1] ?? 0));
@@ -460,7 +356,7 @@ test('reasons that another pattern interrupted are gone on with after that one w
   await page.getByRole('button', { name: 'Write another' }).click();
   await line.getByRole('button', { name: 'Write the rest' }).waitFor();
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
-  await page.getByText('Stopped. The list reads the pattern it read before.').waitFor({ state: 'attached' });
+  await page.getByText('Stopped. The list reads what it read before.').waitFor({ state: 'attached' });
   assert.equal(await writtenPattern(page), text);
   assert.match(await line.innerText(), /^1 of 5 reasons written for you\./);
   await line.getByRole('button', { name: 'Write the rest' }).click();
@@ -512,24 +408,8 @@ test('a language model that has gone with a newer release offers the newer page'
   await listShown(page);
 });
 
-/** Appended to the writer's module: its first token traps, in a task that nobody awaits. */
-const trapping = () => {
-  const worker = /** @type {any} */ (globalThis);
-  worker.__traps ??= 1;
-  // @ts-expect-error the module's own class
-  const { prototype } = Draft;
-  const { advance } = prototype;
-  prototype.advance = function () {
-    if (worker.__traps-- <= 0) return advance.call(this);
-    setTimeout(() => {
-      throw new WebAssembly.RuntimeError('unreachable');
-    });
-    return new Promise(() => {});
-  };
-};
-
 test('a language model that traps leaves the list and its scorer alone, and another instance writes', async () => {
-  const server = await host(appended('/curec-web-writer.js', `(${trapping})();`));
+  const server = await host(trapping);
   // The service worker would not let another module pass.
   const { page, manners } = await open(ownTaste, server.url, { serviceWorkers: 'block' });
   const before = await listed(page);

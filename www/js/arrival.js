@@ -61,7 +61,7 @@ export function createArrival(page, lists) {
     const { loaded, card } = app;
     if (mine.trail.current.history.length === 0) return;
     if (!mayWrite(loaded)) {
-      return page.notice.append(asideNote('The address asks for a pattern that is written in the browser, and this demo carries no language model for that. The list reads a stored one.'));
+      return page.notice.append(asideNote('The address asks for a pattern that is written in the browser, and this demo carries no language model for that. The list does without it.'));
     }
     const act = button(
       { class: 'button' },
@@ -72,7 +72,7 @@ export function createArrival(page, lists) {
       },
       'Write it',
     );
-    page.notice.append(asideNote('This link reads a pattern that the language model writes in your browser. Until then the list reads a stored one. ', act));
+    page.notice.append(asideNote('This link reads a pattern that the language model writes in your browser. Until then the list does without it. ', act));
   }
 
   return { openAddress };

@@ -72,7 +72,7 @@ export function evidence(row, context) {
  */
 function testPart(row, { taste, pattern, catalogue, reasonText, onProbe }) {
   const part = el('div', { class: 'probe', 'aria-busy': 'true' }, el('p', { class: 'muted' }, 'Asking the model again …'));
-  onProbe(row.item).then(
+  onProbe(row.item, taste).then(
     (probe) => {
       part.removeAttribute('aria-busy');
       part.replaceChildren(waterfall(probe), absences(probe, { taste, pattern, catalogue, reasonText: (index) => reasonText(row.item, index) }));

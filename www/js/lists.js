@@ -8,7 +8,7 @@ import { asideNote, lostNote } from './notice.js';
 import { hashOf, putInAddress, rowsInAddress, tasteInAddress } from './permalink.js';
 import { FIRST_COUNT, movedRows, movesNote } from './ranking-list.js';
 import { blankTaste, isOutdated, Trail, withWritten } from './tastes.js';
-import { rewrite, writeReasons } from './writing.js';
+import { OVERTAKEN, rewrite, writeReasons } from './writing.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
 /** @typedef {import('./types.js').Taste} Taste */
@@ -181,7 +181,7 @@ export function createLists(page) {
   }
 
   /**
-   * Whether the list may go on: with the pattern written anew, or with a stored one where that cannot be written or was stopped.
+   * Whether the list may go on: with the pattern written anew, or without it where that cannot be written or was stopped.
    * @param {Visit} now @param {App} app
    */
   async function rewritten(now, { card }) {
@@ -196,7 +196,7 @@ export function createLists(page) {
       if (fault.kind === 'superseded' || needsNewWorker(fault)) throw thrown;
       if (trail.current !== current) return false;
       storedOne();
-      page.notice.replaceChildren(asideNote(`The pattern could not be written anew (${wording(fault).title.toLowerCase()}). The list reads a stored one.`));
+      page.notice.replaceChildren(asideNote(`The pattern could not be written anew (${wording(fault).title.toLowerCase()}). The list goes on without it.`));
     }
     return true;
   }
@@ -212,11 +212,10 @@ export function createLists(page) {
       awaited = arriving;
       await awaited;
     }
-    const overtaken = { kind: 'superseded', message: 'Something newer was asked for.' };
-    if (!now || visit !== now || now.trail.current.history.length === 0) throw overtaken;
+    if (signal.aborted || !now || visit !== now || now.trail.current.history.length === 0) throw OVERTAKEN;
     const { current } = now.trail;
     const written = await page.revival().persistently(() => page.client.ask('write-pattern', { taste: current, seed }, onDraft, signal));
-    if (signal.aborted || visit !== now || now.trail.current !== current) throw overtaken;
+    if (signal.aborted || visit !== now || now.trail.current !== current) throw OVERTAKEN;
     edit(withWritten(current, written));
   }
 

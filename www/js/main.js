@@ -218,8 +218,8 @@ function build(loaded) {
   byId('colophon').replaceChildren(colophon(loaded));
   stage.hidden = false;
   const { taste, edit, write, reset, step, showMore, openViewer, openOwn } = lists;
-  const probe = (/** @type {number} */ item) => revival.persistently(() => client.ask('probe', { taste: taste(), item }));
-  const carriers = (/** @type {number[]} */ items) => revival.persistently(() => client.ask('carriers', { taste: taste(), items }));
+  const probe = (/** @type {number} */ item, of = taste()) => revival.persistently(() => client.ask('probe', { taste: of, item }));
+  const carriers = (/** @type {number[]} */ items, /** @type {Taste} */ of) => revival.persistently(() => client.ask('carriers', { taste: of, items }));
   const counterfactual = (/** @type {number} */ limit) => revival.persistently(() => client.ask('counterfactual', { taste: taste(), limit }));
   const questions = createQuestions(loaded, { taste, counterfactual, probe, edit });
   const along = createTakeAlong(loaded, () => (lists.visit?.standing ? { ...lists.visit.standing, own: ownOf(lists.visit), name: nameOf(lists.visit, loaded) } : null));

@@ -4,7 +4,7 @@
  */
 import { button, el } from './dom.js';
 import { createDraft, paced } from './draft.js';
-import { asFault, wayOut, wording } from './errors.js';
+import { asFault, needsNewWorker, wayOut, wording } from './errors.js';
 import { bytes, plural, viewerName } from './format.js';
 import { voice } from './pieces.js';
 import { isOutdated } from './tastes.js';
@@ -15,6 +15,11 @@ import { isOutdated } from './tastes.js';
 const ROLES = new Set(['writer', 'tokenizer', 'writer-model']);
 
 const WRITING = 'The language model is writing, here in your browser …';
+
+/** Whether the language model, or what runs it, is gone with a fault and fetched anew. @param {import('./types.js').Fault} fault */
+const losesIt = (fault) => fault.kind === 'writer' || needsNewWorker(fault);
+
+const AS_BEFORE = 'The list reads what it read before.';
 
 /** As many digits as an address may have. */
 const MOST_SEED = 999_999_999;
@@ -30,7 +35,7 @@ export function createPatternDesk(loaded, onWrite) {
   const model = loaded.manifest.files.filter(({ role }) => ROLES.has(role)).reduce((sum, file) => sum + file.bytes, 0);
   /** Of all that is fetched before it writes: what runs it is fetched too. */
   const size = model === 0 ? 0 : (loaded.writerBytes ?? model);
-  /** Whether the language model has been fetched in this visit. */
+  /** Whether the language model has been fetched, and is not lost since. */
   let here = false;
   /** What is under way, or went wrong; it survives the card being drawn again. `thrown`: how many drafts were thrown away. @type {{of: Person['trail']|null, words: string, thrown: number, busy: boolean, share: number|null, way: {words: string, go: () => void}|null, stop: AbortController}|null} */
   let state = null;
@@ -89,11 +94,19 @@ export function createPatternDesk(loaded, onWrite) {
     state?.stop.abort();
   }
 
+  /** Nothing is under way any more. @param {string} [words] what became of it, for listeners */
+  function clear(words = '') {
+    state = null;
+    say(words);
+    drawLive();
+  }
+
   /**
-   * A text is under way from now on, until something else is.
+   * A text is under way from now on, until something else is: whatever was under way before ends.
    * @param {string} words
    */
   function begin(words) {
+    state?.stop.abort();
     const own = { of: trail, words, thrown: 0, busy: true, share: here ? null : 0, way: null, stop: new AbortController() };
     state = own;
     draft.clear();
@@ -123,21 +136,21 @@ export function createPatternDesk(loaded, onWrite) {
     try {
       await onWrite(seed, onDraft, own.stop.signal);
       here = true;
-      if (state === own) {
-        state = null;
-        say('The pattern is written. The list reads it.');
-      }
+      if (state === own) clear('The pattern is written. The list reads it.');
     } catch (thrown) {
       const fault = asFault(thrown);
+      if (losesIt(fault)) here = false;
       if (state !== own) return;
-      const words = `${wording(fault).title}. The list reads the pattern it read before.`;
+      const words = `${wording(fault).title}. ${AS_BEFORE}`;
       const way = { words: fault.kind === 'outdated' ? wording(fault).action : 'Ask again', go: wayOut(fault, () => write(seed)) };
-      state = fault.kind === 'superseded' ? null : { of: own.of, words, thrown: 0, busy: false, share: null, way, stop: own.stop };
-      if (own.stop.signal.aborted) say('Stopped. The list reads the pattern it read before.');
+      if (fault.kind === 'superseded') clear(own.stop.signal.aborted ? `Stopped. ${AS_BEFORE}` : '');
+      else {
+        state = { of: own.of, words, thrown: 0, busy: false, share: null, way, stop: own.stop };
+        drawLive();
+      }
     } finally {
       end();
     }
-    drawLive();
   }
 
   /**
@@ -149,17 +162,18 @@ export function createPatternDesk(loaded, onWrite) {
     const { own, onDraft, end } = begin('The history has changed: the language model reads it anew …');
     try {
       await ask(onDraft, own.stop.signal);
+      if (state === own) clear('The pattern is written anew. The list reads it.');
       return true;
     } catch (thrown) {
-      if (!own.stop.signal.aborted) throw thrown;
-      say('Stopped. The list reads a stored pattern.');
+      if (losesIt(asFault(thrown))) here = false;
+      // Whatever has taken its place speaks for itself.
+      if (state !== own) throw thrown;
+      const stopped = own.stop.signal.aborted;
+      clear(stopped ? 'Stopped. The list goes on without it.' : '');
+      if (!stopped) throw thrown;
       return false;
     } finally {
       end();
-      if (state === own) {
-        state = null;
-        drawLive();
-      }
     }
   }
 
@@ -218,7 +232,9 @@ export function createPatternDesk(loaded, onWrite) {
 
     /** How much of the language model is here. @param {import('./types.js').Progress} report */
     progress({ phase, loaded: got, total }) {
-      if (phase !== 'writer' || !state?.busy || here) return;
+      if (phase !== 'writer') return;
+      here = total !== null && got >= total;
+      if (!state?.busy) return;
       state.words = `The language model is fetched: ${bytes(got)}${total ? ` of ${bytes(total)}` : ''} …`;
       state.share = total ? Math.min(1, got / total) : null;
       drawLive(false);
@@ -226,7 +242,10 @@ export function createPatternDesk(loaded, onWrite) {
 
     /** @param {Person} person @param {boolean} editing whether something may be changed @returns {(HTMLElement|null)[]} */
     draw(person, editing) {
-      if (trail !== person.trail && state && !state.busy) state = null; // somebody else's
+      if (trail !== person.trail) {
+        state?.stop.abort();
+        clear(); // it was somebody else's
+      }
       trail = person.trail;
       offerButton = null;
       if (!loaded.uses.patterns) return [el('p', { class: 'muted' }, 'This model was trained without patterns.')];

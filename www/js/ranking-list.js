@@ -27,8 +27,8 @@ const MOST = MOST_ROWS;
  * @param {import('./types.js').Loaded} loaded
  * @param {object} told
  * @param {(count: number) => void} told.onMore asked to show this many
- * @param {(item: number) => Promise<import('./types.js').Probe>} told.onProbe
- * @param {(items: number[]) => Promise<import('./types.js').Carrier[][]>} told.onCarriers
+ * @param {(item: number, of: Taste) => Promise<import('./types.js').Probe>} told.onProbe
+ * @param {(items: number[], of: Taste) => Promise<import('./types.js').Carrier[][]>} told.onCarriers
  * @param {(reasons: import('./types.js').Muted[]) => void} told.onMute
  * @param {import('./report-button.js').Reports} told.reports
  * @param {HTMLElement[]} extras stand between the test and the list
@@ -149,7 +149,7 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       const context = { catalogue, dated, uses, ...view, heldOut: ranking.held_out?.item ?? null, reasonText, onProbe, onMute, reports };
       const rows = recommendations.slice(list.childElementCount);
       // Asked for once the list stands: each title of the history is taken out for it.
-      const carriers = view.taste.history.length === 0 || rows.length === 0 ? Promise.resolve([]) : nextTask().then(() => onCarriers(rows.map(({ item }) => item)));
+      const carriers = view.taste.history.length === 0 || rows.length === 0 ? Promise.resolve([]) : nextTask().then(() => onCarriers(rows.map(({ item }) => item), view.taste));
       const fresh = rows.map((row, at) => recommendationRow(row, { ...context, carriers: carriers.then((all) => all[at] ?? []) }));
       list.append(...fresh);
       const shown = list.childElementCount;

@@ -18,7 +18,7 @@ import { attributeLine, newerTag, voice } from './pieces.js';
  * @property {number|null} heldOut index of the item really taken next
  * @property {(item: number, index: number) => string|null} reasonText
  * @property {Promise<import('./types.js').Carrier[]>} carriers of this title, once they are known
- * @property {(item: number) => Promise<import('./types.js').Probe>} onProbe
+ * @property {(item: number, of: import('./types.js').Taste) => Promise<import('./types.js').Probe>} onProbe
  * @property {(reasons: import('./types.js').Muted[]) => void} onMute mutes reasons, or lets them speak again
  * @property {import('./report-button.js').Reports} reports
  */

@@ -37,7 +37,7 @@ export class ScorerClient {
   #waiting = new Map();
   #lastId = 0;
   #alive = false;
-  /** Set while the files of a worker are held to their hashes; what is asked meanwhile waits for it. @type {{abort: AbortController, messages: unknown[]}|null} */
+  /** Set while the files of a worker are held to their hashes; what is asked meanwhile waits for it. @type {{abort: AbortController, messages: {id: number}[]}|null} */
   #starting = null;
   /** @type {number|undefined} */
   #pulse = undefined;
@@ -73,7 +73,7 @@ export class ScorerClient {
    */
   async start(what) {
     this.stop();
-    const starting = { abort: new AbortController(), messages: [] };
+    const starting = { abort: new AbortController(), messages: /** @type {{id: number}[]} */ ([]) };
     this.#starting = starting;
     holdAll(CODE, HASHES.worker, what.again, starting.abort.signal).then(
       () => starting === this.#starting && this.#launch(),
@@ -124,8 +124,18 @@ export class ScorerClient {
       if (this.#worker) this.#worker.postMessage(message);
       else this.#starting?.messages.push(message);
       this.#listen();
-      signal?.addEventListener('abort', () => this.#waiting.has(id) && this.#worker?.postMessage({ stop: id }));
+      signal?.addEventListener('abort', () => this.#endText(id));
     });
+  }
+
+  /** Ends a text that is being written; one that no worker has been asked for yet is never asked for. @param {number} id */
+  #endText(id) {
+    const waiting = this.#waiting.get(id);
+    if (!waiting) return;
+    if (this.#worker) return this.#worker.postMessage({ stop: id });
+    if (this.#starting) this.#starting.messages = this.#starting.messages.filter((message) => message.id !== id);
+    this.#waiting.delete(id);
+    waiting.reject(STOPPED);
   }
 
   /** Ends the worker on purpose; waiting requests are told so. */

@@ -7,7 +7,7 @@ import { isOutdated } from './tastes.js';
 /** @typedef {import('./scorer-client.js').ScorerClient} ScorerClient */
 
 /** @type {import('./types.js').Fault} */
-const OVERTAKEN = { kind: 'superseded', message: 'Something newer was asked for.' };
+export const OVERTAKEN = { kind: 'superseded', message: 'Something newer was asked for.' };
 
 /** Titles that get a reason of one's own. */
 const OWN_REASONS = 5;
@@ -27,7 +27,8 @@ export async function rewrite(client, { trail }, card) {
   }
   return card.writeAnew(async (onDraft, signal) => {
     const written = await client.ask('write-pattern', { taste: current, seed }, onDraft, signal);
-    if (trail.current === current) trail.rewrite(written);
+    if (signal.aborted || trail.current !== current) throw OVERTAKEN;
+    trail.rewrite(written);
   });
 }
 

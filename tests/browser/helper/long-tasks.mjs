@@ -8,6 +8,9 @@
 /** From this on a task is called long: a press or a key waits for it noticeably. */
 export const LONG = 50;
 
+/** What lies in the middle of some numbers; of two in the middle the larger one. @param {number[]} numbers */
+export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
+
 const MARK = 'step: ';
 const END = 'end';
 

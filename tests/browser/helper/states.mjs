@@ -160,17 +160,25 @@ function held(path) {
   return { rules: () => ({ [path]: (/** @type {Buffer} */ body) => ({ body, until }) }), release };
 }
 
-/** Appended to the writer's module: after a few words it stops to think, for ever. */
-const pausing = () => {
-  // @ts-expect-error the module's own class
-  const { prototype } = Draft;
-  const { advance } = prototype;
-  let words = 0;
-  prototype.advance = function () {
+/** Appended to the writer's module: after a few words of that pattern it stops to think, for ever. @param {number} of the first one, or a later one */
+const pausing = (of) => {
+  // @ts-expect-error the module's own classes
+  const { Draft: drafts, Writer: writers } = { Draft, Writer };
+  const { advance } = drafts.prototype;
+  const { pattern } = writers.prototype;
+  let [patterns, words] = [0, 0];
+  writers.prototype.pattern = function (/** @type {any[]} */ ...question) {
+    [patterns, words] = [patterns + 1, 0];
+    return pattern.apply(this, question);
+  };
+  drafts.prototype.advance = function () {
     words += 1;
-    return words > 4 ? new Promise(() => {}) : advance.call(this);
+    return patterns === of && words > 4 ? new Promise(() => {}) : advance.call(this);
   };
 };
+
+/** Some words of a pattern stand there, and more are to come. @param {Page} page */
+const halfWritten = (page) => page.locator('.pattern[data-writing] .voice', { hasText: /./ }).waitFor();
 
 /** Appended to the writer's module: a word takes its time, so that reasons can be stopped. */
 const lingering = () => {
@@ -296,7 +304,7 @@ export function journeys() {
     {
       name: 'writing',
       query: OWN_TASTE,
-      rules: () => ({ ...writer.rules(), ...appended('/curec-web-writer.js', `(${pausing})();`) }),
+      rules: () => ({ ...writer.rules(), ...appended('/curec-web-writer.js', `(${pausing})(1);`) }),
       // The service worker would not let another module pass.
       options: { serviceWorkers: 'block' },
       steps: [
@@ -307,9 +315,24 @@ export function journeys() {
         }],
         ['a pattern half written', async (page) => {
           writer.release();
-          await page.locator('.pattern[data-writing] .voice').waitFor();
+          await halfWritten(page);
         }],
       ],
+    },
+    {
+      name: 'writing anew',
+      query: OWN_TASTE,
+      rules: () => appended('/curec-web-writer.js', `(${pausing})(2);`),
+      options: { serviceWorkers: 'block' },
+      steps: [['a pattern written anew of a changed history', async (page) => {
+        await listShown(page);
+        await letWrite(page);
+        await page.locator('.pattern[data-written]').waitFor();
+        await listShown(page);
+        await page.locator('[data-do="remove"]').first().click();
+        await halfWritten(page);
+        await page.getByText('Written of the history before the change.').waitFor();
+      }]],
     },
     {
       name: 'writing reasons',
