@@ -1,9 +1,10 @@
 /** A pattern that was written here is written anew of a changed history: as of that history alone, seen growing, stopped, overtaken, failing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { spelled } from './helper/asked.mjs';
 import { changedArtefact } from './helper/changed.mjs';
 import { host, hostMock, listShown, mock, mockJson, PATIENCE, rows, scorer } from './helper/harness.mjs';
-import { gate, growing, hostSlow, kill, listed, open, ownTaste, reasonsWritten, replaced, slow, stop, told, trapNext, trapping, UNKEPT, url, users, writtenPattern } from './helper/writing.mjs';
+import { gate, growing, hostSlow, kill, listed, open, ownTaste, pressAtOnce, reasonsWritten, replaced, slow, stop, told, trapNext, trapping, UNKEPT, url, users, writtenPattern } from './helper/writing.mjs';
 
 /** Three titles that somebody took, without the one that is taken out first. */
 const twoOfThem = ownTaste.split('%2C').slice(0, 2).join('%2C');
@@ -157,6 +158,7 @@ test('a language model that stops while it writes anew leaves the list without i
   await listShown(page);
   assert.equal(await page.locator('.history-row').count(), 2, 'the change of the history stands');
   await nothingUnderWay(page);
+  assert.match(await page.locator('.pattern-offer').innerText(), /fetched once/, 'what is lost is fetched anew');
   const { page: plain } = await open(twoOfThem);
   assert.deepEqual(await listed(page), await listed(plain));
   await page.getByRole('button', { name: 'Undo' }).click();
@@ -244,6 +246,19 @@ test('a stored viewer’s list reads their own pattern where the one written her
   assert.deepEqual(manners.pageErrors, []);
 });
 
+test('where nothing is left of a stored viewer’s history, the list reads their own pattern as well', async () => {
+  const viewer = users.find((/** @type {{pattern: string|null, history: unknown[]}} */ { pattern, history }) => pattern && history.length > 1);
+  const { page, manners } = await open(`#user=${encodeURIComponent(viewer.key)}&history=${spelled(viewer.history[0].item)}@0`);
+  await page.locator('#write-pattern').click();
+  await writtenPattern(page);
+  await takeOut(page);
+  await page.waitForFunction(() => !/write=/.test(location.hash));
+  await listShown(page);
+  assert.equal(parameters(page).has('pattern'), false, 'it is their own');
+  assert.equal((await page.locator('#viewer .pattern .voice:visible').innerText()).trim(), viewer.pattern.trim());
+  assert.deepEqual(manners.pageErrors, []);
+});
+
 test('a list that reads no pattern is not said to read one', async () => {
   const people = await mockJson('users.json');
   const server = await hostMock({ ...slow(60), ...changedArtefact(() => {}, { 'users.json': people.map((/** @type {object} */ one) => ({ ...one, pattern: null })) }) });
@@ -287,226 +302,3 @@ for (const [lost, rules] of /** @type {const} */ ([
     assert.ok(await writtenPattern(page));
   });
 }
-
-test('what is being written anew for a stored viewer can be stopped too: the list reads their own pattern', async () => {
-  const user = users.findIndex((/** @type {{pattern: string|null, history: unknown[]}} */ { pattern, history }) => pattern !== null && history.length > 2);
-  const key = encodeURIComponent(users[user].key);
-  const server = await hostSlow(100);
-  const { page, manners } = await withPattern(server.url, `#user=${key}`);
-  await takeOut(page);
-  await growing(page);
-  await stop(page).click();
-  await page.waitForFunction(() => !/write=/.test(location.hash));
-  await listShown(page);
-  assert.equal(parameters(page).get('pattern'), null);
-  assert.equal(await page.locator('.pattern .voice').innerText(), users[user].pattern.trim());
-  assert.match(await page.locator('.pattern figcaption').innerText(), /The language model on this viewer/);
-  await nothingUnderWay(page);
-  const { page: other } = await open(new URL(page.url()).hash);
-  assert.deepEqual(await listed(page), await listed(other), 'the link opens the same list');
-  assert.deepEqual(manners.pageErrors, []);
-});
-
-test('where nothing is left of a stored viewer’s history, the list reads their own pattern as well', async () => {
-  const user = users.findIndex((/** @type {{pattern: string|null}} */ { pattern }) => pattern !== null);
-  const first = encodeURIComponent(catalogue[users[user].history[0].item].key);
-  const { page } = await open(`#user=${encodeURIComponent(users[user].key)}&history=${first}@0`);
-  await page.locator('#write-pattern').click();
-  await writtenPattern(page);
-  await takeOut(page);
-  await page.waitForFunction(() => !/write=/.test(location.hash));
-  await listShown(page);
-  assert.equal(parameters(page).get('pattern'), null);
-  assert.equal(await page.locator('.pattern .voice').innerText(), users[user].pattern.trim());
-});
-
-test('another pattern that was asked for before the history changed is not written unseen after it', async () => {
-  const server = await hostSlow(30);
-  const { page, manners } = await withPattern(server.url);
-  await rows(page).first().getByRole('button', { name: /What carried it/ }).click();
-  await rows(page).first().getByRole('button', { name: /^Mute/ }).first().waitFor();
-  // The mute's list is on its way, the other pattern waits for it, and the history changes.
-  await page.evaluate(() => {
-    [...document.querySelectorAll('button')].find(({ textContent }) => textContent?.startsWith('Mute'))?.click();
-    for (const selector of ['#write-pattern', '[data-do="remove"]']) /** @type {HTMLButtonElement} */ (document.querySelector(selector)).click();
-  });
-  await growing(page);
-  assert.equal(await stop(page).isVisible(), true);
-  await listShown(page);
-  if (mock) assert.match(await writtenPattern(page), /seed 1 of 2 titles/);
-  await reasonsWritten(page);
-  assert.equal(parameters(page).get('write'), '1');
-  assert.deepEqual(await askedFor(page), [1, 1]);
-  await nothingUnderWay(page);
-  assert.deepEqual(manners.pageErrors, []);
-});
-
-test('Stop binds where the last word was on its way already', async () => {
-  // As if what was stopped had been written before the worker hears of it.
-  const server = await hostSlow(50, 0, appended('/worker.js', 'stopped.add = () => stopped;'));
-  const { page, manners } = await withPattern(server.url);
-  await takeOut(page);
-  await growing(page);
-  await stop(page).click();
-  await page.getByText('Stopped. The list goes on without it.').waitFor({ state: 'attached' });
-  await page.waitForFunction(() => !/write=/.test(location.hash));
-  await listShown(page);
-  assert.equal(await page.locator('.pattern[data-written]').count(), 0);
-  assert.equal(await page.locator('.history-row').count(), 2);
-  assert.deepEqual(manners.pageErrors, []);
-});
-
-test('a step back while a pattern is written anew leads to the one before', async () => {
-  const server = await hostSlow(100);
-  const { page, manners, text } = await withPattern(server.url);
-  const before = await listed(page);
-  await takeOut(page);
-  await growing(page);
-  await page.locator('#step-undo').click();
-  await listShown(page);
-  await page.locator('.pattern-live .pattern').waitFor({ state: 'detached' });
-  assert.equal(await writtenPattern(page), text);
-  assert.deepEqual(await listed(page), before);
-  assert.equal(await page.locator('.history-row').count(), 3);
-  await nothingUnderWay(page);
-  await page.waitForTimeout(500);
-  assert.deepEqual(await askedFor(page), [1, 1], 'nothing more is written');
-  assert.equal(parameters(page).get('write'), '1');
-  assert.deepEqual(manners.pageErrors, []);
-});
-
-for (const [what, begin] of /** @type {[string, (page: import('playwright-core').Page) => Promise<void>][]} */ ([
-  ['written', (page) => page.locator('#write-pattern').click()],
-  ['written anew', takeOut],
-])) {
-  test(`another viewer who is chosen while a pattern is ${what} comes with nothing of it`, async () => {
-    const server = await hostSlow(100);
-    const { page, manners } = await withPattern(server.url);
-    await begin(page);
-    await growing(page);
-    await page.locator('.chip:not(.chip-own)').first().click();
-    await page.waitForFunction(() => location.hash.includes('user='));
-    await listShown(page);
-    await nothingUnderWay(page);
-    assert.equal(await told(page), '', 'what was said of another’s pattern goes with them');
-    assert.equal(await page.locator('.pattern[data-written]').count(), 0);
-    assert.equal(await page.locator('.notice-aside').count(), 0);
-    await page.waitForTimeout(500);
-    assert.equal((await askedFor(page))?.length, 2, 'nothing more is written');
-    assert.equal(parameters(page).get('write'), null);
-    assert.deepEqual(manners.pageErrors, []);
-  });
-}
-
-test('listeners are told that a pattern was written anew, and no longer that it is being written', async () => {
-  const { page } = await open(ownTaste);
-  await page.locator('#write-pattern').click();
-  await writtenPattern(page);
-  await takeOut(page);
-  await listShown(page);
-  await nothingUnderWay(page);
-  assert.equal(await told(page), 'The pattern is written anew. The list reads it.');
-});
-
-test('a language model that stops while it writes anew leaves the change, and the list goes on without it', async () => {
-  const server = await host(trapping);
-  const { page, manners } = await open(ownTaste, server.url, UNKEPT);
-  await trapNext(page, 0);
-  await page.locator('#write-pattern').click();
-  await writtenPattern(page);
-  await reasonsWritten(page);
-  await trapNext(page, 1);
-  await takeOut(page);
-  const note = page.locator('.notice-aside');
-  await note.waitFor();
-  assert.equal(await note.innerText(), 'The pattern could not be written anew (the language model stopped in the middle of a text). The list goes on without it.');
-  await page.waitForFunction(() => !/write=/.test(location.hash));
-  await listShown(page);
-  assert.equal(await page.locator('.history-row').count(), 2, 'the change of the history stands');
-  await nothingUnderWay(page);
-  assert.match(await page.locator('.pattern-offer').innerText(), /fetched once/, 'it is to be fetched anew');
-  const { page: plain } = await open(twoOfThem);
-  assert.deepEqual(await listed(page), await listed(plain));
-  await page.locator('#write-pattern').click();
-  assert.ok(await writtenPattern(page), 'asked again it writes');
-  assert.deepEqual(manners.pageErrors, []);
-});
-
-test('a scorer that ends while a pattern is written anew is started again, and goes on with it', async () => {
-  const server = await hostSlow(100);
-  const { page, manners } = await withPattern(server.url);
-  await takeOut(page);
-  await growing(page);
-  await kill(page);
-  await listShown(page);
-  const now = await writtenPattern(page);
-  if (mock) assert.match(now, /seed 1 of 2 titles/);
-  assert.equal(parameters(page).get('write'), '1');
-  assert.equal(await page.locator('.notice-aside, .notice-fault').count(), 0);
-  await nothingUnderWay(page);
-  // Twice in a row it is a fault to be told.
-  await takeOut(page);
-  await growing(page);
-  await kill(page);
-  await page.locator('.notice-fault').getByRole('button', { name: 'Start the scorer again' }).waitFor();
-  await nothingUnderWay(page);
-  assert.deepEqual(manners.pageErrors, []);
-});
-
-test('Stop binds while the scorer is being started', async () => {
-  /** @type {Record<string, import('./helper/server.mjs').Rule>} */
-  const later = {};
-  const server = await host(later);
-  const { page, manners, text } = await withPattern(server.url);
-  await reasonsWritten(page);
-  const { until, go } = gate();
-  later['/worker.js'] = (body) => ({ body, until });
-  await page.evaluate(() => {
-    const sent = (/** @type {any} */ (window).__sent = /** @type {string[]} */ ([]));
-    const { postMessage } = Worker.prototype;
-    Worker.prototype.postMessage = function (/** @type {any[]} */ ...message) {
-      sent.push(message[0].type);
-      return postMessage.apply(this, /** @type {any} */ (message));
-    };
-  });
-  await kill(page);
-  await page.locator('#ranking[aria-busy="true"]').waitFor();
-  await page.getByRole('button', { name: 'Write another' }).click();
-  await stop(page).click();
-  await page.getByText('Stopped. The list stays as it is.').waitFor({ state: 'attached', timeout: 5000 });
-  await nothingUnderWay(page);
-  go();
-  await listShown(page);
-  assert.equal(await writtenPattern(page), text);
-  const sent = await page.evaluate(() => /** @type {string[]} */ (/** @type {any} */ (window).__sent));
-  assert.ok(sent.includes('recommend') && !sent.includes('write-pattern'), String(sent));
-  assert.deepEqual(manners.pageErrors, []);
-});
-
-test('a language model that is fetched anew with the scorer shows its bytes, and a drawer opened meanwhile is of the list that stands', async () => {
-  /** @type {Record<string, import('./helper/server.mjs').Rule>} */
-  const later = {};
-  const server = await host(later);
-  const { page, manners } = await withPattern(server.url);
-  await reasonsWritten(page);
-  const row = rows(page).first();
-  const drawer = row.getByRole('button', { name: /What carried it/ });
-  await drawer.click();
-  await row.locator('.probe-table').nth(1).waitFor();
-  const before = await row.locator('.probe').innerText();
-  await drawer.click();
-  const { until, go } = gate();
-  later['/artefact/writer.safetensors'] = (body) => ({ body, halfUntil: until });
-  await replaced(page);
-  await takeOut(page);
-  await page.locator('.pattern-live figcaption', { hasText: /^The language model is fetched: [\d.]+ [kM]?B of [\d.]+ [kM]?B …$/ }).waitFor({ timeout: PATIENCE });
-  assert.equal(await page.locator('.pattern-live progress').isVisible(), true);
-  await drawer.click();
-  await row.locator('.probe-table').nth(1).waitFor();
-  assert.equal(await row.locator('.probe').innerText(), before);
-  assert.equal(await page.locator('#ranking').getAttribute('aria-busy'), 'true', 'and the change still waits');
-  go();
-  await listShown(page);
-  if (mock) assert.match(await writtenPattern(page), /of 2 titles/);
-  assert.deepEqual(manners.pageErrors, []);
-});

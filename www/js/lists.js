@@ -8,7 +8,7 @@ import { asideNote, lostNote } from './notice.js';
 import { hashOf, putInAddress, rowsInAddress, tasteInAddress } from './permalink.js';
 import { FIRST_COUNT, movedRows, movesNote } from './ranking-list.js';
 import { blankTaste, isOutdated, Trail, withWritten } from './tastes.js';
-import { OVERTAKEN, rewrite, writeReasons } from './writing.js';
+import { doWithout, OVERTAKEN, rewrite, writeReasons } from './writing.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
 /** @typedef {import('./types.js').Taste} Taste */
@@ -187,15 +187,14 @@ export function createLists(page) {
   async function rewritten(now, { card }) {
     const { trail } = now;
     const { current } = trail;
-    const storedOne = () => trail.settle(now.user === null ? null : trail.base.pattern);
     try {
       const done = await rewrite(page.client, now, card);
-      if (!done && trail.current === current) storedOne();
+      if (!done && trail.current === current) doWithout(now);
     } catch (thrown) {
       const fault = asFault(thrown);
       if (fault.kind === 'superseded' || needsNewWorker(fault)) throw thrown;
       if (trail.current !== current) return false;
-      storedOne();
+      doWithout(now);
       page.notice.replaceChildren(asideNote(`The pattern could not be written anew (${wording(fault).title.toLowerCase()}). The list goes on without it.`));
     }
     return true;

@@ -12,17 +12,21 @@ export const OVERTAKEN = { kind: 'superseded', message: 'Something newer was ask
 /** Titles that get a reason of one's own. */
 const OWN_REASONS = 5;
 
+/** Without the pattern that was written: a stored viewer's own is read, for a taste of the visitor's own the nearest viewer's. @param {Visit} now */
+export const doWithout = ({ user, trail }) => trail.settle(user === null ? null : trail.base.pattern);
+
 /**
  * A pattern that was written of another history is written anew of this one, with the same seed.
  * @param {ScorerClient} client @param {Visit} now @param {Pick<ReturnType<typeof import('./viewer-card.js').createViewerCard>, 'writeAnew'>} card
  * @returns {Promise<boolean>} false where the visitor stopped it
  */
-export async function rewrite(client, { trail }, card) {
+export async function rewrite(client, now, card) {
+  const { trail } = now;
   const { current } = trail;
   if (!isOutdated(current) || !current.written) return true;
   const { seed } = current.written;
   if (current.history.length === 0) {
-    trail.settle(null);
+    doWithout(now);
     return true;
   }
   return card.writeAnew(async (onDraft, signal) => {
