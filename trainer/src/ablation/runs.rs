@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use burn::tensor::Device;
-use serde::Deserialize;
 
 use super::rows::{REFERENCE, ROWS, Row, Source};
 use super::seed::{SeedRanks, by_row, cost};
@@ -366,16 +365,11 @@ fn different_programs(seeds: &[SeedRanks]) -> String {
 
 /// Reads a run's evaluation; all of them must have ranked the same users of the same data.
 fn read_results(run: &RunDirectory, same: &mut Option<(Protocol, String)>) -> Result<Results> {
-    #[derive(Deserialize)]
-    struct Meta {
-        sha256: String,
-    }
     let results: Results = read_json(&run.stage(Stage::Evaluate).join("results.json"))?;
-    let meta: Meta = read_json(&run.stage(Stage::Data).join("meta.json"))?;
-    let (protocol, sha256) =
-        same.get_or_insert_with(|| (results.protocol.clone(), meta.sha256.clone()));
+    let found = run.data_sha256()?;
+    let (protocol, sha256) = same.get_or_insert_with(|| (results.protocol.clone(), found.clone()));
     ensure!(
-        *sha256 == meta.sha256 && protocol.users == results.protocol.users,
+        *sha256 == found && protocol.users == results.protocol.users,
         "{} was run on other data than the runs before it: the log changed meanwhile; choose another --out",
         run.root().display()
     );

@@ -10,9 +10,10 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::material::{Material, Texts};
-use super::statistics::{clustered, clusters, mean};
+use super::statistics::{clusters, mean};
 use super::verdict::{Condition, Number, Outcome, Verdict};
 use crate::data::Attribute;
+use crate::evaluation::clustered;
 use crate::past::Timeline;
 use crate::reward::{Features, Scorer};
 use crate::run::{Progress, Stage, interrupted};

@@ -4,9 +4,8 @@
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use super::statistics::clustered;
 use super::verdict::{Condition, Number, Verdict};
-use crate::evaluation::Estimate;
+use crate::evaluation::{Estimate, clustered};
 use crate::run::{RunDirectory, Stage, read_json, read_lines};
 use crate::stages::AlignmentReport;
 use crate::text::Rewards;

@@ -8,10 +8,10 @@ use anyhow::{Context as _, Result, ensure};
 use burn::tensor::Device;
 
 use super::material::{Material, Texts, metric_of};
-use super::statistics::{clustered, mean_of, paired};
+use super::statistics::{mean_of, paired};
 use super::verdict::{Condition, Number, Outcome, Verdict};
 use crate::data::Attribute;
-use crate::evaluation::{Estimate, Metric};
+use crate::evaluation::{Estimate, Metric, clustered};
 use crate::explanations::{distinct, split, unique};
 use crate::past::Timeline;
 use crate::reward::{Features, Scorer};

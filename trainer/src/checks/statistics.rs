@@ -6,9 +6,7 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::evaluation::{Estimate, estimate, resampled_means};
-
-pub use crate::evaluation::{RESAMPLES, clustered};
+use crate::evaluation::{Estimate, RESAMPLES, estimate, resampled_means};
 
 /// Arithmetic mean; 0 of nothing.
 pub fn mean(values: &[f64]) -> f64 {
@@ -97,30 +95,6 @@ fn slope(points: &[Point]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn values_of_one_cluster_are_one_unit() {
-        // 20 clusters, half of them all 0 and half all 1, each of 50 values: the standard error is that of 20 coins,
-        // √(0.25 / 20) = 0.112, not that of 1000.
-        let values: Vec<(usize, f64)> = (0..1000)
-            .map(|index| (index / 50, f64::from(index / 50 < 10)))
-            .collect();
-        let found = clustered(&values, 1);
-        assert_eq!(found.mean, 0.5);
-        assert!((found.low - 0.28).abs() < 0.06, "{found:?}");
-        assert!((found.high - 0.72).abs() < 0.06, "{found:?}");
-        assert_eq!(clusters(&values), 20);
-        let narrow = mean_of(&values.iter().map(|one| one.1).collect::<Vec<_>>(), 1);
-        assert!(narrow.high - narrow.low < 0.07, "{narrow:?}");
-    }
-
-    #[test]
-    fn large_clusters_weigh_by_their_values() {
-        // (0 + 0 + 0 + 1) / 4
-        let values = [(7, 0.0), (7, 0.0), (7, 0.0), (9, 1.0)];
-        assert_eq!(clustered(&values, 1).mean, 0.25);
-        assert_eq!(clustered(&[], 1).mean, 0.0);
-    }
 
     #[test]
     fn a_trend_is_the_change_from_first_to_last() {

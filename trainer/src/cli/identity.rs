@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::config::Config;
-use crate::run::{RunDirectory, Stage, read_json};
+use crate::run::{RunDirectory, Stage};
 
 /// Something measured, and what it was measured on and by.
 #[derive(Serialize)]
@@ -45,19 +45,14 @@ impl<'a, T> Printed<'a, T> {
 
 impl Identity {
     fn of(folder: &Path) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Meta {
-            sha256: String,
-        }
         let run = RunDirectory::open(folder)?;
         let stages = Stage::ALL.into_iter().filter_map(|stage| {
             let record = run.record(stage)?;
             Some((stage.name(), record.fingerprint))
         });
-        let meta: Meta = read_json(&run.stage(Stage::Data).join("meta.json"))?;
         Ok(Self {
             seed: seed(folder)?,
-            data_sha256: meta.sha256,
+            data_sha256: run.data_sha256()?,
             stages: stages.collect(),
         })
     }

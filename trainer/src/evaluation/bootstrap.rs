@@ -22,15 +22,19 @@ pub struct Estimate {
 }
 
 /// Mean over all values, with an interval that resamples whole clusters: values of one cluster, e.g. of one user, say much
-/// the same and are no independent units. `values` are `(cluster, value)`.
-pub fn clustered(values: &[(usize, f64)], seed: u64) -> Estimate {
-    let mut clusters: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+/// the same and are no independent units. `values` are `(cluster, value)`; what clusters are called changes nothing.
+pub fn clustered<K: Ord>(values: &[(K, f64)], seed: u64) -> Estimate {
+    let mut places: BTreeMap<&K, usize> = BTreeMap::new();
+    let mut clusters: Vec<(f64, f64)> = Vec::new();
     for (cluster, value) in values {
-        let (sum, count) = clusters.entry(*cluster).or_default();
+        let place = *places.entry(cluster).or_insert(clusters.len());
+        if place == clusters.len() {
+            clusters.push((0.0, 0.0));
+        }
+        let (sum, count) = &mut clusters[place];
         *sum += value;
         *count += 1.0;
     }
-    let clusters: Vec<(f64, f64)> = clusters.into_values().collect();
     let ratio = |sums: (f64, f64)| sums.0 / sums.1.max(1.0);
     let add = |one: (f64, f64), other: &(f64, f64)| (one.0 + other.0, one.1 + other.1);
     let all = ratio(clusters.iter().fold((0.0, 0.0), add));
@@ -89,6 +93,33 @@ pub fn estimate(mean: f64, resampled: &[f64]) -> Estimate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_of_one_cluster_are_one_unit() {
+        // 20 clusters, half of them all 0 and half all 1, each of 50 values: the standard error is that of 20 coins,
+        // √(0.25 / 20) = 0.112, not that of 1000.
+        let values: Vec<(usize, f64)> = (0..1000)
+            .map(|index| (index / 50, f64::from(index / 50 < 10)))
+            .collect();
+        let found = clustered(&values, 1);
+        assert_eq!(found.mean, 0.5);
+        assert!((found.low - 0.28).abs() < 0.06, "{found:?}");
+        assert!((found.high - 0.72).abs() < 0.06, "{found:?}");
+        let alone: Vec<(usize, f64)> = (values.iter().map(|one| one.1).enumerate()).collect();
+        let narrow = clustered(&alone, 1);
+        assert!(narrow.high - narrow.low < 0.07, "{narrow:?}");
+    }
+
+    #[test]
+    fn large_clusters_weigh_by_their_values() {
+        // (0 + 0 + 0 + 1) / 4
+        let values = [(7, 0.0), (7, 0.0), (7, 0.0), (9, 1.0)];
+        assert_eq!(clustered(&values, 1).mean, 0.25);
+        let named =
+            values.map(|(cluster, value)| (if cluster == 7 { "seven" } else { "nine" }, value));
+        assert_eq!(clustered(&named, 1), clustered(&values, 1));
+        assert_eq!(clustered::<usize>(&[], 1).mean, 0.0);
+    }
 
     #[test]
     fn the_interval_of_a_fair_coin_is_the_binomial_one() {

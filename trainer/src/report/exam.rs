@@ -7,12 +7,10 @@ use serde::Serialize;
 
 use super::compare::mean;
 use super::files::{Answer, Answered, Answers, RunFiles};
-use crate::evaluation::{Estimate, estimate, resampled_means};
+use crate::evaluation::{Estimate, clustered};
 use crate::run::Stage;
 use crate::text::Rewards;
 
-/// Resamples behind each interval, as `pretrain` takes.
-const RESAMPLES: usize = 2000;
 /// Name of the rate that counts.
 const CORRECT: &str = "correct, sampled";
 /// Questions shown with their answers.
@@ -36,7 +34,7 @@ struct Rate {
     name: String,
     before: Estimate,
     after: Estimate,
-    /// after − before, paired over questions.
+    /// after − before, paired over questions; those about one person are resampled together, as `pretrain` does.
     gain: Estimate,
 }
 
@@ -109,16 +107,13 @@ fn rates(answers: &[Answered], seed: u64) -> Vec<Rate> {
     for (how, sampled) in [("sampled", true), ("most probable tokens", false)] {
         for (name, part) in parts {
             let share = |answers: &Answers| share(answers, sampled, part);
-            let of = |when: fn(&Answered) -> &Answers| -> Vec<f64> {
-                answers.iter().map(|one| share(when(one))).collect()
+            let of = |value: &dyn Fn(&Answered) -> f64| {
+                let values = answers.iter().map(|one| (one.user.as_str(), value(one)));
+                clustered(&values.collect::<Vec<_>>(), seed)
             };
-            let (before, after) = (of(|one| &one.before), of(|one| &one.after));
-            let pairs = after.iter().zip(&before);
-            let gain: Vec<f64> = pairs.map(|(after, before)| after - before).collect();
-            let rows = [before, after, gain];
-            let resampled = resampled_means(&rows, RESAMPLES, seed);
-            let [before, after, gain] =
-                std::array::from_fn(|row| estimate(mean(&rows[row]), &resampled[row]));
+            let before = of(&|one| share(&one.before));
+            let after = of(&|one| share(&one.after));
+            let gain = of(&|one| share(&one.after) - share(&one.before));
             found.push(Rate {
                 name: format!("{name}, {how}"),
                 before,
@@ -194,8 +189,8 @@ mod tests {
             sampled: correct.map(answer).to_vec(),
             greedy: answer(correct[0]),
         };
-        let question = |before, after| Answered {
-            user: String::new(),
+        let question = |user: &str, before, after| Answered {
+            user: user.into(),
             question: None,
             candidates: Vec::new(),
             truth: String::new(),
@@ -204,8 +199,8 @@ mod tests {
         };
         // Each question gains one half of its samples: no resampling of questions can move the mean.
         let asked = [
-            question([0.0, 0.0], [1.0, 0.0]),
-            question([0.0, 1.0], [1.0, 1.0]),
+            question("a", [0.0, 0.0], [1.0, 0.0]),
+            question("b", [0.0, 1.0], [1.0, 1.0]),
         ];
         let found = rates(&asked, 1);
         let names: Vec<&str> = found.iter().map(|rate| rate.name.as_str()).collect();
@@ -215,6 +210,15 @@ mod tests {
         let gain = sampled.gain;
         assert_eq!((gain.mean, gain.low, gain.high), (0.5, 0.5, 0.5));
         assert_eq!(found[5].gain.mean, 1.0, "of the most probable tokens");
+        // Three questions about one person and one about another are two units: either may be drawn twice.
+        let asked = [
+            question("a", [0.0, 0.0], [1.0, 1.0]),
+            question("a", [0.0, 0.0], [1.0, 1.0]),
+            question("a", [0.0, 0.0], [1.0, 1.0]),
+            question("b", [0.0, 0.0], [0.0, 0.0]),
+        ];
+        let gain = rates(&asked, 1)[2].gain;
+        assert_eq!((gain.mean, gain.low, gain.high), (0.75, 0.0, 1.0));
         assert!(rates(&[], 1).is_empty());
     }
 }

@@ -177,6 +177,19 @@ impl RunDirectory {
         }
     }
 
+    /// Content hash of the data that the run is on.
+    ///
+    /// # Errors
+    /// Stage `data` has not finished, or its `meta.json` is damaged.
+    pub fn data_sha256(&self) -> Result<String> {
+        #[derive(Deserialize)]
+        struct Meta {
+            sha256: String,
+        }
+        let meta: Meta = read_json(&self.stage(Stage::Data).join("meta.json"))?;
+        Ok(meta.sha256)
+    }
+
     /// The record of a finished stage.
     pub fn record(&self, stage: Stage) -> Option<StageRecord> {
         read_json(&self.stage(stage).join("stage.json")).ok()

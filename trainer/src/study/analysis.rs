@@ -11,10 +11,8 @@ use super::binomial::two_sided;
 use super::content::Condition as Shown;
 use super::ratings::{Judgement, Scores};
 use crate::checks::{Condition, ENOUGH, Number, Outcome, Verdict};
-use crate::evaluation::{Estimate, estimate};
+use crate::evaluation::{Estimate, RESAMPLES, estimate};
 
-/// Resamples behind each interval.
-const RESAMPLES: usize = 2000;
 /// Raters below which nothing is decided: one person's taste is no finding.
 const RATERS: usize = 3;
 

@@ -78,6 +78,30 @@ pub struct Results {
     pub comparisons: Vec<Comparison>,
 }
 
+/// The model that differences are about.
+pub const FULL: &str = "full";
+
+impl Results {
+    /// What the full model gains over every other in a metric, whichever way round the file has it.
+    pub fn gains(&self, metric: &str) -> Vec<(&str, Estimate)> {
+        let compared = self.comparisons.iter().filter(|one| one.metric == metric);
+        compared
+            .filter_map(|one| {
+                let Estimate { mean, low, high } = one.difference;
+                if one.left == FULL {
+                    return Some((one.right.as_str(), one.difference));
+                }
+                let turned = Estimate {
+                    mean: -mean,
+                    low: -high,
+                    high: -low,
+                };
+                (one.right == FULL).then_some((one.left.as_str(), turned))
+            })
+            .collect()
+    }
+}
+
 /// How it was measured.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Protocol {
@@ -135,5 +159,33 @@ impl RunResult {
             .with_context(|| format!("cannot read {}", path.display()))?;
         serde_json::from_str(&text)
             .with_context(|| format!("{} is not a result file", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_are_always_seen_from_the_full_model() {
+        let of = |left: &str, right: &str| Comparison {
+            metric: "ndcg@10".into(),
+            left: left.into(),
+            right: right.into(),
+            difference: Estimate {
+                mean: 0.5,
+                low: 0.25,
+                high: 1.0,
+            },
+        };
+        let found = [of("full", "a"), of("b", "full"), of("b", "a")];
+        let mut run: RunResult =
+            serde_json::from_str(super::super::sample::FILE).expect("it is whole");
+        run.results.comparisons = found.into();
+        let seen = run.results.gains("ndcg@10");
+        let seen: Vec<_> = (seen.iter())
+            .map(|(other, gain)| (*other, [gain.mean, gain.low, gain.high]))
+            .collect();
+        assert_eq!(seen, [("a", [0.5, 0.25, 1.0]), ("b", [-0.5, -1.0, -0.25])]);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::record::{Alignment, Comparison, Estimate, Model, RunResult, Stage};
+use super::record::{Alignment, Estimate, FULL, Model, RunResult, Stage};
 use crate::step;
 
 /// Name in files → heading of the column.
@@ -12,8 +12,7 @@ const COLUMNS: [(&str, &str); 3] = [
     ("ndcg@10", "NDCG@10"),
     ("hr@50", "HR@50"),
 ];
-/// The model that the differences are about, and the metric they are given in.
-const FULL: &str = "full";
+/// The metric that differences are given in.
 const COMPARED: &str = "ndcg@10";
 
 /// The text between the markers.
@@ -40,7 +39,7 @@ fn section(run: &RunResult) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "### {}\n", run.name);
     let _ = writeln!(text, "`{}`: {}.\n", run.command, cost(run));
-    let gains = gains(&run.results.comparisons);
+    let gains = run.results.gains(COMPARED);
     let not_shown: Vec<String> = gains
         .iter()
         .filter(|(_, gain)| gain.low <= 0.0)
@@ -103,30 +102,6 @@ fn interval(value: &Estimate) -> String {
 
 fn signed(value: &Estimate) -> String {
     format!("{:+.4} [{:+.4}, {:+.4}]", value.mean, value.low, value.high)
-}
-
-/// What the full model gains over every other, whichever way round the file has it.
-fn gains(comparisons: &[Comparison]) -> Vec<(&str, Estimate)> {
-    let seen = |found: &'_ Comparison| {
-        let Estimate { mean, low, high } = found.difference;
-        let turned = Estimate {
-            mean: -mean,
-            low: -high,
-            high: -low,
-        };
-        match (&*found.left, &*found.right) {
-            (FULL, _) => Some((true, found.difference)),
-            (_, FULL) => Some((false, turned)),
-            _ => None,
-        }
-    };
-    let compared = comparisons.iter().filter(|found| found.metric == COMPARED);
-    compared
-        .filter_map(|found| {
-            let (left, gain) = seen(found)?;
-            Some((if left { &*found.right } else { &*found.left }, gain))
-        })
-        .collect()
 }
 
 fn alignment_line(found: &Alignment) -> String {
@@ -362,25 +337,5 @@ mod tests {
             text.contains("| popularity | 0.0500 [0.0250, 0.0750] | 0.0200 [0.0100, 0.0300] | – |"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn differences_are_always_seen_from_the_full_model() {
-        let of = |left: &str, right: &str| Comparison {
-            metric: COMPARED.into(),
-            left: left.into(),
-            right: right.into(),
-            difference: Estimate {
-                mean: 0.5,
-                low: 0.25,
-                high: 1.0,
-            },
-        };
-        let found = [of("full", "a"), of("b", "full"), of("b", "a")];
-        let seen = gains(&found);
-        let seen: Vec<_> = (seen.iter())
-            .map(|(other, gain)| (*other, [gain.mean, gain.low, gain.high]))
-            .collect();
-        assert_eq!(seen, [("a", [0.5, 0.25, 1.0]), ("b", [-0.5, -1.0, -0.25])]);
     }
 }

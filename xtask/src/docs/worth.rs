@@ -3,7 +3,6 @@
 use super::ablation::AblationResult;
 use super::record::{Estimate, RunResult};
 
-const FULL: &str = "full";
 const IDS_ONLY: &str = "ids only";
 const RANDOM: &str = "random texts";
 const METRIC: &str = "ndcg@10";
@@ -112,22 +111,10 @@ fn words(found: &Estimate, [above, below, neither]: [&'static str; 3]) -> &'stat
 }
 
 fn difference(run: &RunResult, other: &str) -> Option<Estimate> {
-    let all = run.results.comparisons.iter();
-    let mut all = all.filter(|found| found.metric == METRIC);
-    all.find_map(|found| {
-        let Estimate { mean, low, high } = found.difference;
-        if found.left == FULL && found.right == other {
-            Some(found.difference)
-        } else if found.left == other && found.right == FULL {
-            Some(Estimate {
-                mean: -mean,
-                low: -high,
-                high: -low,
-            })
-        } else {
-            None
-        }
-    })
+    let gains = run.results.gains(METRIC);
+    gains
+        .into_iter()
+        .find_map(|(name, gain)| (name == other).then_some(gain))
 }
 
 fn signed(value: &Estimate) -> String {
@@ -136,7 +123,7 @@ fn signed(value: &Estimate) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Comparison;
+    use super::super::record::{Comparison, FULL};
     use super::super::sample;
     use super::*;
 
