@@ -391,6 +391,8 @@ test('a link says which run made it; one of another run is told as such, whateve
   const { page } = await open(`${hashOf(0)}${others[0]}`);
   await page.locator('.chip[aria-pressed="false"]').first().click();
   await page.locator('.notice-aside').waitFor({ state: 'detached' });
+  // The step back leads out of the page as long as whoever was chosen is on their way.
+  await page.waitForFunction((hash) => !location.hash.startsWith(hash), hashOf(0));
   await page.goBack();
   await page.waitForFunction((name) => document.querySelector('#viewer-heading')?.textContent === name, viewerName(users[0].key));
   await listShown(page);

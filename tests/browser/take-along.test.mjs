@@ -9,7 +9,7 @@ import { afterChange, browser, catalogue, listed, open, reasons, spelled, url, u
 import { changedArtefact } from './helper/changed.mjs';
 import { artefactFolder, artefactJson, freshPage, host, listShown, mock, PATIENCE, rows } from './helper/harness.mjs';
 
-const { run } = await artefactJson('manifest.json');
+const { run, model } = await artefactJson('manifest.json');
 
 test('a copied link, opened in a fresh page, gives the very same scores', async () => {
   /** @param {import('playwright-core').Page} page */
@@ -28,7 +28,8 @@ test('a copied link, opened in a fresh page, gives the very same scores', async 
   };
   const [first, second] = users[1].history.map((/** @type {{item: number}} */ { item }) => spelled(item));
   const user = `#user=${encodeURIComponent(users[0].key)}`;
-  const backwards = users[0].history.map((/** @type {{item: number}} */ { item }, /** @type {number} */ at) => `${spelled(item)}@${at}`).reverse();
+  // What the model read of them, the other way round: an older title, taken out, would change nothing.
+  const backwards = users[0].history.map((/** @type {{item: number}} */ { item }, /** @type {number} */ at) => `${spelled(item)}@${at}`).slice(-(model?.reward?.max_history ?? Infinity)).reverse();
   const { page: plain, context: before } = await open(user);
   const reasoned = (await listed(plain)).find(({ item }) => reasons[item].length > 0)?.item ?? -1;
   await before.close();
@@ -62,7 +63,7 @@ test('a copied link, opened in a fresh page, gives the very same scores', async 
     const { pattern, write, mute } = here.question;
     assert.deepEqual([write, mute], [asked.has('write') ? 3 : null, asked.has('mute') ? [asked.get('mute')] : []], hash);
     if (asked.has('user')) assert.equal(pattern, asked.get('pattern'), hash);
-    if (hash.includes('@1,')) assert.deepEqual(here.question.history, (asked.get('history') ?? '').split(',').slice(0, -1), 'the newest was taken out');
+    if (asked.get('history')?.includes('@')) assert.deepEqual(here.question.history, (asked.get('history') ?? '').split(',').slice(0, -1), 'the newest was taken out');
     // To the last bit: JSON writes as many digits as it takes.
     for (const part of ['run', 'question', 'pattern_written', 'held_out', 'recommendations']) {
       const plain = (/** @type {any} */ list) => (part === 'recommendations' ? list[part].map(({ before: _, ...row }) => row) : list[part]);

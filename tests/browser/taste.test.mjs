@@ -1,7 +1,8 @@
-/** Names for viewers and who is met first, by cases worked out by hand: plain counting, for display only. */
+/** Names for viewers, who is met first, and what the model does not read, by cases worked out by hand: plain counting, for display only. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { featuredViewers, tasteLabels, tasteName } from '../../www/js/taste.js';
+import { unread } from '../../www/js/tastes.js';
 
 /** `mood tense` and the like. @param {...string} words */
 const tastes = (...words) => words.map((one) => ({ kind: one.split(' ')[0] ?? '', value: one.split(' ').slice(1).join(' ') }));
@@ -56,4 +57,23 @@ test('met first are the opening viewer, then those whom the language model knows
   // Where there are not enough names, the rest is filled up; nobody is met twice.
   assert.deepEqual(featuredViewers(users, labels, 9, 0), [0, 5, 3, 4, 1, 2]);
   assert.deepEqual(featuredViewers(users, users.map(() => []), 3, 1), [1, 0, 2], 'without any names');
+});
+
+test('what the model does not read is what is older than its newest events, and what was older for the stored viewer', () => {
+  // A viewer with five events, of which the model reads the newest three; "null" is a title that was added.
+  for (const [expected, positions] of /** @type {[number[], (number|null)[]][]} */ ([
+    [[0, 1], [0, 1, 2, 3, 4]],
+    [[0], [1, 2, 3, 4]],
+    [[0, 1], [0, 1, 3, 4]],
+    [[0, 3], [0, 3, 4, 1]],
+    [[0, 1, 2], [0, 1, 2, 3, 4, null]],
+    [[1], [null, 0, 4]],
+    [[0], [null, null, null, null]],
+    [[], []],
+  ])) {
+    const history = positions.map((position) => ({ item: 0, position }));
+    assert.deepEqual([...unread({ viewer: 0, history, pattern: null, muted: [] }, 5, 3)], expected, String(positions));
+  }
+  const history = [0, 1].map((position) => ({ item: 0, position }));
+  assert.equal(unread({ viewer: 0, history, pattern: null, muted: [] }, 2, Infinity).size, 0);
 });

@@ -2,7 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { add, afterChange, catalogue, listed, open, reasons, spelled, url, users, whatIf } from './helper/asked.mjs';
-import { hostMock, listShown, mock, rows } from './helper/harness.mjs';
+import { artefactJson, hostMock, listShown, mock, rows } from './helper/harness.mjs';
+
+const { model } = await artefactJson('manifest.json');
+const window = model?.reward?.max_history ?? Infinity;
+const long = users.findIndex((/** @type {{history: unknown[]}} */ { history }) => history.length > window && history.length <= 100);
 
 test('a title that is taken out moves the list, and comes back by undo', async () => {
   const { page, manners } = await open();
@@ -119,6 +123,26 @@ test('a link restores how many rows were shown', async () => {
   assert.match(hash, /rows=20/);
   const { page: other } = await open(hash);
   assert.deepEqual((await listed(other)).map(({ item, facts }) => [item, facts]), shown.map(({ item, facts }) => [item, facts]));
+});
+
+test('titles that the model does not read say so, and move nothing', { skip: long < 0 && 'no viewer has taken more than the model reads' }, async () => {
+  const { page } = await open(`#user=${encodeURIComponent(users[long].key)}`);
+  const more = users[long].history.length - window;
+  await page.locator('#history-all').click();
+  assert.equal(await page.locator('.history-row:has(.history-unread)').count(), more);
+  assert.match(await page.locator('.history-part h3').innerText(), new RegExp(`the model reads ${window} at most`));
+  const read = page.locator('.history-row').nth(window - 1);
+  assert.equal(await read.locator('.history-unread').count(), 0);
+  assert.equal(await page.locator('.history-row').nth(window).locator('.history-unread').count(), 1);
+  await whatIf(page);
+  const own = await listed(page);
+  await page.locator('[data-do="remove"]').last().click();
+  await page.waitForFunction(() => location.hash.includes('history='));
+  await listShown(page);
+  assert.equal(await page.locator('.history-row:has(.history-unread)').count(), more - 1);
+  // What was only taken may be suggested now; no score is another one.
+  const scores = new Map(own.map(({ item, facts }) => [item, facts]));
+  for (const { item, facts } of await listed(page)) if (scores.has(item)) assert.equal(facts, scores.get(item));
 });
 
 test('presses in quick succession take out what they point at', async () => {

@@ -12,6 +12,18 @@ export const blankTaste = () => ({ viewer: null, history: [], pattern: null, mut
 /** @param {Taste} taste @param {number} place */
 export const without = (taste, place) => ({ ...taste, history: taste.history.filter((_, at) => at !== place) });
 
+/**
+ * Places in the history that the model does not read; they only count as taken. It reads the newest `window` events, and of a stored viewer's none
+ * that are older than the newest `window` of theirs: what was known at those is not stored.
+ * @param {Taste} taste @param {number} stored how many events the stored viewer has @param {number} window
+ */
+export function unread({ history }, stored, window) {
+  const places = history.map((_, place) => place);
+  const known = places.filter((place) => (history[place]?.position ?? stored) >= stored - window);
+  const read = new Set(known.slice(-window));
+  return new Set(places.filter((place) => !read.has(place)));
+}
+
 /** A title on top of the history. @param {Taste} taste @param {number} item */
 export const withTitle = (taste, item) => ({ ...taste, history: [...taste.history, { item, position: null }] });
 

@@ -177,6 +177,7 @@
  * @property {number[]} reasonCounts how many reasons each title has
  * @property {number} first the viewer who is shown where none is asked for: whose list was drawn before anything had loaded
  * @property {{user: number, line: string|null}[]} featured viewers worth meeting first, with what the language model wrote of them
+ * @property {number} window events of a history that the ranking model reads, the newest ones
  * @property {{reasons: boolean, patterns: boolean}} uses which of the texts the ranking model was trained with; the others travel along unused
  * @property {boolean} dated whether times are calendar times (seconds since 1970) or a mere order
  * @property {Results|null} results

@@ -4,7 +4,7 @@ import { button, el, keepingFocus, nextTask } from './dom.js';
 import { capitalised, date, plural, viewerName } from './format.js';
 import { createPatternDesk } from './pattern-desk.js';
 import { attributeLine } from './pieces.js';
-import { moved, without } from './tastes.js';
+import { moved, unread, without } from './tastes.js';
 import { createWhatIf } from './what-if.js';
 
 /** @typedef {import('./types.js').Taste} Taste */
@@ -107,6 +107,7 @@ export function createViewerCard(root, loaded, told) {
   function historyPart({ viewer, trail }, editing) {
     const { history } = trail.current;
     const places = history.map((_, place) => place).reverse();
+    const silent = unread(trail.current, viewer?.history.length ?? 0, loaded.window);
     const list = el('ol', { class: 'history', id: 'history-list', 'data-editing': editing ? 'true' : null });
     const fill = async () => {
       const shown = all ? places : places.slice(0, FIRST_SHOWN);
@@ -130,7 +131,7 @@ export function createViewerCard(root, loaded, told) {
         'li',
         { class: 'history-row', 'data-added': viewer !== null && event.position === null ? 'true' : null },
         cover(entry),
-        el('div', {}, el('p', { class: 'history-title', dir: 'auto' }, entry.title), attributeLine(entry, 2)),
+        el('div', {}, el('p', { class: 'history-title', dir: 'auto' }, entry.title), attributeLine(entry, 2), silent.has(place) ? el('p', { class: 'history-unread muted' }, 'Older than what is read') : null),
         editing
           ? controls(trail, event, place, entry.title)
           : loaded.dated && time !== null
@@ -154,7 +155,7 @@ export function createViewerCard(root, loaded, told) {
     return el(
       'div',
       { class: 'history-part' },
-      el('h3', {}, 'History', el('span', { class: 'muted' }, ' newest first')),
+      el('h3', {}, 'History', el('span', { class: 'muted' }, ` newest first${silent.size > 0 ? `; the model reads ${loaded.window} at most` : ''}`)),
       history.length > 0 ? list : el('p', { class: 'muted' }, viewer === null ? 'Nothing picked yet.' : 'Nothing is left.'),
       more,
     );

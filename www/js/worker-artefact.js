@@ -73,7 +73,8 @@ export class Artefact {
 
   /** What the page holds for the whole visit. @returns {Omit<import('./types.js').Loaded, 'backend'|'times'|'memory'|'writerBytes'>} */
   overview() {
-    const labels = tasteLabels(this.catalogue, this.users, this.manifest.model?.reward?.max_history ?? Infinity);
+    const window = this.manifest.model?.reward?.max_history ?? Infinity;
+    const labels = tasteLabels(this.catalogue, this.users, window);
     const viewers = this.users.map((user, index) => ({
       key: user.key,
       tastes: (labels[index] ?? []).map((taste) => taste.value),
@@ -87,7 +88,7 @@ export class Artefact {
     const lineOf = (/** @type {number} */ user) => (patterns ? (this.users[user]?.pattern ?? null) : null);
     const featured = featuredViewers(this.users, labels, 6, opening).map((user) => ({ user, line: lineOf(user) }));
     const reasonCounts = this.reasons.map((list) => list.length);
-    return { manifest, catalogue, viewers, reasonCounts, first: opening, featured, uses: { reasons, patterns }, dated, results };
+    return { manifest, catalogue, viewers, reasonCounts, first: opening, featured, uses: { reasons, patterns }, window, dated, results };
   }
 
   /** @param {number} index @returns {ArtefactUser} */
