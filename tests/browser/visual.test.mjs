@@ -1,7 +1,7 @@
 /**
  * The page as it looks, against the pictures in snapshots/, over the mock scorer: the same words everywhere.
  * A change that is meant is taken over by UPDATE_SNAPSHOTS=1 node --test visual.test.mjs. What differs is written to $CUREC_SCREENSHOTS.
- * Another browser or other fonts draw other pictures: nothing is compared then, and where CI is set that fails.
+ * Other fonts draw other pictures: nothing is compared then, and where CI is set that fails.
  */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { freshPage, hostMock, launch, listShown, rows } from './helper/harness.mjs';
-import { compared, differsFromBaselines, drawnWith, keep, noteWhatTheyAreMadeWith, picture } from './helper/snapshots.mjs';
+import { compared, differsFromBaselines, drawnWith, keep, noteWhatTheyAreMadeWith, picture, suspicion } from './helper/snapshots.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
 
@@ -58,9 +58,9 @@ if (update) await noteWhatTheyAreMadeWith(here);
 const differs = await differsFromBaselines(here);
 const skip = differs ?? false;
 
-test('the committed pictures were drawn as this browser draws', { skip: process.env.CI === 'true' ? false : skip }, () => {
+test('the committed pictures were drawn with the fonts that are here', { skip: process.env.CI === 'true' ? false : skip }, () => {
   const renew = 'UPDATE_SNAPSHOTS=1 node --test tests/browser/visual.test.mjs';
-  assert.equal(differs, null, `no picture was compared: ${differs}. Renew them with this browser and these fonts by \`${renew}\`, look at each, and commit tests/browser/snapshots`);
+  assert.equal(differs, null, `no picture was compared: ${differs}. Renew them with these fonts by \`${renew}\`, look at each, and commit tests/browser/snapshots`);
 });
 
 /** Where pictures go that are not as they should be. */
@@ -85,7 +85,7 @@ for (const [way, options] of WAYS) {
       const folder = await folderForDifferences();
       await writeFile(join(folder, `${name}-found.png`), shot);
       if (found.diff) await writeFile(join(folder, `${name}-difference.png`), found.diff);
-      assert.fail(`${name}: ${found.words}; see ${folder}`);
+      assert.fail(`${name}: ${found.words}${await suspicion(here)}; see ${folder}`);
     });
   }
 }

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { artefactFolder, artefactJson, host, listShown, mock, PATIENCE, rows, scorer, scorers } from './helper/harness.mjs';
 import { appended } from './helper/trouble.mjs';
-import { catalogue, hostSlow, listed, open, ownTaste, pressAtOnce, reasonsWritten, trapping, UNKEPT, url, users, writtenPattern } from './helper/writing.mjs';
+import { catalogue, gate, hostSlow, kill, listed, open, ownTaste, pressAtOnce, reasonsWritten, stop, told, trapping, UNKEPT, url, users, writtenPattern } from './helper/writing.mjs';
 
 const comparison = await artefactJson('comparison.json');
 
@@ -451,5 +451,46 @@ test('a link that asks for a pattern where nothing can be written, and for what 
   assert.match(told, /carries no language model/);
   assert.equal(await page.locator('#write-pattern').count(), 0);
   assert.doesNotMatch(new URL(page.url()).hash, /write=/, 'the address is of the list that stands');
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('a pattern that is asked for while another scorer takes the place of one that is gone waits for that one, and is written', async () => {
+  const server = await hostSlow(20);
+  const { page, manners } = await open(ownTaste, server.url, UNKEPT);
+  await page.locator('#write-pattern').click();
+  const text = await writtenPattern(page);
+  await reasonsWritten(page);
+  const { until, go } = gate();
+  server.rules['/worker.js'] = (body) => ({ body, until });
+  await kill(page);
+  await page.locator('#ranking[aria-busy="true"]').waitFor();
+  const another = page.getByRole('button', { name: 'Write another' });
+  await another.click();
+  await stop(page).click();
+  await page.getByText('Stopped. The list reads what it read before.').waitFor({ state: 'attached' });
+  await another.click();
+  await page.waitForTimeout(200);
+  go();
+  await page.waitForFunction(() => /write=2/.test(location.hash), undefined, { timeout: PATIENCE });
+  assert.notEqual(await writtenPattern(page), text);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('a pattern without a word is not said to be written', async () => {
+  const wordless = () => {
+    // @ts-expect-error the module's own class
+    const { prototype } = Draft;
+    const { advance } = prototype;
+    prototype.advance = async function () {
+      const standing = await advance.call(this);
+      return standing.written ? { ...standing, written: { ...standing.written, text: '' } } : standing;
+    };
+  };
+  const server = await host(appended('/curec-web-writer.js', `(${wordless})();`));
+  const { page, manners } = await open(ownTaste, server.url, UNKEPT);
+  await page.locator('#write-pattern').click();
+  await page.waitForFunction(() => /write=1/.test(location.hash), undefined, { timeout: PATIENCE });
+  await listShown(page);
+  assert.equal(await told(page), 'The language model wrote nothing for this history.');
   assert.deepEqual(manners.pageErrors, []);
 });

@@ -207,9 +207,12 @@ export function createLists(page) {
   async function write(seed, onDraft, signal) {
     const now = visit;
     // A list that is on its way goes first: asked for after this, it would interrupt the writing.
+    const stopped = new Promise((_, reject) => signal.addEventListener('abort', () => reject(OVERTAKEN)));
+    stopped.catch(() => {});
     for (let awaited = null; awaited !== arriving; ) {
+      await Promise.race([page.revival().stands(), stopped]);
       awaited = arriving;
-      await awaited;
+      await Promise.race([awaited, stopped]);
     }
     if (signal.aborted || !now || visit !== now || now.trail.current.history.length === 0) throw OVERTAKEN;
     const { current } = now.trail;

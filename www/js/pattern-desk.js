@@ -19,6 +19,9 @@ const WRITING = 'The language model is writing, here in your browser …';
 /** Whether the language model, or what runs it, is gone with a fault and fetched anew. @param {import('./types.js').Fault} fault */
 const losesIt = (fault) => fault.kind === 'writer' || needsNewWorker(fault);
 
+/** What became of a text, for listeners. @param {string} how @param {Person['trail']|null} of */
+const written = (how, of) => (of?.current.written?.text === '' ? 'The language model wrote nothing for this history.' : `The pattern is written${how}. The list reads it.`);
+
 const AS_BEFORE = 'The list reads what it read before.';
 
 /** As many digits as an address may have. */
@@ -136,7 +139,7 @@ export function createPatternDesk(loaded, onWrite) {
     try {
       await onWrite(seed, onDraft, own.stop.signal);
       here = true;
-      if (state === own) clear('The pattern is written. The list reads it.');
+      if (state === own) clear(written('', own.of));
     } catch (thrown) {
       const fault = asFault(thrown);
       if (losesIt(fault)) here = false;
@@ -162,7 +165,7 @@ export function createPatternDesk(loaded, onWrite) {
     const { own, onDraft, end } = begin('The history has changed: the language model reads it anew …');
     try {
       await ask(onDraft, own.stop.signal);
-      if (state === own) clear('The pattern is written anew. The list reads it.');
+      if (state === own) clear(written(' anew', own.of));
       return true;
     } catch (thrown) {
       if (losesIt(asFault(thrown))) here = false;

@@ -97,5 +97,8 @@ export function createRevival(page, lists) {
     }
   }
 
-  return { mayRevive, revive, loadTwice, persistently };
+  /** Ends once no scorer is being started anew, and what that one was asked again is asked. */
+  const stands = () => reviving ?? Promise.resolve();
+
+  return { mayRevive, revive, loadTwice, persistently, stands };
 }

@@ -1,6 +1,6 @@
 /**
- * Pictures of the page held against committed ones. They can only agree where the same browser draws with the same fonts, so both
- * are written down beside the pictures.
+ * Pictures of the page held against committed ones. They can only agree where the same fonts are drawn, so these are written down
+ * beside the pictures. So is the browser's version: others draw alike until one does not, and then it is the first to be suspected.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -49,11 +49,19 @@ export async function drawnWith(page, version) {
   return { chromium: version.split('.')[0] ?? '', platform: process.platform, fonts: names, widths };
 }
 
+const madeWith = () => readFile(MADE_WITH, 'utf8').then(JSON.parse, () => null);
+
+/** What to know of a picture that is not as it should be. @param {{chromium: string}} here */
+export async function suspicion({ chromium }) {
+  const then = (await madeWith())?.chromium;
+  return then === chromium ? '' : ` (drawn by Chromium ${chromium}, the committed one by ${then})`;
+}
+
 /** Why the committed pictures cannot be compared with; null where they can. @param {Awaited<ReturnType<typeof drawnWith>>} here @returns {Promise<string|null>} */
 export async function differsFromBaselines(here) {
-  const then = await readFile(MADE_WITH, 'utf8').then(JSON.parse, () => null);
+  const then = await madeWith();
   if (!then) return 'there are no pictures yet: make them with UPDATE_SNAPSHOTS=1';
-  const other = Object.keys(here).filter((name) => JSON.stringify(then[name]) !== JSON.stringify(/** @type {any} */ (here)[name]));
+  const other = Object.keys(here).filter((name) => name !== 'chromium' && JSON.stringify(then[name]) !== JSON.stringify(/** @type {any} */ (here)[name]));
   return other.length === 0 ? null : `the pictures were made with ${JSON.stringify(then)}, here it is ${JSON.stringify(here)}`;
 }
 
