@@ -1,8 +1,8 @@
 //! `cargo xtask docs`: the numbers of README.md come from result files, never from a keyboard (STYLE).
 //!
 //! `benches/results/NAME.json` holds one run each ([`record::RunResult`]), `ablation-NAME.json` the table of an ablation; `--collect`
-//! makes such a file from a finished run directory or an ablation's folder. This command writes them into README.md between [`BEGIN`] and
-//! [`END`], and what `bench scale` measured into docs/scale.md; `--check` only looks whether it would.
+//! makes such a file from a finished run directory or an ablation's folder. This command writes them into README.md and docs/results.md
+//! between [`BEGIN`] and [`END`], and what `bench scale` measured into docs/scale.md; `--check` only looks whether it would.
 
 mod ablation;
 mod baselines;
@@ -79,8 +79,8 @@ pub fn check(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn documents(root: &Path) -> Result<[Document; 2]> {
-    Ok([readme(root)?, scale_page(root)?])
+fn documents(root: &Path) -> Result<[Document; 3]> {
+    Ok([readme(root)?, results_page(root)?, scale_page(root)?])
 }
 
 fn results_folder(root: &Path) -> PathBuf {
@@ -88,12 +88,9 @@ fn results_folder(root: &Path) -> PathBuf {
 }
 
 fn readme(root: &Path) -> Result<Document> {
-    let path = root.join("README.md");
-    let old = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
     let folder = results_folder(root);
     let runs = read_all(&folder)?;
-    let mut block = render::block(&runs);
+    let mut block = render::NOTE.to_owned() + &render::overview(&runs);
     let ablations = result_files(&folder)?
         .iter()
         .filter(|file| is_ablation(file))
@@ -104,18 +101,37 @@ fn readme(root: &Path) -> Result<Document> {
         block += &ablation::section(found);
     }
     block += &judged::sections(&folder)?;
+    document(&root.join("README.md"), &block)
+}
+
+/// What README only points at: each run, the baselines, and what was measured of speed.
+fn results_page(root: &Path) -> Result<Document> {
+    let folder = results_folder(root);
+    let mut block = render::NOTE.to_owned() + &render::runs(&read_all(&folder)?);
+    block += &baselines::section(
+        &folder.join("baselines"),
+        &root.join("benches/published"),
+        &root.join("configs/baselines"),
+    )?;
     if let Some(bench) = read_bench(&folder, "grpo")? {
         block += &render::speed(&bench);
     }
-    block += &baselines::section(&folder.join("baselines"), &root.join("benches/published"))?;
     if let Some(bench) = read_bench(&folder, "sasrec")? {
         block += &render::sasrec_speed(&bench);
     }
     if let Some(bench) = read_bench(&folder, "scorer")? {
         block += &scorer::section(&bench);
     }
-    let new = replace_block(&old, [BEGIN, END], &block)
+    document(&root.join("docs/results.md"), &block)
+}
+
+/// The document with this block between [`BEGIN`] and [`END`].
+fn document(path: &Path, block: &str) -> Result<Document> {
+    let old =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let new = replace_block(&old, [BEGIN, END], block)
         .with_context(|| format!("in {}", path.display()))?;
+    let path = path.to_owned();
     Ok(Document { path, old, new })
 }
 
@@ -257,7 +273,7 @@ mod tests {
         std::fs::write(file, sample::FILE).expect("a file");
         let Document { old, new, .. } = readme(&root).expect("one result");
         assert_ne!(old, new);
-        assert!(new.contains("### toy"), "{new}");
+        assert!(new.contains("| toy |"), "{new}");
         std::fs::remove_dir_all(&root).expect("removed");
     }
 

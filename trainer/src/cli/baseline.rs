@@ -23,7 +23,7 @@ use crate::stages::Interrupted;
 /// Train and rank other people's recommenders under the same protocol
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Settings: configs/baselines/NAME.toml, over it --config FILE ([settings], [search]), over it --set KEY=VALUE.\n\nExamples:\n  curec baseline pop --data ml-1m --protocol sasrec --seen kept          the reference of published numbers\n  curec baseline bpr-mf --data ml-1m --search 20 --trials bpr.jsonl > bpr.toml\n  curec baseline bpr-mf --data ml-1m --config bpr.toml --out bpr.json    what the search chose, on test\n  curec baseline sasrec --data ml-1m --ranks --against bpr.json          how much better, paired over users"
+    after_help = "Settings: configs/baselines/NAME.toml, over it --config FILE ([settings], [search]), over it --set KEY=VALUE.\n\nExamples:\n  curec baseline pop --data ml-1m --protocol sasrec                      beside published numbers\n  curec baseline bpr-mf --data ml-1m --search 20 --trials bpr.jsonl > bpr.toml\n  curec baseline bpr-mf --data ml-1m --config bpr.toml --ranks --out bpr.json   what the search chose, on test\n  curec baseline sasrec --data ml-1m --against bpr.json                  how much better, paired over users"
 )]
 pub struct BaselineArgs {
     /// Which model

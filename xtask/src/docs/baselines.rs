@@ -18,6 +18,12 @@ struct Baseline {
     protocol: Protocol,
     seed: u64,
     #[serde(default)]
+    settings: Value,
+    #[serde(default)]
+    device: Option<String>,
+    #[serde(default)]
+    commit: Option<String>,
+    #[serde(default)]
     chosen: Option<Chosen>,
     metrics: BTreeMap<String, Estimate>,
     #[serde(default)]
@@ -88,8 +94,9 @@ struct PublishedClick {
     source: String,
 }
 
-/// What is in `results` (`benches/results/baselines`) beside what is in `published`; nothing where nothing was measured.
-pub fn section(results: &Path, published: &Path) -> Result<String> {
+/// What is in `results` (`benches/results/baselines`) beside what is in `published`; nothing where nothing was measured. `configs`: the
+/// files with settings that come with the program.
+pub fn section(results: &Path, published: &Path, configs: &Path) -> Result<String> {
     let values: Vec<Value> = read_all(results)?;
     let published_clicks: Vec<PublishedClicks> = read_all(&published.join("clicks"))?;
     let published: Vec<Published> = read_all(published)?;
@@ -116,7 +123,7 @@ pub fn section(results: &Path, published: &Path) -> Result<String> {
         let beside = published
             .iter()
             .find(|one| one.data == data && one.protocol == protocol && one.seen_items == seen);
-        text.push_str(&table(rows, beside));
+        text.push_str(&table(rows, beside, configs)?);
     }
     for value in &clicks {
         text.push_str(&click(value, &published_clicks));
@@ -130,12 +137,12 @@ fn read_all<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>> {
 }
 
 /// Best first.
-fn table(mut rows: Vec<Baseline>, published: Option<&Published>) -> String {
+fn table(mut rows: Vec<Baseline>, published: Option<&Published>, configs: &Path) -> Result<String> {
     let value = |row: &Baseline, name: &str| row.metrics.get(name).map_or(0.0, |one| one.mean);
     rows.sort_by(|a, b| value(b, "ndcg@10").total_cmp(&value(a, "ndcg@10")));
     let mut text = String::new();
     let Some(first) = rows.first() else {
-        return text;
+        return Ok(text);
     };
     let protocol = &first.protocol;
     // Writing to a string cannot fail.
@@ -148,8 +155,9 @@ fn table(mut rows: Vec<Baseline>, published: Option<&Published>) -> String {
     };
     let _ = writeln!(
         text,
-        "\n### Baselines: {}, {title}, items taken before {}\n\n`curec baseline NAME {source} --seen {}`: \
-         full ranking of {} items for {} users, {} interactions, data {}. In brackets: 95 % bootstrap intervals over users.\n",
+        "\n### Baselines: {}, {title}, items taken before {}\n\n`curec baseline NAME {source} --seen {} --config SETTINGS --seed SEED`: \
+         full ranking of {} items for {} users, {} interactions, data {}. In brackets: 95 % bootstrap intervals over users. Files with settings are in \
+         `configs/baselines`; those under a data set's name hold what a search chose, or say why not.\n",
         protocol.data,
         protocol.seen_items,
         protocol.seen_items,
@@ -160,7 +168,7 @@ fn table(mut rows: Vec<Baseline>, published: Option<&Published>) -> String {
     );
     let _ = writeln!(
         text,
-        "| model | settings | HR@10 | NDCG@10 | HR@50 | training | published HR@10 / NDCG@10 |\n|---|---|---:|---:|---:|---:|---|"
+        "| model | settings | seed | HR@10 | NDCG@10 | HR@50 | training | made by | published HR@10 / NDCG@10 |\n|---|---|---:|---:|---:|---:|---:|---|---|"
     );
     for row in &rows {
         let shown = |name: &str| {
@@ -175,23 +183,94 @@ fn table(mut rows: Vec<Baseline>, published: Option<&Published>) -> String {
         });
         let _ = writeln!(
             text,
-            "| {} (seed {}) | {} | {} | {} | {} | {} | {beside} |",
+            "| {} | {} | {} | {} | {} | {} | {}{} | {} | {beside} |",
             row.model,
+            settings(row, configs)?,
             row.seed,
-            row.chosen.as_ref().map_or_else(
-                || "as in `configs/`".to_owned(),
-                |chosen| format!("best of {}", chosen.trials)
-            ),
             shown("recall@10"),
             shown("ndcg@10"),
             shown("hr@50"),
             minutes(row.seconds.fit),
+            threads(row.device.as_deref()),
+            row.commit
+                .as_deref()
+                .map_or("–".to_owned(), |commit| commit.to_owned()),
         );
     }
     for row in &rows {
         text.push_str(&compared(row));
     }
-    text
+    Ok(text)
+}
+
+/// `, 2 threads` of `flex (CPU, 2 threads)`; empty where a result does not say.
+fn threads(device: Option<&str>) -> String {
+    let found = device.and_then(|device| {
+        device
+            .split(['(', ')', ','])
+            .find(|part| part.contains("thread"))
+    });
+    found.map_or(String::new(), |found| match found.trim() {
+        "1 threads" => ", 1 thread".to_owned(),
+        found => format!(", {found}"),
+    })
+}
+
+/// Which of the program's files holds a row's settings, and what that file has otherwise by now.
+fn settings(row: &Baseline, configs: &Path) -> Result<String> {
+    let name = format!("{}.toml", row.model);
+    let mut nearest: Option<(String, Vec<String>)> = None;
+    for file in [format!("{}/{name}", row.protocol.data), name] {
+        let path = configs.join(&file);
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            continue;
+        };
+        let held: Value =
+            toml::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        let mut others = Vec::new();
+        differences(&held["settings"], &row.settings, "", &mut others);
+        if nearest
+            .as_ref()
+            .is_none_or(|(_, found)| others.len() < found.len())
+        {
+            nearest = Some((file, others));
+        }
+    }
+    let chosen = row.chosen.as_ref().map_or(String::new(), |chosen| {
+        format!(", best of {}", chosen.trials)
+    });
+    Ok(match nearest {
+        None => format!("no file{chosen}"),
+        Some((file, others)) if others.is_empty() => format!("`{file}`{chosen}"),
+        Some((file, others)) => format!("`{file}`{chosen}, but for {}", others.join(", ")),
+    })
+}
+
+/// Where a result's settings are not those of a file, as `epochs = 60 (200)`: the file's in brackets.
+fn differences(held: &Value, used: &Value, path: &str, found: &mut Vec<String>) {
+    let Value::Object(fields) = held else {
+        let same = match (held.as_f64(), used.as_f64()) {
+            (Some(held), Some(used)) => (held - used).abs() <= 1e-6 * held.abs().max(used.abs()),
+            _ => held == used,
+        };
+        if !same {
+            let used = if used.is_null() {
+                "not there yet".to_owned()
+            } else {
+                used.to_string()
+            };
+            found.push(format!("`{path}` {used} ({held})"));
+        }
+        return;
+    };
+    for (name, value) in fields {
+        let path = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        differences(value, &used[name], &path, found);
+    }
 }
 
 /// What a row is worth beside others, in a sentence; empty where it was not compared.
@@ -272,7 +351,7 @@ mod tests {
     fn result(model: &str, ndcg: f64) -> Value {
         let estimate = json!({"mean": ndcg, "low": ndcg - 0.01, "high": ndcg + 0.01});
         json!({
-            "model": model, "seed": 4, "seconds": {"fit": 90.0, "rank": 1.0},
+            "model": model, "seed": 4, "settings": {"width": 16, "epochs": 9, "loss": {"kind": "bce"}}, "seconds": {"fit": 90.0, "rank": 1.0},
             "metrics": {"ndcg@10": estimate, "recall@10": estimate},
             "protocol": {"name": "p", "data": "d", "seen_items": "kept", "users": 3, "items": 5, "interactions": 7,
                          "data_sha256": "0123456789abcdef"},
@@ -288,6 +367,8 @@ mod tests {
         write(ours.path(), "a.json", &result("weak", 0.1));
         let mut strong = result("strong", 0.2);
         strong["chosen"] = json!({"trials": 8});
+        strong["device"] = json!("flex (CPU, 1 threads)");
+        strong["commit"] = json!("abc");
         let gain =
             |mean: f64| json!({"ndcg@10": {"mean": mean, "low": mean / 2.0, "high": 2.0 * mean}});
         strong["against"] =
@@ -298,9 +379,22 @@ mod tests {
             "models": {"strong": {"recall@10": "0.3", "ndcg@10": "0.25", "source": "a paper"}},
         });
         write(theirs.path(), "p.json", &published);
-        let text = section(ours.path(), theirs.path()).expect("it reads");
-        let strong = "| strong (seed 4) | best of 8 | 0.2000 [0.1900, 0.2100] | 0.2000 [0.1900, 0.2100] | – | 1.5 min | 0.3 / 0.25 (a paper) |";
-        let weak = "| weak (seed 4) | as in `configs/` | 0.1000 [0.0900, 0.1100] | 0.1000 [0.0900, 0.1100] | – | 1.5 min | – |";
+        let configs = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(configs.path().join("d")).expect("a folder");
+        for (name, settings) in [
+            ("strong.toml", "width = 8"),
+            ("d/strong.toml", "width = 16\nloss = { kind = \"bce\" }"),
+            ("weak.toml", "width = 32\nepochs = 9\ndropout = 0.2"),
+        ] {
+            std::fs::write(
+                configs.path().join(name),
+                format!("[settings]\n{settings}\n"),
+            )
+            .expect("written");
+        }
+        let text = section(ours.path(), theirs.path(), configs.path()).expect("it reads");
+        let strong = "| strong | `d/strong.toml`, best of 8 | 4 | 0.2000 [0.1900, 0.2100] | 0.2000 [0.1900, 0.2100] | – | 1.5 min, 1 thread | abc | 0.3 / 0.25 (a paper) |";
+        let weak = "| weak | `weak.toml`, but for `dropout` not there yet (0.2), `width` 16 (32) | 4 | 0.1000 [0.0900, 0.1100] | 0.1000 [0.0900, 0.1100] | – | 1.5 min | – | – |";
         let places = (text.find(strong), text.find(weak));
         assert!(
             matches!(places, (Some(first), Some(second)) if first < second),
@@ -316,11 +410,11 @@ mod tests {
     fn nothing_measured_is_nothing_said_and_damage_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         assert_eq!(
-            section(folder.path(), &folder.path().join("none")).expect("it reads"),
+            section(folder.path(), &folder.path().join("none"), folder.path()).expect("it reads"),
             ""
         );
         std::fs::write(folder.path().join("x.json"), "{").expect("it can be written");
-        let error = section(folder.path(), folder.path())
+        let error = section(folder.path(), folder.path(), folder.path())
             .expect_err("it is damaged")
             .to_string();
         assert!(error.contains("x.json"), "{error}");

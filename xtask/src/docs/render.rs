@@ -15,22 +15,60 @@ const COLUMNS: [(&str, &str); 3] = [
 /// The metric that differences are given in.
 const COMPARED: &str = "ndcg@10";
 
-/// The text between the markers.
-pub fn block(runs: &[RunResult]) -> String {
-    let mut text =
-        "<!-- Written by `cargo xtask docs` from benches/results: changes made here are lost. -->\n"
-            .to_owned();
+/// What every generated block begins with.
+pub const NOTE: &str =
+    "<!-- Written by `cargo xtask docs` from benches/results: changes made here are lost. -->\n";
+
+/// How models are called here → their names in files.
+const OVERVIEW: [(&str, &str); 3] = [
+    ("popularity", "popularity"),
+    ("IDs only", "ids only"),
+    ("full", FULL),
+];
+
+/// Every run in a line: how well it ranks.
+pub fn overview(runs: &[RunResult]) -> String {
     if runs.is_empty() {
-        text.push_str(
-            "\nNo results have been recorded yet. `cargo xtask docs --collect RUN_DIR NAME --command \"…\"` records a \
-             finished run.\n",
+        return "\nNo results have been recorded yet. `cargo xtask docs --collect RUN_DIR NAME --command \"…\"` records a finished run.\n"
+            .to_owned();
+    }
+    let mut text = "\n### Runs\n\nNDCG@10 on each user's held-out last item, ranked against the whole catalogue, one run with one seed each. In brackets: 95 % \
+                    bootstrap intervals over users.\n\n| data | users × items | interactions |"
+        .to_owned();
+    for (heading, _) in OVERVIEW {
+        let _ = write!(text, " {heading} |");
+    }
+    text.push_str(" full − IDs only |\n|---|---:|---:|");
+    text.push_str(&"---:|".repeat(OVERVIEW.len() + 1));
+    for run in runs {
+        let protocol = &run.results.protocol;
+        let _ = write!(
+            text,
+            "\n| {} | {} × {} | {} |",
+            run.name, protocol.users, protocol.items, protocol.training_interactions
+        );
+        for (_, name) in OVERVIEW {
+            let model = run.results.models.iter().find(|model| model.name == name);
+            let value = model.and_then(|model| model.metrics.get(COMPARED));
+            let _ = write!(text, " {} |", value.map_or("–".to_owned(), interval));
+        }
+        let gains = run.results.gains(COMPARED);
+        let gain = gains.iter().find(|(other, _)| *other == "ids only");
+        let _ = write!(
+            text,
+            " {} |",
+            gain.map_or("–".to_owned(), |(_, gain)| signed(gain))
         );
     }
-    for run in runs {
-        text.push('\n');
-        text.push_str(&section(run));
-    }
+    text.push('\n');
     text
+}
+
+/// Every run with its command, its cost and all of its models.
+pub fn runs(runs: &[RunResult]) -> String {
+    runs.iter()
+        .map(|run| format!("\n{}", section(run)))
+        .collect()
 }
 
 fn section(run: &RunResult) -> String {
@@ -276,7 +314,16 @@ mod tests {
 
     #[test]
     fn a_run_reads_from_top_to_bottom() {
-        assert_eq!(block(&[run()]), sample::BLOCK);
+        assert_eq!(runs(&[run()]), sample::BLOCK);
+    }
+
+    #[test]
+    fn a_run_is_a_line_of_the_overview() {
+        let text = overview(&[run()]);
+        let line =
+            "| toy | 40 × 80 | 1200 | 0.0200 [0.0100, 0.0300] | – | 0.1200 [0.0600, 0.1800] | – |";
+        assert!(text.contains(line), "{text}");
+        assert!(overview(&[]).contains("No results have been recorded yet"));
     }
 
     #[test]
@@ -321,7 +368,7 @@ mod tests {
         run.stages
             .iter_mut()
             .for_each(|stage| stage.peak_memory_mib = None);
-        let text = block(&[run]);
+        let text = runs(&[run]);
         assert!(
             !text.contains("Alignment") && !text.contains("memory"),
             "{text}"
@@ -332,7 +379,7 @@ mod tests {
     fn a_metric_that_was_not_measured_is_a_dash() {
         let mut run = run();
         run.results.models[0].metrics.remove("hr@50");
-        let text = block(&[run]);
+        let text = runs(&[run]);
         assert!(
             text.contains("| popularity | 0.0500 [0.0250, 0.0750] | 0.0200 [0.0100, 0.0300] | – |"),
             "{text}"

@@ -43,8 +43,7 @@ pub const FILE: &str = r#"{
 "#;
 
 /// Worked out by hand from [`FILE`].
-pub const BLOCK: &str = "<!-- Written by `cargo xtask docs` from benches/results: changes made here are lost. -->
-
+pub const BLOCK: &str = "
 ### toy
 
 `cargo xtask demo`: Some CPU, 2 cores; 3 min 17 s (data 0.5 s, warmup 3 min 04 s, export 12 s); at most 900 MiB of memory.
