@@ -130,7 +130,7 @@ test('titles that the model does not read say so, and move nothing', { skip: lon
   const more = users[long].history.length - window;
   await page.locator('#history-all').click();
   assert.equal(await page.locator('.history-row:has(.history-unread)').count(), more);
-  assert.match(await page.locator('.history-part h3').innerText(), new RegExp(`the model reads ${window} at most`));
+  assert.match(await page.locator('.history-part h3').innerText(), new RegExp(`newest first; ${window} are read`));
   const read = page.locator('.history-row').nth(window - 1);
   assert.equal(await read.locator('.history-unread').count(), 0);
   assert.equal(await page.locator('.history-row').nth(window).locator('.history-unread').count(), 1);

@@ -155,7 +155,7 @@ export function createViewerCard(root, loaded, told) {
     return el(
       'div',
       { class: 'history-part' },
-      el('h3', {}, 'History', el('span', { class: 'muted' }, ` newest first${silent.size > 0 ? `; the model reads ${loaded.window} at most` : ''}`)),
+      el('h3', {}, 'History', el('span', { class: 'muted' }, ` newest first${silent.size > 0 ? `; ${loaded.window} are read` : ''}`)),
       history.length > 0 ? list : el('p', { class: 'muted' }, viewer === null ? 'Nothing picked yet.' : 'Nothing is left.'),
       more,
     );
