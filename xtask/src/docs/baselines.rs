@@ -273,33 +273,46 @@ fn differences(held: &Value, used: &Value, path: &str, found: &mut Vec<String>) 
     }
 }
 
-/// What a row is worth beside others, in a sentence; empty where it was not compared.
+/// What a row is worth beside others, as a table; empty where it was not compared.
 fn compared(row: &Baseline) -> String {
-    let one = |against: &Against| {
-        let metrics = ["recall@5", "recall@10", "ndcg@10", "ndcg@20"].into_iter();
-        let told = metrics.filter_map(|name| {
-            let Estimate { mean, low, high } = against.difference.get(name)?;
-            let share = against.relative.get(name).copied().flatten();
-            let share = share.map_or_else(String::new, |share| {
-                let [mean, low, high] =
-                    [share.mean, share.low, share.high].map(|value| value * 100.0);
-                format!(" = {mean:+.1} % [{low:+.1}, {high:+.1}]")
-            });
-            let name = name.replace("recall", "Recall").replace("ndcg", "NDCG");
-            Some(format!("{name} {mean:+.4} [{low:+.4}, {high:+.4}]{share}"))
-        });
-        let told: Vec<String> = told.collect();
-        format!("less {}: {}", against.model, told.join(", "))
-    };
+    const METRICS: [(&str, &str); 4] = [
+        ("recall@5", "Recall@5"),
+        ("recall@10", "Recall@10"),
+        ("ndcg@10", "NDCG@10"),
+        ("ndcg@20", "NDCG@20"),
+    ];
     if row.against.is_empty() {
         return String::new();
     }
-    let lines: Vec<String> = row.against.iter().map(one).collect();
-    format!(
-        "\nPaired over users, `{}` {}.\n",
-        row.model,
-        lines.join("; ")
-    )
+    let mut text = format!(
+        "\nPaired over users, `{}` less another one, and in percent of that one:\n\n| less |",
+        row.model
+    );
+    for (_, heading) in METRICS {
+        let _ = write!(text, " {heading} |");
+    }
+    text.push_str("\n|---|");
+    text.push_str(&"---:|".repeat(METRICS.len()));
+    for against in &row.against {
+        let _ = write!(text, "\n| {} |", against.model);
+        for (name, _) in METRICS {
+            let told = against
+                .difference
+                .get(name)
+                .map(|Estimate { mean, low, high }| {
+                    let share = against.relative.get(name).copied().flatten();
+                    let share = share.map_or_else(String::new, |share| {
+                        let [mean, low, high] =
+                            [share.mean, share.low, share.high].map(|value| value * 100.0);
+                        format!(" = {mean:+.1} % [{low:+.1}, {high:+.1}]")
+                    });
+                    format!("{mean:+.4} [{low:+.4}, {high:+.4}]{share}")
+                });
+            let _ = write!(text, " {} |", told.unwrap_or_else(|| "–".to_owned()));
+        }
+    }
+    text.push('\n');
+    text
 }
 
 fn minutes(seconds: f64) -> String {
@@ -402,7 +415,7 @@ mod tests {
         );
         assert!(text.contains("data 0123456789ab."), "{text}");
         let compared =
-            "`strong` less weak: NDCG@10 +0.1000 [+0.0500, +0.2000] = +100.0 % [+50.0, +200.0].";
+            "| weak | – | – | +0.1000 [+0.0500, +0.2000] = +100.0 % [+50.0, +200.0] | – |";
         assert!(text.contains(compared), "{text}");
     }
 
