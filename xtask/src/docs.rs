@@ -203,11 +203,10 @@ fn result_files(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     };
     files.retain(|file| file.extension().is_some_and(|ending| ending == "json"));
+    // By stem: what a name is the beginning of comes first.
     files.sort_by_key(|file| {
-        (
-            file.file_stem().is_some_and(|stem| stem != FIRST),
-            file.clone(),
-        )
+        let stem = file.file_stem().unwrap_or_default().to_owned();
+        (stem != FIRST, stem)
     });
     Ok(files)
 }
@@ -280,14 +279,14 @@ mod tests {
     #[test]
     fn the_world_comes_first() {
         let root = root("order");
-        for name in ["ml-1m", "world", "amazon"] {
+        for name in ["ml-1m", "world", "ml-1m-sparse", "amazon"] {
             let text = sample::FILE.replace("\"toy\"", &format!("\"{name}\""));
             std::fs::write(results_folder(&root).join(format!("{name}.json")), text)
                 .expect("a file");
         }
-        let runs = read_all(&results_folder(&root)).expect("three files");
+        let runs = read_all(&results_folder(&root)).expect("four files");
         let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-        assert_eq!(names, ["world", "amazon", "ml-1m"]);
+        assert_eq!(names, ["world", "amazon", "ml-1m", "ml-1m-sparse"]);
         std::fs::remove_dir_all(&root).expect("removed");
     }
 
