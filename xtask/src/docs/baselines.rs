@@ -157,7 +157,7 @@ fn table(mut rows: Vec<Baseline>, published: Option<&Published>, configs: &Path)
         text,
         "\n### Baselines: {}, {title}, items taken before {}\n\n`curec baseline NAME {source} --seen {} --config SETTINGS --seed SEED`: \
          full ranking of {} items for {} users, {} interactions, data {}. In brackets: 95 % bootstrap intervals over users. Files with settings are in \
-         `configs/baselines`; those under a data set's name hold what a search chose, or say why not.\n",
+         `configs/baselines`; those under a data set's name hold what a search chose.\n",
         protocol.data,
         protocol.seen_items,
         protocol.seen_items,
