@@ -29,7 +29,7 @@ const titles = (/** @type {Page} */ page) => rows(page).locator('h3').allTextCon
 const version = (/** @type {Page} */ page) => page.evaluate(() => document.documentElement.dataset.version ?? 'older');
 const newer = (/** @type {Page} */ page) => page.locator('#update', { hasText: 'A newer version is ready.' });
 /** What a visit asks for, without the service worker's own scripts, which the browser looks after. */
-const forPage = (/** @type {string[]} */ asked) => asked.filter((path) => !/\/(sw|keeper[\w-]*|build)\.js$/.test(path));
+const forPage = (/** @type {string[]} */ asked) => asked.filter((path) => !/\/(sw|keeper[\w-]*|build|sha256)\.js$/.test(path));
 const ofArtefact = (/** @type {string[]} */ asked) => asked.filter((path) => path.startsWith('/artefact/'));
 
 /** A first visit, to its end: what it needed is kept. @param {Record<string, import('./helper/server.mjs').Rule>} [rules] */

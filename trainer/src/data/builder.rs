@@ -1,8 +1,10 @@
 //! Where readers put what they find: interns users and items, counts what is skipped, and brings the log into its one
-//! fixed order (user, then time, then the source's own order: METHOD §0's tie rule).
+//! fixed order (user, then time, then the source's own order: METHOD §0's tie rule, or one that a hash draws).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+
+use sha2::{Digest, Sha256};
 
 use super::error::{DataError, LineProblem};
 use super::platforms::name_platforms;
@@ -18,6 +20,7 @@ pub const DESCRIBED_TWICE: &str = "item described twice (the first description i
 pub(crate) struct LogBuilder {
     name: String,
     lenient: bool,
+    draws_ties: bool,
     items: Vec<Item>,
     item_of: HashMap<Box<str>, u32>,
     users: Vec<User>,
@@ -32,6 +35,7 @@ impl LogBuilder {
         Self {
             name,
             lenient,
+            draws_ties: false,
             items: Vec::new(),
             item_of: HashMap::new(),
             users: Vec::new(),
@@ -40,6 +44,11 @@ impl LogBuilder {
             units_per_second: 1,
             skipped: BTreeMap::new(),
         }
+    }
+
+    /// Says that a hash draws the order of a user's interactions at equal times.
+    pub(crate) fn draw_ties(&mut self) {
+        self.draws_ties = true;
     }
 
     /// Says that times are given in milliseconds: they order the log and leave it as seconds.
@@ -161,10 +170,15 @@ impl LogBuilder {
         self.users.len()
     }
 
-    /// Sorts by user and time (stable: ties keep the source's order) and drops exact duplicates, which are counted.
+    /// Sorts by user and time (stable: ties keep the source's order unless they are drawn) and drops exact duplicates, which are counted.
     pub(crate) fn sort_and_deduplicate(&mut self) {
-        self.interactions
-            .sort_by_key(|interaction| (interaction.user, interaction.time));
+        let mut interactions = std::mem::take(&mut self.interactions);
+        if self.draws_ties {
+            interactions.sort_by_cached_key(|one| (one.user, one.time, self.drawn(one)));
+        } else {
+            interactions.sort_by_key(|one| (one.user, one.time));
+        }
+        self.interactions = interactions;
         let before = self.interactions.len();
         // Per item the number of the last run (same user, same time) that had it.
         let mut last_run = vec![0_usize; self.items.len()];
@@ -182,6 +196,16 @@ impl LogBuilder {
         if dropped > 0 {
             *self.skipped.entry(DUPLICATE.to_owned()).or_default() += dropped;
         }
+    }
+
+    /// Where a hash puts an interaction among those of its user at the same time.
+    fn drawn(&self, interaction: &Interaction) -> [u8; 32] {
+        Sha256::new()
+            .chain_update(&self.users[interaction.user as usize].key)
+            .chain_update([0])
+            .chain_update(&self.items[interaction.item as usize].key)
+            .finalize()
+            .into()
     }
 
     /// The log, sorted and with unique titles.
@@ -216,6 +240,31 @@ fn index(length: usize, what: &'static str) -> Result<u32, DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn drawn_ties_depend_on_no_order_of_the_source_and_times_stay_in_order() {
+        let read = |keys: &[&str]| {
+            let mut builder = LogBuilder::new("x".to_owned(), false);
+            builder.draw_ties();
+            let user = builder.user("u").unwrap();
+            for key in keys {
+                let item = builder.item_or_new(key).unwrap();
+                builder.interaction(user, item, i64::from(key.len() > 1), None);
+            }
+            let log = builder.finish(Path::new("x")).unwrap();
+            let taken = log.interactions.iter();
+            taken
+                .map(|one| log.items[one.item as usize].key.clone())
+                .collect::<Vec<_>>()
+        };
+        let letters = ["a", "b", "c", "d", "e", "f", "later"];
+        let drawn = read(&letters);
+        let mut turned = letters;
+        turned.reverse();
+        assert_eq!(read(&turned), drawn);
+        assert_eq!(drawn[6], "later");
+        assert_ne!(drawn, letters);
+    }
 
     #[test]
     fn order_is_user_then_time_then_source_and_duplicates_are_counted() {

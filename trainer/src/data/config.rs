@@ -85,6 +85,9 @@ pub enum Order {
     /// As the source's file has them.
     #[default]
     Source,
+    /// As a hash of user and item draws them: the same at every reading, and saying nothing of the items. For logs whose file stands in an
+    /// order of its own where times are equal (`curec data stats` says so), which a model of sequences learns and a test rewards.
+    Drawn,
     /// MovieLens-1M only: as `sasrec_sequences.txt` has them, and only what it has (EVALUATION's reference numbers).
     Sasrec,
 }
@@ -154,7 +157,7 @@ pub struct DataConfig {
     pub format: Option<Format>,
     /// Count and skip malformed lines instead of stopping at the first.
     pub lenient: bool,
-    /// Order of interactions with equal times: `source`, or `sasrec` for MovieLens-1M.
+    /// Order of interactions with equal times: `source`, `drawn`, or `sasrec` for MovieLens-1M.
     pub order: Order,
     /// Users with fewer interactions are dropped (the paper: 30).
     pub min_history: usize,

@@ -57,14 +57,25 @@ pub struct Side {
     pub top_10_percent: f64,
     /// Interactions with an item that the same user had taken before.
     pub repeats: usize,
-    /// Interactions at the same time as the one before in the same history: their order is the source's.
+    /// Interactions at the same time as the one before in the same history: their order is the source's, or drawn.
     pub equal_times: usize,
+    /// Of these, those whose item has the greater key: half of them where their order says nothing of items. Shorter keys come first.
+    pub equal_times_rising: usize,
     /// First time, as the source has it.
     pub first_time: i64,
     /// Last time.
     pub last_time: i64,
     /// Both as dates (UTC), when the times are seconds since 1970.
     pub dates: Option<(String, String)>,
+}
+
+impl Side {
+    /// The share of equal times whose item has the greater key, where that is far from one half and such times are not rare.
+    fn ties_that_tell(&self) -> Option<f64> {
+        let share = self.equal_times_rising as f64 / self.equal_times.max(1) as f64;
+        let many = self.equal_times >= 100 && self.equal_times * 100 >= self.interactions;
+        (many && (share - 0.5).abs() > 0.1).then_some(share)
+    }
 }
 
 /// How often a kind of attribute occurs.
@@ -130,15 +141,21 @@ fn side(users: usize, items: &[Item], events: impl Iterator<Item = (u32, u32, i6
     let mut per_item = vec![0_usize; items.len()];
     // Users come one after another, so an item's newest taker says whether this one had it before.
     let mut taker = vec![None; items.len()];
-    let (mut interactions, mut repeats, mut equal_times) = (0, 0, 0);
-    let mut before = None;
+    let (mut interactions, mut repeats) = (0, 0);
+    let (mut equal_times, mut equal_times_rising) = (0, 0);
+    let key = |item: u32| (items[item as usize].key.len(), &items[item as usize].key);
+    let mut before: Option<(u32, u32, i64)> = None;
     let mut range: Option<(i64, i64)> = None;
     for (user, item, time) in events {
         interactions += 1;
         per_user[user as usize] += 1;
         per_item[item as usize] += 1;
         repeats += usize::from(taker[item as usize].replace(user) == Some(user));
-        equal_times += usize::from(before.replace((user, time)) == Some((user, time)));
+        if let Some((_, last, _)) = before.filter(|last| (last.0, last.2) == (user, time)) {
+            equal_times += 1;
+            equal_times_rising += usize::from(key(item) > key(last));
+        }
+        before = Some((user, item, time));
         let (first, last) = range.unwrap_or((time, time));
         range = Some((first.min(time), last.max(time)));
     }
@@ -163,6 +180,7 @@ fn side(users: usize, items: &[Item], events: impl Iterator<Item = (u32, u32, i6
         item_counts: distribution(&per_item),
         repeats,
         equal_times,
+        equal_times_rising,
         first_time,
         last_time,
         dates: calendar::date(first_time).zip(calendar::date(last_time)),
@@ -293,6 +311,36 @@ mod tests {
     }
 
     #[test]
+    fn an_order_of_equal_times_that_says_something_of_the_items_is_told() {
+        // Pairs of equal time, of which so many of a hundred stand by id: "9" is smaller than "10".
+        let told = |rising: usize| {
+            let items: Vec<Item> = (1..=200)
+                .map(|key| Item {
+                    key: key.to_string(),
+                    title: String::new(),
+                    attributes: Vec::new(),
+                })
+                .collect();
+            let pairs = (0..100_u32).flat_map(|pair| {
+                let (first, second) = (2 * pair, 2 * pair + 1);
+                let by_id = (pair as usize) < rising;
+                let pair_of = if by_id {
+                    [first, second]
+                } else {
+                    [second, first]
+                };
+                pair_of.map(|item| (0, item, i64::from(pair)))
+            });
+            let side = side(1, &items, pairs);
+            assert_eq!((side.equal_times, side.equal_times_rising), (100, rising));
+            side.ties_that_tell()
+        };
+        assert_eq!(told(50), None);
+        assert_eq!(told(81), Some(0.81));
+        assert_eq!(told(20), Some(0.2));
+    }
+
+    #[test]
     fn a_small_log_by_hand() {
         let item = |key: &str| Item {
             key: key.to_owned(),
@@ -345,6 +393,7 @@ mod tests {
             (read.interactions, read.repeats, read.equal_times),
             (5, 1, 1)
         );
+        assert_eq!(read.equal_times_rising, 0, "b stands before a");
         assert!((read.density - 4.0 / 8.0).abs() < 1e-12);
         assert_eq!(stats.kept.users, 1);
         assert!((stats.kept.density - 1.0).abs() < 1e-12);

@@ -22,7 +22,7 @@ pub(super) fn read(dir: &Path, mut builder: LogBuilder, order: Order) -> Result<
     let movies = super::required(dir, Format::Ml1m, "movies.dat")?;
     let ratings = super::required(dir, Format::Ml1m, "ratings.dat")?;
     let sequences = match order {
-        Order::Source => None,
+        Order::Source | Order::Drawn => None,
         Order::Sasrec => Some(super::required(dir, Format::Ml1m, "sasrec_sequences.txt")?),
     };
     read_movies(&movies, &mut builder)?;

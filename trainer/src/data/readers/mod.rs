@@ -38,7 +38,10 @@ pub fn read(dir: &Path, format: Option<Format>, options: &ReadOptions) -> Result
     if options.order == Order::Sasrec && format != Format::Ml1m {
         return Err(DataError::OrderNotAvailable { format });
     }
-    let builder = LogBuilder::new(name_of(dir), options.lenient);
+    let mut builder = LogBuilder::new(name_of(dir), options.lenient);
+    if options.order == Order::Drawn {
+        builder.draw_ties();
+    }
     match format {
         Format::Ml1m => ml_1m::read(dir, builder, options.order),
         Format::MlLatest => ml_latest::read(dir, builder),

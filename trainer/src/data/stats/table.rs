@@ -29,6 +29,14 @@ impl fmt::Display for Stats {
             let (read, kept) = (value(&self.read), value(&self.kept));
             writeln!(f, "{name:<34}{read:>18}{kept:>18}")?;
         }
+        if let Some(share) = self.kept.ties_that_tell() {
+            writeln!(
+                f,
+                "\nWhere times are equal, {:.0} % of the items stand after one with a smaller id: the file's order says something of the item that\n\
+                 follows, which a model of sequences learns and a test rewards. `order = \"drawn\"` has a hash draw it.",
+                share * 100.0
+            )?;
+        }
         writeln!(f, "\n{:<18}{}", "deciles", heading())?;
         for (name, distribution) in [
             ("history, read", &self.read.history),
@@ -97,7 +105,7 @@ fn heading() -> String {
 /// A row's name and how its cell is made.
 type Row = (&'static str, fn(&Side) -> String);
 
-fn rows() -> [Row; 19] {
+fn rows() -> [Row; 20] {
     [
         ("users", |s| grouped(s.users)),
         ("items", |s| grouped(s.items)),
@@ -106,6 +114,13 @@ fn rows() -> [Row; 19] {
         ("interactions", |s| grouped(s.interactions)),
         ("  of an item taken before", |s| grouped(s.repeats)),
         ("  at the same time as the last", |s| grouped(s.equal_times)),
+        ("    of these with a greater item id", |s| {
+            let share = s.equal_times_rising as f64 / s.equal_times as f64;
+            match s.equal_times {
+                0 => "–".to_owned(),
+                _ => format!("{:.0} %", share * 100.0),
+            }
+        }),
         ("density", |s| format!("{:.3} %", s.density * 100.0)),
         ("history length, minimum", |s| grouped(s.history.min)),
         ("  median", |s| format!("{:.1}", s.history.median)),
