@@ -173,10 +173,12 @@ impl LogBuilder {
     /// Sorts by user and time (stable: ties keep the source's order unless they are drawn) and drops exact duplicates, which are counted.
     pub(crate) fn sort_and_deduplicate(&mut self) {
         let mut interactions = std::mem::take(&mut self.interactions);
+        interactions.sort_by_key(|one| (one.user, one.time));
         if self.draws_ties {
-            interactions.sort_by_cached_key(|one| (one.user, one.time, self.drawn(one)));
-        } else {
-            interactions.sort_by_key(|one| (one.user, one.time));
+            let tied = |a: &Interaction, b: &Interaction| (a.user, a.time) == (b.user, b.time);
+            for ties in interactions.chunk_by_mut(tied) {
+                ties.sort_by_cached_key(|one| self.drawn(one));
+            }
         }
         self.interactions = interactions;
         let before = self.interactions.len();

@@ -202,10 +202,8 @@ fn line(row: &Row, tested: &str) -> String {
         let _ = write!(text, " {value} |");
     }
     let difference = |metric: &str| {
-        row.differences.get(metric).map(|found| {
-            let Estimate { mean, low, high } = found.users;
-            format!("{mean:+.4} [{low:+.4}, {high:+.4}]")
-        })
+        let found = row.differences.get(metric);
+        found.map(|found| found.users.change(4))
     };
     let p = row.test.map(|test| match test.p_holm {
         p if p < 0.001 => "< 0.001".to_owned(),

@@ -173,9 +173,7 @@ fn table(mut rows: Vec<Baseline>, published: Option<&Published>, configs: &Path)
     for row in &rows {
         let shown = |name: &str| {
             let found = row.metrics.get(name);
-            found.map_or("–".to_owned(), |one| {
-                format!("{:.4} [{:.4}, {:.4}]", one.mean, one.low, one.high)
-            })
+            found.map_or("–".to_owned(), |one| one.level(4))
         };
         let beside = published.and_then(|all| all.models.get(&row.model));
         let beside = beside.map_or("–".to_owned(), |one| {
@@ -192,9 +190,7 @@ fn table(mut rows: Vec<Baseline>, published: Option<&Published>, configs: &Path)
             shown("hr@50"),
             minutes(row.seconds.fit),
             threads(row.device.as_deref()),
-            row.commit
-                .as_deref()
-                .map_or("–".to_owned(), |commit| commit.to_owned()),
+            row.commit.as_deref().unwrap_or("–"),
         );
     }
     for row in &rows {
@@ -296,18 +292,15 @@ fn compared(row: &Baseline) -> String {
     for against in &row.against {
         let _ = write!(text, "\n| {} |", against.model);
         for (name, _) in METRICS {
-            let told = against
-                .difference
-                .get(name)
-                .map(|Estimate { mean, low, high }| {
-                    let share = against.relative.get(name).copied().flatten();
-                    let share = share.map_or_else(String::new, |share| {
-                        let [mean, low, high] =
-                            [share.mean, share.low, share.high].map(|value| value * 100.0);
-                        format!(" = {mean:+.1} % [{low:+.1}, {high:+.1}]")
-                    });
-                    format!("{mean:+.4} [{low:+.4}, {high:+.4}]{share}")
+            let told = against.difference.get(name).map(|found| {
+                let share = against.relative.get(name).copied().flatten();
+                let share = share.map_or_else(String::new, |share| {
+                    let [mean, low, high] =
+                        [share.mean, share.low, share.high].map(|value| value * 100.0);
+                    format!(" = {mean:+.1} % [{low:+.1}, {high:+.1}]")
                 });
+                found.change(4) + &share
+            });
             let _ = write!(text, " {} |", told.unwrap_or_else(|| "–".to_owned()));
         }
     }

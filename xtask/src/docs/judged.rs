@@ -184,14 +184,14 @@ fn in_words(seeds: &[&Check]) -> String {
         let of = (seeds.iter().flat_map(|one| &one.conditions))
             .filter(|one| &one.name == name)
             .map(|one| one.value.mean);
-        let (low, mean, high) = spread(of);
+        let Estimate { mean, low, high } = spread(of);
         format!("{name} {mean:.4} ({low:.4} to {high:.4})")
     });
     parts.collect::<Vec<_>>().join("; ")
 }
 
-/// Lowest, mean and highest.
-fn spread(values: impl Iterator<Item = f64>) -> (f64, f64, f64) {
+/// The mean, between the lowest and the highest.
+fn spread(values: impl Iterator<Item = f64>) -> Estimate {
     let (mut low, mut sum, mut high, mut count) = (f64::INFINITY, 0.0, f64::NEG_INFINITY, 0.0);
     for value in values {
         low = value.min(low);
@@ -199,7 +199,11 @@ fn spread(values: impl Iterator<Item = f64>) -> (f64, f64, f64) {
         sum += value;
         count += 1.0;
     }
-    (low, sum / count, high)
+    Estimate {
+        mean: sum / count,
+        low,
+        high,
+    }
 }
 
 fn explanations(data: &str, seeds: &[Explanations]) -> String {
@@ -251,27 +255,24 @@ fn explanations(data: &str, seeds: &[Explanations]) -> String {
 fn level(seeds: &[&Estimate]) -> String {
     match seeds {
         [] => "–".to_owned(),
-        [Estimate { mean, low, high }] => format!("{mean:.3} [{low:.3}, {high:.3}]"),
-        _ => {
-            let (low, mean, high) = spread(seeds.iter().map(|one| one.mean));
-            format!("{mean:.3} [{low:.3}, {high:.3}]")
-        }
+        [one] => one.level(3),
+        _ => spread(seeds.iter().map(|one| one.mean)).level(3),
     }
 }
 
 fn change(seeds: &[&Estimate]) -> String {
     match seeds {
         [] => "–".to_owned(),
-        [Estimate { mean, low, high }] => format!("{mean:+.3} [{low:+.3}, {high:+.3}]"),
+        [one] => one.change(3),
         _ => {
-            let (low, mean, high) = spread(seeds.iter().map(|one| one.mean));
+            let over_seeds = spread(seeds.iter().map(|one| one.mean)).change(3);
             let up = seeds.iter().filter(|one| one.low > 0.0).count();
             let down = seeds.iter().filter(|one| one.high < 0.0).count();
             let certain = match (up, down) {
                 (0, 0) => "certain on none".to_owned(),
                 _ => format!("up on {up}, down on {down} of {}", seeds.len()),
             };
-            format!("{mean:+.3} [{low:+.3}, {high:+.3}]; {certain}")
+            format!("{over_seeds}; {certain}")
         }
     }
 }

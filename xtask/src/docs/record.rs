@@ -67,6 +67,20 @@ pub struct Estimate {
     pub high: f64,
 }
 
+impl Estimate {
+    /// `0.1200 [0.0600, 0.1800]`, with so many digits.
+    pub fn level(&self, digits: usize) -> String {
+        let Self { mean, low, high } = self;
+        format!("{mean:.digits$} [{low:.digits$}, {high:.digits$}]")
+    }
+
+    /// The same of a difference: `+0.1200 [-0.0600, +0.3000]`.
+    pub fn change(&self, digits: usize) -> String {
+        let Self { mean, low, high } = self;
+        format!("{mean:+.digits$} [{low:+.digits$}, {high:+.digits$}]")
+    }
+}
+
 /// One evaluation.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Results {

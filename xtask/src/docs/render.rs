@@ -50,14 +50,18 @@ pub fn overview(runs: &[RunResult]) -> String {
         for (_, name) in OVERVIEW {
             let model = run.results.models.iter().find(|model| model.name == name);
             let value = model.and_then(|model| model.metrics.get(COMPARED));
-            let _ = write!(text, " {} |", value.map_or("–".to_owned(), interval));
+            let _ = write!(
+                text,
+                " {} |",
+                value.map_or("–".to_owned(), |value| value.level(4))
+            );
         }
         let gains = run.results.gains(COMPARED);
         let gain = gains.iter().find(|(other, _)| *other == "ids only");
         let _ = write!(
             text,
             " {} |",
-            gain.map_or("–".to_owned(), |(_, gain)| signed(gain))
+            gain.map_or("–".to_owned(), |(_, gain)| gain.change(4))
         );
     }
     text.push('\n');
@@ -104,7 +108,7 @@ fn section(run: &RunResult) -> String {
     text.push_str(&table(&run.results.models));
     let differences: Vec<String> = gains
         .iter()
-        .map(|(other, gain)| format!("{FULL} − {other} {}", signed(gain)))
+        .map(|(other, gain)| format!("{FULL} − {other} {}", gain.change(4)))
         .collect();
     if !differences.is_empty() {
         let differences = differences.join("; ");
@@ -126,20 +130,15 @@ fn table(models: &[Model]) -> String {
     for model in models {
         let _ = write!(text, "\n| {} |", model.name.replace('|', "\\|"));
         for (name, _) in COLUMNS {
-            let value = model.metrics.get(name).map_or("–".to_owned(), interval);
+            let value = model
+                .metrics
+                .get(name)
+                .map_or("–".to_owned(), |value| value.level(4));
             let _ = write!(text, " {value} |");
         }
     }
     text.push('\n');
     text
-}
-
-fn interval(value: &Estimate) -> String {
-    format!("{:.4} [{:.4}, {:.4}]", value.mean, value.low, value.high)
-}
-
-fn signed(value: &Estimate) -> String {
-    format!("{:+.4} [{:+.4}, {:+.4}]", value.mean, value.low, value.high)
 }
 
 fn alignment_line(found: &Alignment) -> String {

@@ -66,7 +66,7 @@ impl<'a> Worth<'a> {
             None => String::new(),
         };
         let told = |found: Option<Estimate>, all: [&'static str; 3]| {
-            found.map(|found| format!("{}, {}", words(&found, all), signed(&found)))
+            found.map(|found| format!("{}, {}", words(&found, all), found.change(4)))
         };
         let parts = [
             // First: where it is nothing, whatever follows is not the texts' doing.
@@ -115,10 +115,6 @@ fn difference(run: &RunResult, other: &str) -> Option<Estimate> {
     gains
         .into_iter()
         .find_map(|(name, gain)| (name == other).then_some(gain))
-}
-
-fn signed(value: &Estimate) -> String {
-    format!("{:+.4} [{:+.4}, {:+.4}]", value.mean, value.low, value.high)
 }
 
 #[cfg(test)]
