@@ -218,8 +218,7 @@ impl<'a> Training<'a> {
             choice: match phase {
                 // What begins to read is to read: that it ranks no better for it is a result, not a reason to stop.
                 Phase::States if self.trained && config.model.use_reasons => Choice::LaterEpochs,
-                // Of a single epoch nothing is chosen by validation.
-                _ if self.trained && epochs > 1 => Choice::EpochsOrStart,
+                _ if self.trained => Choice::EpochsOrStart,
                 _ => Choice::Epochs,
             },
             threads: self.objective.step.threads,
