@@ -73,10 +73,10 @@ impl ProtocolKind {
 
     fn order(self, dir: &Path, format: Format) -> Order {
         let listed = format == Format::Ml1m && dir.join("sasrec_sequences.txt").is_file();
-        if self == Self::Sasrec && listed {
-            Order::Sasrec
-        } else {
-            Order::Source
+        match self {
+            Self::Sasrec if listed => Order::Sasrec,
+            Self::Sasrec => Order::Source,
+            Self::Default | Self::Temporal => Order::Drawn,
         }
     }
 

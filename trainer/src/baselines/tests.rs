@@ -156,6 +156,7 @@ fn protocols_say_what_they_did() {
     let temporal = ProtocolKind::Temporal.prepare(folder.path(), None).unwrap();
     assert_eq!(temporal.split, Some(SplitKind::Temporal));
     assert_eq!(temporal.min_history, Some(30));
+    assert_eq!(temporal.order, Some(Order::Drawn));
     let default = ProtocolKind::Default.prepare(folder.path(), None).unwrap();
     assert_eq!(default.split, Some(SplitKind::LeaveOneOut));
     assert_eq!(default.data.items.len(), 39);

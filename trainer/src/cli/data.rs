@@ -44,7 +44,7 @@ struct StatsArgs {
     #[arg(long)]
     lenient: bool,
     /// Order of interactions with equal times
-    #[arg(long, value_enum, default_value_t = Order::Source)]
+    #[arg(long, value_enum, default_value_t = Order::default())]
     order: Order,
     /// Drop users with fewer interactions
     #[arg(long, value_name = "N", default_value_t = DataConfig::default().min_history)]

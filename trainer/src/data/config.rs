@@ -82,12 +82,12 @@ impl fmt::Display for Format {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
-    /// As the source's file has them.
+    /// As a hash of user and item draws them: the same at every reading, and saying nothing of the items. Where times are equal most files
+    /// stand in an order of their own, often by item id (`curec data stats` says so), which a model of sequences learns and a test rewards.
     #[default]
-    Source,
-    /// As a hash of user and item draws them: the same at every reading, and saying nothing of the items. For logs whose file stands in an
-    /// order of its own where times are equal (`curec data stats` says so), which a model of sequences learns and a test rewards.
     Drawn,
+    /// As the source's file has them: for logs that were written in the order in which things happened.
+    Source,
     /// MovieLens-1M only: as `sasrec_sequences.txt` has them, and only what it has (EVALUATION's reference numbers).
     Sasrec,
 }
@@ -157,7 +157,7 @@ pub struct DataConfig {
     pub format: Option<Format>,
     /// Count and skip malformed lines instead of stopping at the first.
     pub lenient: bool,
-    /// Order of interactions with equal times: `source`, `drawn`, or `sasrec` for MovieLens-1M.
+    /// Order of interactions with equal times: `drawn`, `source`, or `sasrec` for MovieLens-1M.
     pub order: Order,
     /// Users with fewer interactions are dropped (the paper: 30).
     pub min_history: usize,
@@ -182,7 +182,7 @@ impl Default for DataConfig {
             path: None,
             format: None,
             lenient: false,
-            order: Order::Source,
+            order: Order::default(),
             min_history: 30,
             min_item_count: 0,
             max_users: None,

@@ -84,6 +84,8 @@ pub(crate) enum Choice {
     /// Those after an epoch of the second half, and training lasts until then: for what ranks worse before it ranks better. The
     /// first epoch would often win by having changed least.
     LaterEpochs,
+    /// Those after the last epoch and no others: validation decides nothing, and training lasts to its end.
+    LastEpoch,
 }
 
 /// What is trained, and on what.
@@ -154,6 +156,7 @@ pub(crate) fn fit<O: Objective>(
     }
     let first = match settings.choice {
         Choice::LaterEpochs => settings.epochs / 2 + 1,
+        Choice::LastEpoch => settings.epochs,
         Choice::Epochs | Choice::EpochsOrStart => 1,
     };
     let mut model = model;
@@ -413,5 +416,6 @@ mod tests {
             (3, 4)
         );
         assert_eq!(chosen(&[0.9], 1, 1, Choice::LaterEpochs), (1, 1));
+        assert_eq!(chosen(&dip, 6, 1, Choice::LastEpoch), (6, 6));
     }
 }

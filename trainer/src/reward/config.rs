@@ -31,6 +31,24 @@ pub enum TextStart {
     Scratch,
 }
 
+/// Which weights of a training are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// Of each phase those that rank validation events best, what the phase began with among them. A phase in which texts are first read
+    /// keeps one of its later epochs.
+    #[default]
+    Best,
+    /// Those after the last epoch: nothing that is held out decides anything.
+    Last,
+}
+
+impl Keep {
+    fn is_best(&self) -> bool {
+        *self == Self::Best
+    }
+}
+
 /// How the reward model is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -88,6 +106,9 @@ pub struct RewardTrainingConfig {
     pub validation_users: usize,
     /// Epochs without a better validation NDCG@10 before training stops.
     pub patience: usize,
+    /// Which weights are kept.
+    #[serde(skip_serializing_if = "Keep::is_best")]
+    pub keep: Keep,
     /// Seed of weights, order, negatives and dropout. No setting: stages and baselines put theirs here. Stored settings say 42, and
     /// anything else is refused.
     pub seed: u64,
@@ -121,6 +142,7 @@ impl Default for RewardTrainingConfig {
             dropout: 0.1,
             validation_users: 1000,
             patience: 4,
+            keep: Keep::default(),
             seed: 42,
             threads: 0,
         }

@@ -12,7 +12,7 @@ mod step;
 pub mod stores;
 pub mod train;
 
-pub use config::{RewardLoss, RewardTrainingConfig, TextStart};
+pub use config::{Keep, RewardLoss, RewardTrainingConfig, TextStart};
 pub use features::Features;
 pub use score::{ReasonRewards, ScoreError, Scorer};
 pub use train::{RewardTrainingError, train, train_identities};

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 
 use super::batch::Sampler;
-use super::config::RewardTrainingConfig;
+use super::config::{Keep, RewardTrainingConfig};
 use super::features::{Features, floats};
 use super::score::{ScoreError, Scorer};
 use super::step::{Phase, Step};
@@ -59,7 +59,7 @@ pub enum RewardTrainingError {
 /// for the same items, or nothing, in which case that comes first if the settings ask for it. A model that reads nothing goes through the
 /// phases that one with texts goes through: what the two are compared by is texts, not training.
 ///
-/// The returned model is the one with the best validation NDCG@10, without gradients. `stop` ends the training after the
+/// The returned model is the one with the best validation NDCG@10 (`keep` may say otherwise), without gradients. `stop` ends the training after the
 /// current step.
 pub fn train(
     features: Features,
@@ -215,11 +215,14 @@ impl<'a> Training<'a> {
             weight_decay: config.weight_decay,
             beta_2: BETA_2,
             patience: config.patience,
-            choice: match phase {
+            choice: match (config.keep, phase) {
+                (Keep::Last, _) => Choice::LastEpoch,
                 // What begins to read is to read: that it ranks no better for it is a result, not a reason to stop.
-                Phase::States if self.trained && config.model.use_reasons => Choice::LaterEpochs,
-                _ if self.trained => Choice::EpochsOrStart,
-                _ => Choice::Epochs,
+                (Keep::Best, Phase::States) if self.trained && config.model.use_reasons => {
+                    Choice::LaterEpochs
+                }
+                (Keep::Best, _) if self.trained => Choice::EpochsOrStart,
+                (Keep::Best, _) => Choice::Epochs,
             },
             threads: self.objective.step.threads,
         };

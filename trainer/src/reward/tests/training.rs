@@ -66,6 +66,7 @@ fn warm_epochs_teach_the_states_what_comes_next() {
         epochs: 1,
         learning_rate: 1e-4,
         auxiliary_negatives: 0,
+        keep: Keep::Last,
         ..config()
     };
     let warm = RewardTrainingConfig {

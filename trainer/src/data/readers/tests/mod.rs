@@ -21,14 +21,20 @@ fn folder(files: &[(&str, &[u8])]) -> TempDir {
     dir
 }
 
+/// As the source has it, equal times too.
+const AS_WRITTEN: ReadOptions = ReadOptions {
+    lenient: false,
+    order: Order::Source,
+};
+
 fn strict(dir: &Path) -> Result<Log, DataError> {
-    read(dir, None, &ReadOptions::default())
+    read(dir, None, &AS_WRITTEN)
 }
 
 fn lenient(dir: &Path) -> Result<Log, DataError> {
     let options = ReadOptions {
         lenient: true,
-        ..ReadOptions::default()
+        ..AS_WRITTEN
     };
     read(dir, None, &options)
 }
