@@ -14,8 +14,9 @@ use crate::fitting::{Mask, softplus};
 pub(crate) struct Encoded {
     /// `x` of every candidate of every event, `[B, E, 1 + n, 2d]`.
     inputs: Tensor<4>,
-    /// `e(P_u)` at each event, `[B · E, d]`.
-    patterns: Tensor<2>,
+    /// `e(P_u)` at each event, `[B · E, d]`, where something has read them by now. What is computed and then not part of a loss burn keeps
+    /// for as long as a parameter in it lives, and goes through at every step: nothing is computed before it is wanted.
+    patterns: Option<Tensor<2>>,
     /// `[B, P]`: 1 where the example exists.
     pub(crate) weight: Tensor<2>,
     /// `H`, `[B, P, 2d]`.
@@ -35,10 +36,9 @@ pub(crate) fn encode(
     let candidates = batch.items.len() / (rows * events);
     let moments = events - 1;
 
-    let patterns = patterns(model, features, batch, device); // [B·E, d]
-    let matched = if batch.reason_rows.is_empty() {
-        model.no_match(rows * events, candidates)
-    } else {
+    let patterns =
+        (!batch.reason_rows.is_empty()).then(|| patterns(model, features, batch, device));
+    let matched = if let Some(patterns) = &patterns {
         let vectors = features.reasons;
         let table = batch
             .reason_rows
@@ -54,6 +54,8 @@ pub(crate) fn encode(
         model
             .match_reasons(patterns.clone(), keys, values, mask)
             .vector
+    } else {
+        model.no_match(rows * events, candidates)
     };
     let items = ints(batch.items.clone(), [rows * events, candidates], device);
     let mut identities = model.identities(items);
@@ -81,8 +83,21 @@ pub(crate) fn encode(
     }
 }
 
+impl Encoded {
+    /// `e(P_u)` at each event, `[B · E, d]`.
+    fn patterns(&self, model: &RewardModel, features: &Features, batch: &HostBatch) -> Tensor<2> {
+        let device = &self.states.device();
+        (self.patterns.clone()).unwrap_or_else(|| patterns(model, features, batch, device))
+    }
+}
+
 /// Logits of a batch's examples, `[B, P, 1 + n]`; candidate 0 is the one taken.
-pub(crate) fn logits(model: &RewardModel, batch: &HostBatch, encoded: &Encoded) -> Tensor<3> {
+pub(crate) fn logits(
+    model: &RewardModel,
+    features: &Features,
+    batch: &HostBatch,
+    encoded: &Encoded,
+) -> Tensor<3> {
     let (rows, events, width) = (batch.windows, batch.events, model.config().width);
     let moments = events - 1;
     let device = &encoded.states.device();
@@ -109,8 +124,7 @@ pub(crate) fn logits(model: &RewardModel, batch: &HostBatch, encoded: &Encoded) 
         ages.unsqueeze::<3>(),
     );
     let patterns = encoded
-        .patterns
-        .clone()
+        .patterns(model, features, batch)
         .reshape([rows, events, width])
         .narrow(1, 1, moments);
     model.logits(interest.vector, targets, patterns)
@@ -197,8 +211,7 @@ pub(crate) fn auxiliary_loss(
             device,
         ));
         let patterns = encoded
-            .patterns
-            .clone()
+            .patterns(model, features, batch)
             .select(0, ints(slots, [count], device));
         Texts {
             probe: model.probe(states.narrow(1, width, width), patterns),

@@ -69,7 +69,7 @@ impl Step<'_> {
             .then(|| auxiliary_loss(model, &self.features, &batch, &output, total, &self.device))
             .flatten();
         let main = (self.phase == Phase::Whole).then(|| {
-            let logits = logits(model, &batch, &output);
+            let logits = logits(model, &self.features, &batch, &output);
             loss(logits, output.weight.clone(), config.loss, total)
         });
         let reported = main.clone().or(auxiliary.clone());

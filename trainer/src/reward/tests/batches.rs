@@ -67,7 +67,7 @@ fn training_logits_equal_inference_logits() {
         .unwrap();
     let candidates = batch.items.len() / (batch.windows * batch.events);
     let encoded = encode(&model, &features, &batch, 0.0, &Device::flex());
-    let logits = logits(&model, &batch, &encoded);
+    let logits = logits(&model, &features, &batch, &encoded);
     let logits = logits.into_data().try_to_vec::<f32>().unwrap();
     let mut compared = 0;
     for window in &windows {
@@ -119,7 +119,7 @@ fn training_batches_know_nothing_of_the_future() {
             .gather(&[window], 0, 9)
             .unwrap();
         let encoded = encode(&model, &features, &batch, 0.0, &Device::flex());
-        let found = logits(&model, &batch, &encoded);
+        let found = logits(&model, &features, &batch, &encoded);
         let [_, moments, candidates] = found.dims();
         let found = found.into_data().try_to_vec::<f32>().unwrap();
         assert_eq!(moments, end - 1);

@@ -222,7 +222,7 @@ fn the_same_seed_trains_the_same_model() {
     let logits = || {
         let batch = sampler.gather(&epoch()[0], 0, 9).unwrap();
         let encoded = encode(&model, &features, &batch, 0.2, &Device::flex());
-        logits(&model, &batch, &encoded).into_data()
+        logits(&model, &features, &batch, &encoded).into_data()
     };
     assert_eq!(logits(), logits());
 }
