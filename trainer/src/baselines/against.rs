@@ -1,6 +1,7 @@
 //! One result less earlier ones of the same users, paired: whether a model is better, and by how much of the other's value.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -8,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::registry::Chosen;
 use super::result::{BaselineProtocol, BaselineResult};
-use crate::evaluation::{Estimate, Metric, SeenItems, estimate, resampled_means};
+use crate::evaluation::{
+    Estimate, FULL, IDS_ONLY, Metric, Protocol, Results, SeenItems, estimate, resampled_means,
+};
 
 /// What of a file of `--out --ranks` is needed to stand beside it.
 #[derive(Debug, Clone, Deserialize)]
@@ -82,36 +85,32 @@ impl Earlier {
         }
         Ok(())
     }
-}
 
-impl BaselineResult {
-    /// This less `earlier`, as [`Against`]; the resamples are those of the protocol.
+    /// The model of these `ranks`, in user order, less this one; the resamples are those of its `protocol`.
     ///
     /// # Errors
-    /// Another protocol, or other users.
-    pub fn less(&self, earlier: &Earlier) -> Result<Against> {
-        earlier.matches(&self.protocol.data_sha256, self.protocol.ranking.seen_items)?;
+    /// Other users.
+    fn less(&self, model: &str, ranks: &[u32], protocol: &Protocol) -> Result<Against> {
+        let earlier = self;
         ensure!(
-            earlier.ranks.len() == self.ranks.len(),
-            "{} ranks {} users and {} {}: they cannot be paired",
+            earlier.ranks.len() == ranks.len(),
+            "{} ranks {} users and {model} {}: they cannot be paired",
             earlier.model,
             earlier.ranks.len(),
-            self.model,
-            self.ranks.len()
+            ranks.len()
         );
         let of = |ranks: &[u32], metric: Metric| -> Vec<f64> {
             ranks.iter().map(|&rank| metric.of_rank(rank)).collect()
         };
         let rows: Vec<Vec<f64>> = Metric::ALL
             .into_iter()
-            .flat_map(|metric| [of(&self.ranks, metric), of(&earlier.ranks, metric)])
+            .flat_map(|metric| [of(ranks, metric), of(&earlier.ranks, metric)])
             .collect();
-        let protocol = &self.protocol.ranking;
         let resampled = resampled_means(&rows, protocol.bootstrap_samples, protocol.seed);
         let mut difference = BTreeMap::new();
         let mut relative = BTreeMap::new();
         for (metric, pair) in Metric::ALL.into_iter().zip(resampled.chunks_exact(2)) {
-            let means = [&self.ranks, &earlier.ranks].map(|ranks| metric.mean(ranks));
+            let means = [ranks, &earlier.ranks].map(|ranks| metric.mean(ranks));
             let pairs = || pair[0].iter().zip(&pair[1]);
             let differences: Vec<f64> = pairs().map(|(this, other)| this - other).collect();
             difference.insert(metric.name(), estimate(means[0] - means[1], &differences));
@@ -127,6 +126,71 @@ impl BaselineResult {
             difference,
             relative,
         })
+    }
+}
+
+impl BaselineResult {
+    /// This less `earlier`; the resamples are those of this one's protocol.
+    ///
+    /// # Errors
+    /// Another protocol, or other users.
+    pub fn less(&self, earlier: &Earlier) -> Result<Against> {
+        let protocol = &self.protocol;
+        earlier.matches(&protocol.data_sha256, protocol.ranking.seen_items)?;
+        earlier.less(&self.model, &self.ranks, &protocol.ranking)
+    }
+}
+
+/// A model of a run less baselines on the same users.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunAgainst {
+    /// Its name in the run's results.
+    pub model: String,
+    /// In the order the baselines were given.
+    pub against: Vec<Against>,
+}
+
+impl RunAgainst {
+    /// The model with texts and the one on IDs only of a run's `results`, each less every one of `earlier`.
+    ///
+    /// # Errors
+    /// Other data, another treatment of seen items, other users; results without ranks.
+    pub fn of(results: &Results, data_sha256: &str, earlier: &[Earlier]) -> Result<Vec<Self>> {
+        let protocol = &results.protocol;
+        for one in earlier {
+            one.matches(data_sha256, protocol.seen_items)?;
+        }
+        let models = results.models.iter();
+        models
+            .filter(|model| [FULL, IDS_ONLY].contains(&model.name.as_str()))
+            .map(|model| {
+                let less = |one: &Earlier| one.less(&model.name, &model.ranks, protocol);
+                Ok(Self {
+                    model: model.name.clone(),
+                    against: earlier.iter().map(less).collect::<Result<_>>()?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl fmt::Display for Against {
+    /// One line: NDCG@10.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = "ndcg@10";
+        let Some(Estimate { mean, low, high }) = self.difference.get(name) else {
+            return Ok(());
+        };
+        write!(
+            f,
+            "{name}: less {} (seed {}): {mean:+.4} [{low:+.4}, {high:+.4}]",
+            self.model, self.seed
+        )?;
+        if let Some(share) = self.relative.get(name).copied().flatten() {
+            let [mean, low, high] = [share.mean, share.low, share.high].map(|value| value * 100.0);
+            write!(f, " ({mean:+.1} % [{low:+.1}, {high:+.1}])")?;
+        }
+        writeln!(f)
     }
 }
 
@@ -194,6 +258,28 @@ mod tests {
         // Recall@5: 3/3 less 2/3.
         assert!((less.difference["recall@5"].mean - 1.0 / 3.0).abs() < 1e-12);
         assert_eq!(less.difference.len(), Metric::ALL.len());
+    }
+
+    #[test]
+    fn the_models_of_a_run_stand_beside_baselines_on_its_users() {
+        let rival = earlier(&[2, 4, 8], "a");
+        let model = |name: &str, ranks: [u32; 3]| json!({"name": name, "metrics": {}, "coverage": 0.0, "gini": 0.0, "ranks": ranks});
+        let results = json!({
+            "protocol": file("", &[], "a")["protocol"], "warnings": [], "comparisons": [],
+            "models": [model("popularity", [9, 9, 9]), model(IDS_ONLY, [2, 4, 8]), model(FULL, [1, 2, 4])],
+        });
+        let results: Results = serde_json::from_value(results).unwrap();
+        let rivals = [rival];
+        let found = RunAgainst::of(&results, "a", &rivals).unwrap();
+        let names: Vec<_> = found.iter().map(|one| one.model.as_str()).collect();
+        assert_eq!(names, [IDS_ONLY, FULL]);
+        let [ids, full] = [0, 1].map(|at| found[at].against[0].difference["mrr"].mean);
+        assert_eq!(ids, 0.0);
+        assert!((full - 7.0 / 24.0).abs() < 1e-12);
+        let line = found[1].against[0].to_string();
+        assert!(line.contains("less rival (seed 3): +"), "{line}");
+        let message = RunAgainst::of(&results, "b", &rivals).unwrap_err();
+        assert!(message.to_string().contains("other data"), "{message}");
     }
 
     #[test]

@@ -36,7 +36,7 @@ mod validation;
 #[cfg(test)]
 mod tests;
 
-pub use against::{Against, Earlier};
+pub use against::{Against, Earlier, RunAgainst};
 pub use error::BaselineError;
 pub use factors::{FactorConfig, FactorRanker, Graph};
 pub use item_knn::{ItemKnn, ItemKnnConfig};

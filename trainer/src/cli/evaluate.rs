@@ -1,15 +1,21 @@
 //! `curec evaluate`: the stage, or the explanations of a finished run, measured.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use clap::Args;
 
 use super::identity::Printed;
 use super::run::{StageArgs, look, stage};
-use crate::run::{Stage, write_json};
+use crate::baselines::{Earlier, RunAgainst};
+use crate::evaluation::Results;
+use crate::run::{RunDirectory, Stage, read_json, write_json};
 use crate::stages::measure_reasons;
 
 /// Name of the file in the run directory.
 const FILE: &str = "explanations.json";
+/// The same of what stands beside baselines.
+const AGAINST: &str = "against.json";
 
 /// Arguments of `curec evaluate`.
 #[derive(Debug, Args)]
@@ -23,6 +29,10 @@ pub struct EvaluateArgs {
     /// With --reasons: print explanations.json instead of a table
     #[arg(long, requires = "reasons")]
     json: bool,
+    /// Instead: the run's models less results of `curec baseline --run RUN --out FILE --ranks`, paired over users; writes against.json
+    /// into the run directory. May be given several times
+    #[arg(long, value_name = "FILE", conflicts_with = "reasons")]
+    against: Vec<PathBuf>,
 }
 
 /// The stage `evaluate`, or what the explanations are worth.
@@ -30,6 +40,9 @@ pub struct EvaluateArgs {
 /// # Errors
 /// A stage it needs has not run; bad settings; its own failure.
 pub fn run(args: EvaluateArgs) -> Result<()> {
+    if !args.against.is_empty() {
+        return against(&args.stage.run, &args.against);
+    }
     if !args.reasons {
         return stage(Stage::Evaluate, args.stage);
     }
@@ -44,5 +57,21 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
         })
     })?;
     print!("{found}");
+    Ok(())
+}
+
+fn against(run: &Path, files: &[PathBuf]) -> Result<()> {
+    let run = RunDirectory::open(run)?;
+    let results: Results = read_json(&run.stage(Stage::Evaluate).join("results.json"))?;
+    let earlier = files.iter().map(|file| Earlier::read(file));
+    let earlier = earlier.collect::<Result<Vec<_>>>()?;
+    let found = RunAgainst::of(&results, &run.data_sha256()?, &earlier)?;
+    write_json(&run.root().join(AGAINST), &found)?;
+    for one in &found {
+        println!("{}", one.model);
+        for less in &one.against {
+            print!("  {less}");
+        }
+    }
     Ok(())
 }

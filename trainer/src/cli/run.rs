@@ -164,7 +164,7 @@ pub struct StageArgs {
     settings: SettingsArgs,
     /// The run directory; settings stored there are used unless others are given
     #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    pub(super) run: PathBuf,
 }
 
 /// Arguments of `curec pretrain`.

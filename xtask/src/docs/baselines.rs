@@ -32,15 +32,17 @@ struct Baseline {
 }
 
 /// The search that chose a model's settings.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Chosen {
     trials: u64,
 }
 
 /// A model less another one, paired over users.
-#[derive(Debug, Deserialize)]
-struct Against {
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Against {
     model: String,
+    #[serde(default)]
+    chosen: Option<Chosen>,
     difference: BTreeMap<String, Estimate>,
     relative: BTreeMap<String, Option<Estimate>>,
 }
@@ -194,7 +196,7 @@ fn table(mut rows: Vec<Baseline>, published: Option<&Published>, configs: &Path)
         );
     }
     for row in &rows {
-        text.push_str(&compared(row));
+        text.push_str(&compared(&row.model, &row.against));
     }
     Ok(text)
 }
@@ -269,28 +271,29 @@ fn differences(held: &Value, used: &Value, path: &str, found: &mut Vec<String>) 
     }
 }
 
-/// What a row is worth beside others, as a table; empty where it was not compared.
-fn compared(row: &Baseline) -> String {
+/// What a model is worth beside others, as a table; empty where it was not compared.
+pub(super) fn compared(model: &str, others: &[Against]) -> String {
     const METRICS: [(&str, &str); 4] = [
         ("recall@5", "Recall@5"),
         ("recall@10", "Recall@10"),
         ("ndcg@10", "NDCG@10"),
         ("ndcg@20", "NDCG@20"),
     ];
-    if row.against.is_empty() {
+    if others.is_empty() {
         return String::new();
     }
     let mut text = format!(
-        "\nPaired over users, `{}` less another one, and in percent of that one:\n\n| less |",
-        row.model
+        "\nPaired over users, `{model}` less another one, and in percent of that one:\n\n| less |"
     );
     for (_, heading) in METRICS {
         let _ = write!(text, " {heading} |");
     }
     text.push_str("\n|---|");
     text.push_str(&"---:|".repeat(METRICS.len()));
-    for against in &row.against {
-        let _ = write!(text, "\n| {} |", against.model);
+    for against in others {
+        let chosen = against.chosen.as_ref();
+        let chosen = chosen.map_or_else(String::new, |one| format!(", best of {}", one.trials));
+        let _ = write!(text, "\n| {}{chosen} |", against.model);
         for (name, _) in METRICS {
             let told = against.difference.get(name).map(|found| {
                 let share = against.relative.get(name).copied().flatten();

@@ -64,7 +64,7 @@ pub fn collect(what: &Collect, folder: &Path) -> Result<PathBuf> {
     } else {
         Value::Null
     };
-    let record = json!({
+    let mut record = json!({
         "name": what.name,
         "command": what.command,
         "machine": machine()?,
@@ -74,6 +74,10 @@ pub fn collect(what: &Collect, folder: &Path) -> Result<PathBuf> {
         "data_sha256": read(&what.run.join("data/meta.json"))?["sha256"],
         "config": settings(&what.run.join("run.toml"))?,
     });
+    let against = what.run.join("against.json");
+    if against.exists() {
+        record["against"] = read(&against)?;
+    }
     let path = folder.join(format!("{}.json", what.name));
     // What could not be shown must not be recorded.
     serde_json::from_value::<RunResult>(record.clone())

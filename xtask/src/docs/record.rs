@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use super::baselines::Against;
+
 /// One recorded run.
 #[derive(Debug, Clone, Deserialize)]
 pub struct RunResult {
@@ -22,6 +24,18 @@ pub struct RunResult {
     pub results: Results,
     /// What each stage took, in order.
     pub stages: Vec<Stage>,
+    /// Its models less baselines, where they were paired.
+    #[serde(default)]
+    pub against: Vec<RunAgainst>,
+}
+
+/// A model of a run less baselines on its users.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RunAgainst {
+    /// Its name.
+    pub model: String,
+    /// One each.
+    pub against: Vec<Against>,
 }
 
 /// The language model before and after GRPO, on questions about held-out users.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::baselines::compared;
 use super::record::{Alignment, Estimate, FULL, Model, RunResult, Stage};
 use crate::step;
 
@@ -113,6 +114,9 @@ fn section(run: &RunResult) -> String {
     if !differences.is_empty() {
         let differences = differences.join("; ");
         let _ = writeln!(text, "\nPaired differences in NDCG@10: {differences}.");
+    }
+    for one in &run.against {
+        text.push_str(&compared(&one.model, &one.against));
     }
     if let Some(alignment) = &run.alignment {
         let _ = writeln!(text, "\n{}", alignment_line(alignment));

@@ -13,7 +13,7 @@ use crate::baselines::{
 };
 use crate::data::{Dataset, load};
 use crate::device;
-use crate::evaluation::{Estimate, EvaluationConfig, Results, Target, evaluate, sample_examples};
+use crate::evaluation::{EvaluationConfig, Results, Target, evaluate, sample_examples};
 use crate::past::Timeline;
 use crate::reward::stores::{PatternStore, ReasonStore};
 use crate::run::{RunDirectory, Stage, stop_flag};
@@ -46,7 +46,11 @@ pub(super) fn run(
         format!(
             "{}{}trained in {:.1} s, ranked in {:.1} s; protocol {}, {} interactions, data {}\n",
             results.table(),
-            result.against.iter().map(beside).collect::<String>(),
+            result
+                .against
+                .iter()
+                .map(Against::to_string)
+                .collect::<String>(),
             result.seconds.fit,
             result.seconds.rank,
             result.protocol.name,
@@ -171,21 +175,4 @@ fn evaluated(
         (seconds, device::describe(device)),
     );
     Ok((result.context("the evaluation ranked no model")?, results))
-}
-
-/// One line a comparison.
-fn beside(against: &Against) -> String {
-    let name = "ndcg@10";
-    let Some(Estimate { mean, low, high }) = against.difference.get(name) else {
-        return String::new();
-    };
-    let share = against.relative.get(name).copied().flatten();
-    let share = share.map_or_else(String::new, |share| {
-        let [mean, low, high] = [share.mean, share.low, share.high].map(|value| value * 100.0);
-        format!(" ({mean:+.1} % [{low:+.1}, {high:+.1}])")
-    });
-    format!(
-        "{name}: less {} (seed {}): {mean:+.4} [{low:+.4}, {high:+.4}]{share}\n",
-        against.model, against.seed
-    )
 }
