@@ -170,3 +170,42 @@ fn hostile_titles_and_keys_stay_text() {
         assert!(!tag.split_whitespace().any(handles), "{tag}");
     }
 }
+
+#[test]
+fn a_run_is_paired_with_baselines_on_its_own_users() {
+    let folder = tempfile::tempdir().unwrap();
+    let [run, pop, bare] = ["run", "pop.json", "bare.json"].map(|name| folder.path().join(name));
+    let path = run.to_str().unwrap();
+    let files = [&pop, &bare].map(|file| file.to_str().unwrap());
+    tiny(&run, &["--until", "export"]);
+    run_well(&[
+        "baseline", "pop", "--run", path, "-q", "--ranks", "--out", files[0],
+    ]);
+    run_well(&["baseline", "pop", "--run", path, "-q", "--out", files[1]]);
+    let said = run_well(&["evaluate", "--run", path, "--against", files[0]]);
+    assert!(said.contains("less pop"), "{said}");
+    let text = std::fs::read_to_string(run.join("against.json")).unwrap();
+    let found: Value = serde_json::from_str(&text).unwrap();
+    let full = &found["models"][1];
+    assert_eq!(full["model"], "full");
+    let difference = full["against"][0]["difference"]["ndcg@10"]["mean"]
+        .as_f64()
+        .unwrap();
+    let results = results(&run);
+    let expected = ndcg(&results, "full") - ndcg(&results, "popularity");
+    assert!(
+        (difference - expected).abs() < 1e-9,
+        "{difference} {expected}"
+    );
+    assert!(found["runs"][0]["stages"]["evaluate"].is_string());
+    refused(
+        &["evaluate", "--run", path, "--against", files[1]],
+        1,
+        &["bare.json", "--ranks"],
+    );
+    refused(
+        &["evaluate", "--run", path, "--against", files[0], "--json"],
+        2,
+        &["--json", "--against"],
+    );
+}

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::registry::Chosen;
 use super::result::{BaselineProtocol, BaselineResult};
 use crate::evaluation::{
-    Estimate, FULL, IDS_ONLY, Metric, Protocol, Results, SeenItems, estimate, resampled_means,
+    Estimate, FULL, IDS_ONLY, Metric, Protocol, Results, SeenItems, Target, estimate,
+    resampled_means,
 };
 
 /// What of a file of `--out --ranks` is needed to stand beside it.
@@ -154,15 +155,29 @@ impl RunAgainst {
     /// The model with texts and the one on IDs only of a run's `results`, each less every one of `earlier`.
     ///
     /// # Errors
-    /// Other data, another treatment of seen items, other users; results without ranks.
+    /// Other data, another treatment of seen items, another event, other users; neither of the models, or no ranks of them.
     pub fn of(results: &Results, data_sha256: &str, earlier: &[Earlier]) -> Result<Vec<Self>> {
         let protocol = &results.protocol;
         for one in earlier {
             one.matches(data_sha256, protocol.seen_items)?;
+            ensure!(
+                one.protocol.ranking.target == protocol.target,
+                "{} ranked the {} event and the run the {}: only the same can be paired",
+                one.model,
+                event(one.protocol.ranking.target),
+                event(protocol.target)
+            );
         }
         let models = results.models.iter();
-        models
+        let models: Vec<_> = models
             .filter(|model| [FULL, IDS_ONLY].contains(&model.name.as_str()))
+            .collect();
+        ensure!(
+            !models.is_empty() && models.iter().all(|model| !model.ranks.is_empty()),
+            "the run's evaluation has no ranks of `{FULL}` or `{IDS_ONLY}`: run the stage `evaluate` again"
+        );
+        models
+            .into_iter()
             .map(|model| {
                 let less = |one: &Earlier| one.less(&model.name, &model.ranks, protocol);
                 Ok(Self {
@@ -171,6 +186,13 @@ impl RunAgainst {
                 })
             })
             .collect()
+    }
+}
+
+fn event(target: Target) -> &'static str {
+    match target {
+        Target::Validation => "validation",
+        Target::Test => "test",
     }
 }
 
@@ -278,8 +300,20 @@ mod tests {
         assert!((full - 7.0 / 24.0).abs() < 1e-12);
         let line = found[1].against[0].to_string();
         assert!(line.contains("less rival (seed 3): +"), "{line}");
-        let message = RunAgainst::of(&results, "b", &rivals).unwrap_err();
-        assert!(message.to_string().contains("other data"), "{message}");
+        let refused = |results: &Results, data: &str| {
+            let problem = RunAgainst::of(results, data, &rivals).unwrap_err();
+            problem.to_string()
+        };
+        assert!(refused(&results, "b").contains("other data"));
+        let mut other = results.clone();
+        other.protocol.target = Target::Validation;
+        assert!(refused(&other, "a").contains("validation event"));
+        let mut none = results.clone();
+        none.models.truncate(1);
+        assert!(refused(&none, "a").contains("no ranks"));
+        let mut bare = results;
+        bare.models[2].ranks.clear();
+        assert!(refused(&bare, "a").contains("no ranks"));
     }
 
     #[test]

@@ -19,9 +19,9 @@ pub enum ProtocolKind {
     /// That of published numbers: users and items with 5 interactions, leave-one-out; MovieLens-1M in the order of
     /// sasrec_sequences.txt where that file is there
     Sasrec,
-    /// This project's: users with 30 interactions, leave-one-out, the source's order
+    /// This project's: users with 30 interactions, leave-one-out, equal times drawn by a hash
     Default,
-    /// Users with 30 interactions, one point in time for everybody
+    /// Users with 30 interactions, one point in time for everybody, equal times drawn by a hash
     Temporal,
 }
 

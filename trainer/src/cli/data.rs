@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::download::{self, Source};
-use crate::data::{DataConfig, Format, Order, SplitKind, prepare, read, stats};
+use crate::data::{DataConfig, Format, Order, ReadOptions, SplitKind, prepare, read, stats};
 
 /// Look at interaction logs, or fetch public ones
 #[derive(Debug, Args)]
@@ -112,7 +112,18 @@ fn print_stats(args: StatsArgs) -> anyhow::Result<()> {
     config.validate()?;
     let log = read(&args.dir, config.format, &config.read_options())?;
     let (dataset, dropped) = prepare(&log, &config.split_options(args.seed))?;
-    let stats = stats(&log, &dataset, &dropped);
+    let mut found = stats(&log, &dataset, &dropped);
+    if config.order == Order::Drawn {
+        // What the file's order says of items is looked for in the file's order.
+        let options = ReadOptions {
+            order: Order::Source,
+            ..config.read_options()
+        };
+        let log = read(&args.dir, config.format, &options)?;
+        let (dataset, dropped) = prepare(&log, &config.split_options(args.seed))?;
+        found.order_as_in(&stats(&log, &dataset, &dropped));
+    }
+    let stats = found;
     let text = if args.json {
         serde_json::to_string_pretty(&stats)? + "\n"
     } else {

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
+use serde::Serialize;
 
 use super::identity::Printed;
 use super::run::{StageArgs, look, stage};
@@ -31,7 +32,7 @@ pub struct EvaluateArgs {
     json: bool,
     /// Instead: the run's models less results of `curec baseline --run RUN --out FILE --ranks`, paired over users; writes against.json
     /// into the run directory. May be given several times
-    #[arg(long, value_name = "FILE", conflicts_with = "reasons")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["reasons", "json"])]
     against: Vec<PathBuf>,
 }
 
@@ -60,14 +61,30 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
     Ok(())
 }
 
+/// `against.json`.
+#[derive(Serialize)]
+struct Beside {
+    models: Vec<RunAgainst>,
+}
+
 fn against(run: &Path, files: &[PathBuf]) -> Result<()> {
     let run = RunDirectory::open(run)?;
+    ensure!(
+        run.record(Stage::Evaluate).is_some(),
+        "{} has no results yet: `curec evaluate --run {0}` makes them",
+        run.root().display()
+    );
     let results: Results = read_json(&run.stage(Stage::Evaluate).join("results.json"))?;
     let earlier = files.iter().map(|file| Earlier::read(file));
     let earlier = earlier.collect::<Result<Vec<_>>>()?;
-    let found = RunAgainst::of(&results, &run.data_sha256()?, &earlier)?;
-    write_json(&run.root().join(AGAINST), &found)?;
-    for one in &found {
+    let found = Beside {
+        models: RunAgainst::of(&results, &run.data_sha256()?, &earlier)?,
+    };
+    write_json(
+        &run.root().join(AGAINST),
+        &Printed::new(&found, &[run.root()])?,
+    )?;
+    for one in &found.models {
         println!("{}", one.model);
         for less in &one.against {
             print!("  {less}");

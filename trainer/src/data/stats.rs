@@ -60,6 +60,7 @@ pub struct Side {
     /// Interactions at the same time as the one before in the same history: their order is the source's, or drawn.
     pub equal_times: usize,
     /// Of these, those whose item has the greater key: half of them where their order says nothing of items. Shorter keys come first.
+    /// `curec data stats` counts them in the file's order, also where it is drawn over.
     pub equal_times_rising: usize,
     /// First time, as the source has it.
     pub first_time: i64,
@@ -67,6 +68,16 @@ pub struct Side {
     pub last_time: i64,
     /// Both as dates (UTC), when the times are seconds since 1970.
     pub dates: Option<(String, String)>,
+}
+
+impl Stats {
+    /// Counts which of two items at equal times comes first as `written` has them.
+    pub fn order_as_in(&mut self, written: &Self) {
+        let sides = [&mut self.read, &mut self.kept].into_iter();
+        for (side, written) in sides.zip([&written.read, &written.kept]) {
+            side.equal_times_rising = written.equal_times_rising;
+        }
+    }
 }
 
 impl Side {

@@ -48,7 +48,7 @@ pub struct Log {
     pub items: Vec<Item>,
     /// All users.
     pub users: Vec<User>,
-    /// Sorted by user, then time, ties in the source's order.
+    /// Sorted by user, then time, ties as [`Order`](super::Order) says.
     pub interactions: Vec<Interaction>,
     /// True causes, parallel to `interactions`; only the built-in world has them.
     pub causes: Option<Vec<Vec<Cause>>>,

@@ -76,7 +76,16 @@ pub fn collect(what: &Collect, folder: &Path) -> Result<PathBuf> {
     });
     let against = what.run.join("against.json");
     if against.exists() {
-        record["against"] = read(&against)?;
+        let found = read(&against)?;
+        let evaluate = &read(&what.run.join("evaluate/stage.json"))?["fingerprint"];
+        if found["runs"][0]["stages"]["evaluate"] != *evaluate {
+            bail!(
+                "{} is of an evaluation before this one: `curec evaluate --run {} --against FILE …` makes it again",
+                against.display(),
+                what.run.display()
+            );
+        }
+        record["against"] = found["models"].clone();
     }
     let path = folder.join(format!("{}.json", what.name));
     // What could not be shown must not be recorded.
@@ -194,6 +203,29 @@ mod tests {
             json!({"seed": 7, "data": {"min_history": 30}})
         );
         assert!(RunResult::read(&path).is_ok());
+        std::fs::remove_dir_all(&what.run).expect("removed");
+    }
+
+    #[test]
+    fn what_a_run_was_paired_with_is_recorded_and_shown_unless_it_is_older() {
+        let what = run("paired", true);
+        let change = json!({"mean": 0.25, "low": 0.125, "high": 0.5});
+        let write = |fingerprint: &str| {
+            let against = json!([{"model": "rival", "seed": 1, "difference": {"ndcg@10": change}, "relative": {"ndcg@10": change}}]);
+            let found = json!({
+                "models": [{"model": "full", "against": against}],
+                "runs": [{"stages": {"evaluate": fingerprint}}],
+            });
+            std::fs::write(what.run.join("against.json"), found.to_string()).expect("a file");
+        };
+        write("f");
+        let path = collect(&what, &what.run.join("out")).expect("recorded");
+        let shown = super::super::render::runs(&[RunResult::read(&path).expect("whole")]);
+        let row = "| rival | – | – | +0.2500 [+0.1250, +0.5000] = +25.0 % [+12.5, +50.0] | – |";
+        assert!(shown.contains(row), "{shown}");
+        write("another");
+        let error = collect(&what, &what.run.join("out")).expect_err("of another evaluation");
+        assert!(error.to_string().contains("--against FILE"), "{error}");
         std::fs::remove_dir_all(&what.run).expect("removed");
     }
 

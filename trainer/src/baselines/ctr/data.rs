@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Clicks;
 use crate::baselines::error::BaselineError;
-use crate::data::{Demographics, Format, Log, ReadOptions, demographics, detect, read};
+use crate::data::{Demographics, Format, Log, Order, ReadOptions, demographics, detect, read};
 
 /// Ratings that say neither yes nor no.
 const UNDECIDED: f32 = 3.0;
@@ -124,7 +124,12 @@ impl CtrData {
             Some(format) => format,
             None => detect(dir)?,
         };
-        let log = read(dir, Some(format), &ReadOptions::default())?;
+        // As the file has equal times, which is what RecBole, whose protocols these are, would rank.
+        let options = ReadOptions {
+            order: Order::Source,
+            ..ReadOptions::default()
+        };
+        let log = read(dir, Some(format), &options)?;
         let known = match format {
             Format::Ml1m => demographics(dir)?,
             _ => Vec::new(),

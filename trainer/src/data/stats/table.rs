@@ -33,7 +33,7 @@ impl fmt::Display for Stats {
             writeln!(
                 f,
                 "\nWhere times are equal, {:.0} % of the items stand after one with a smaller id: the file's order says something of the item that\n\
-                 follows, which a model of sequences learns and a test rewards. `order = \"drawn\"` has a hash draw it.",
+                 follows, which a model of sequences learns and a test rewards. With `order = \"drawn\"`, the default, a hash draws it.",
                 share * 100.0
             )?;
         }
@@ -114,7 +114,7 @@ fn rows() -> [Row; 20] {
         ("interactions", |s| grouped(s.interactions)),
         ("  of an item taken before", |s| grouped(s.repeats)),
         ("  at the same time as the last", |s| grouped(s.equal_times)),
-        ("    of these with a greater item id", |s| {
+        ("    of these, in the file, a greater id", |s| {
             let share = s.equal_times_rising as f64 / s.equal_times as f64;
             match s.equal_times {
                 0 => "–".to_owned(),

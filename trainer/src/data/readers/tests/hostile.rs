@@ -59,7 +59,7 @@ fn good(format: Format) -> Vec<(&'static str, &'static [u8])> {
 fn check(format: Format, files: &[(&str, &[u8])]) {
     let dir = folder(files);
     for lenient in [false, true] {
-        for order in [Order::Source, Order::Sasrec] {
+        for order in [Order::Drawn, Order::Source, Order::Sasrec] {
             let options = ReadOptions { lenient, order };
             match read(dir.path(), Some(format), &options) {
                 Ok(log) => keeps_its_promises(&log),
