@@ -87,27 +87,41 @@ fn results_folder(root: &Path) -> PathBuf {
     root.join("benches").join("results")
 }
 
+/// Seeds of an ablation whose table README shows. What has fewer is a first look, and is in docs/results.md.
+const CLAIMED: usize = 3;
+
+fn ablations(folder: &Path) -> Result<Vec<ablation::AblationResult>> {
+    let files = result_files(folder)?;
+    let files = files.iter().filter(|file| is_ablation(file));
+    files
+        .map(|file| ablation::AblationResult::read(file))
+        .collect()
+}
+
 fn readme(root: &Path) -> Result<Document> {
     let folder = results_folder(root);
     let runs = read_all(&folder)?;
     let mut block = render::NOTE.to_owned() + &render::overview(&runs);
-    let ablations = result_files(&folder)?
-        .iter()
-        .filter(|file| is_ablation(file))
-        .map(|file| ablation::AblationResult::read(file))
-        .collect::<Result<Vec<_>>>()?;
+    let ablations = ablations(&folder)?;
     block += &worth::paragraph(&runs, &ablations);
     for found in &ablations {
-        block += &ablation::section(found);
+        if found.seeds() >= CLAIMED {
+            block += &ablation::section(found);
+        }
     }
     block += &judged::sections(&folder)?;
     document(&root.join("README.md"), &block)
 }
 
-/// What README only points at: each run, the baselines, and what was measured of speed.
+/// What README only points at: each run, ablations of few seeds, the baselines, and what was measured of speed.
 fn results_page(root: &Path) -> Result<Document> {
     let folder = results_folder(root);
     let mut block = render::NOTE.to_owned() + &render::runs(&read_all(&folder)?);
+    for found in &ablations(&folder)? {
+        if found.seeds() < CLAIMED {
+            block += &ablation::section(found);
+        }
+    }
     block += &baselines::section(
         &folder.join("baselines"),
         &root.join("benches/published"),
@@ -273,6 +287,30 @@ mod tests {
         let Document { old, new, .. } = readme(&root).expect("one result");
         assert_ne!(old, new);
         assert!(new.contains("| toy |"), "{new}");
+        std::fs::remove_dir_all(&root).expect("removed");
+    }
+
+    #[test]
+    fn an_ablation_of_few_seeds_is_no_part_of_the_readme() {
+        let root = root("seeds");
+        let folder = results_folder(&root);
+        for (path, at) in [
+            ("README.md", root.clone()),
+            ("results.md", root.join("docs")),
+        ] {
+            std::fs::create_dir_all(&at).expect("a folder");
+            std::fs::write(at.join(path), format!("{BEGIN}\n{END}\n")).expect("a file");
+        }
+        let shown = |seeds: &str| {
+            let of_them =
+                ablation::FILE.replace("\"seeds\": [1, 2]", &format!("\"seeds\": {seeds}"));
+            std::fs::write(root.join(ablation::TABLE), of_them).expect("a file");
+            ablation::collect(&root, "toy", "", "", &folder).expect("recorded");
+            let documents = [readme(&root), results_page(&root)];
+            documents.map(|found| found.expect("read").new.contains("no history"))
+        };
+        assert_eq!(shown("[1, 2]"), [false, true]);
+        assert_eq!(shown("[1, 2, 3]"), [true, false]);
         std::fs::remove_dir_all(&root).expect("removed");
     }
 

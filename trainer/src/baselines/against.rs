@@ -162,7 +162,7 @@ impl RunAgainst {
             one.matches(data_sha256, protocol.seen_items)?;
             ensure!(
                 one.protocol.ranking.target == protocol.target,
-                "{} ranked the {} event and the run the {}: only the same can be paired",
+                "{} ranked {} events and the run {} events: only the same can be paired",
                 one.model,
                 event(one.protocol.ranking.target),
                 event(protocol.target)
@@ -307,7 +307,7 @@ mod tests {
         assert!(refused(&results, "b").contains("other data"));
         let mut other = results.clone();
         other.protocol.target = Target::Validation;
-        assert!(refused(&other, "a").contains("validation event"));
+        assert!(refused(&other, "a").contains("validation events"));
         let mut none = results.clone();
         none.models.truncate(1);
         assert!(refused(&none, "a").contains("no ranks"));

@@ -267,11 +267,9 @@ pub fn toy(gains: &[(&str, Estimate)]) -> AblationResult {
     }
 }
 
+/// An ablation's file, of two seeds.
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FILE: &str = r#"{
+pub const FILE: &str = r#"{
       "version": "0", "commit": null, "data_sha256": "f", "settings": {},
       "protocol": {"data": "toy", "target": "test", "seen_items": "filtered", "users": 40, "items": 80,
         "training_interactions": 1200, "seed": 1},
@@ -291,6 +289,10 @@ mod tests {
       ],
       "cost": {"seconds": 185.0, "seconds_unshared": 305.0, "peak_memory_mib": 77}
     }"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     /// Worked out by hand from [`FILE`].
     const SECTION: &str = "
