@@ -208,4 +208,17 @@ fn a_run_is_paired_with_baselines_on_its_own_users() {
         2,
         &["--json", "--against"],
     );
+    refused(
+        &[
+            "evaluate",
+            "--run",
+            path,
+            "--against",
+            files[0],
+            "--set",
+            "seed=9",
+        ],
+        1,
+        &["nothing is set for it", "leave out"],
+    );
 }

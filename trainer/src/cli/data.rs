@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::download::{self, Source};
-use crate::data::{DataConfig, Format, Order, ReadOptions, SplitKind, prepare, read, stats};
+use crate::data::{DataConfig, Format, Order, ReadOptions, SplitKind, Stats, prepare, read, stats};
 
 /// Look at interaction logs, or fetch public ones
 #[derive(Debug, Args)]
@@ -96,6 +96,19 @@ pub fn run(args: DataArgs) -> anyhow::Result<()> {
 }
 
 fn print_stats(args: StatsArgs) -> anyhow::Result<()> {
+    let stats = described(&args)?;
+    let text = if args.json {
+        serde_json::to_string_pretty(&stats)? + "\n"
+    } else {
+        stats.to_string()
+    };
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()), // … | head
+        outcome => Ok(outcome?),
+    }
+}
+
+fn described(args: &StatsArgs) -> anyhow::Result<Stats> {
     let config = DataConfig {
         path: None,
         format: args.format,
@@ -123,16 +136,7 @@ fn print_stats(args: StatsArgs) -> anyhow::Result<()> {
         let (dataset, dropped) = prepare(&log, &config.split_options(args.seed))?;
         found.order_as_in(&stats(&log, &dataset, &dropped));
     }
-    let stats = found;
-    let text = if args.json {
-        serde_json::to_string_pretty(&stats)? + "\n"
-    } else {
-        stats.to_string()
-    };
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()), // … | head
-        outcome => Ok(outcome?),
-    }
+    Ok(found)
 }
 
 fn fetch(args: DownloadArgs) -> anyhow::Result<()> {
@@ -202,6 +206,54 @@ mod tests {
         assert_eq!(args.min_history, default.min_history);
         assert_eq!(args.split, default.split);
         assert_eq!(args.train_until, default.train_until);
+    }
+
+    /// 40 users with five items each, all of one time and in ascending item id.
+    fn a_log_of_ties() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let items: String = (100..120)
+            .map(|item| format!("{item},Title {item}\n"))
+            .collect();
+        let events: String = (0..40)
+            .flat_map(|user| (0..5).map(move |place| (user, 100 + (user * 7) % 16 + place)))
+            .map(|(user, item)| format!("{user},{item},1000\n"))
+            .collect();
+        let write =
+            |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+        write("items.csv", format!("item_id,title\n{items}"));
+        write(
+            "interactions.csv",
+            format!("user_id,item_id,timestamp\n{events}"),
+        );
+        folder
+    }
+
+    #[test]
+    fn stats_look_at_the_file_s_order_of_equal_times_whichever_a_run_would_read() {
+        let folder = a_log_of_ties();
+        let path = folder.path().to_str().unwrap();
+        for order in ["drawn", "source"] {
+            let flags = [
+                "data",
+                "stats",
+                path,
+                "--order",
+                order,
+                "--min-history",
+                "3",
+            ];
+            let DataCommand::Stats(args) = Command::try_parse_from(flags).unwrap().data.command
+            else {
+                panic!();
+            };
+            let found = described(&args).unwrap();
+            for side in [&found.read, &found.kept] {
+                let ties = (side.equal_times, side.equal_times_rising);
+                assert_eq!(ties, (160, 160), "--order {order}");
+            }
+            let said = "100 % of the items stand after one with a smaller id";
+            assert!(found.to_string().contains(said), "--order {order}");
+        }
     }
 
     #[test]

@@ -42,6 +42,10 @@ pub struct EvaluateArgs {
 /// A stage it needs has not run; bad settings; its own failure.
 pub fn run(args: EvaluateArgs) -> Result<()> {
     if !args.against.is_empty() {
+        ensure!(
+            !args.stage.given(),
+            "--against pairs results that are there, and nothing is set for it: leave out --preset, --config, --set and the other settings"
+        );
         return against(&args.stage.run, &args.against);
     }
     if !args.reasons {

@@ -167,6 +167,13 @@ pub struct StageArgs {
     pub(super) run: PathBuf,
 }
 
+impl StageArgs {
+    /// Whether any setting is given beside those stored with the run.
+    pub(super) fn given(&self) -> bool {
+        self.settings.given()
+    }
+}
+
 /// Arguments of `curec pretrain`.
 #[derive(Debug, Args)]
 pub struct PretrainArgs {

@@ -1,5 +1,5 @@
 //! Where readers put what they find: interns users and items, counts what is skipped, and brings the log into its one
-//! fixed order (user, then time, then the source's own order: METHOD §0's tie rule, or one that a hash draws).
+//! fixed order: user, then time, then as a hash draws it or, where that is asked for, the source's own order (METHOD §0's tie rule).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
