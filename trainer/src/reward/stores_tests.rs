@@ -1,5 +1,7 @@
 //! Stores on disk, replacement, and the controls that deal vectors anew.
 
+use std::fs;
+
 use super::*;
 use crate::data::{Dataset, Event, Item, User, UserSplit};
 
