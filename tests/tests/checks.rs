@@ -195,8 +195,9 @@ fn ratings_of_a_study_are_analysed(folder: &Path, path: &str) {
     let found = verdict(&[&["study"], &files[..], &["--key", key_path]].concat());
     assert_eq!(found["conditions"][0]["value"]["mean"], 1.0);
     assert_eq!(found["conditions"][1]["value"]["mean"], 3.0);
-    // Three ratings each of twelve pairs are twelve pairs; and nobody scored the coherence of a baseline.
-    assert_eq!(found["conditions"][0]["n"], 12);
+    // Three ratings each of twelve pairs are twelve pairs, half of them with either baseline; and nobody scored the coherence of one.
+    assert_eq!(found["conditions"].as_array().unwrap().len(), 6);
+    assert_eq!(found["conditions"][0]["n"], 6);
     assert_eq!(found["outcome"], "not_decidable", "{found:#}");
     let twice = [
         &["check", "study", files[0]],
@@ -208,6 +209,12 @@ fn ratings_of_a_study_are_analysed(folder: &Path, path: &str) {
     // The same page again is the same study; with another seed it is another, and its ratings are not mixed up.
     run_well(&study);
     assert_eq!(std::fs::read_to_string(&page).unwrap(), html);
+    refused(
+        &[&study[..], &["--seed", "2"]].concat(),
+        1,
+        &["study.key.json", "key of another study", "--out"],
+    );
+    std::fs::remove_file(key_path).unwrap();
     run_well(&[&study[..], &["--seed", "2"]].concat());
     refused(
         &["check", "study", files[0], "--key", key_path],

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use clap::Args;
+use serde::Deserialize;
 
 use crate::checks::Material;
 use crate::device::{DeviceChoice, open};
 use crate::past::Timeline;
 use crate::reward::{Features, Scorer};
-use crate::run::{Progress, Stage, on_interrupt, write_atomic, write_json};
+use crate::run::{
+    Progress, Stage, ensure_can_write, on_interrupt, read_json, write_atomic, write_json,
+};
 use crate::study::{Settings, build, html};
 
 /// Arguments of `curec study`.
@@ -21,8 +24,9 @@ pub struct StudyArgs {
     /// The page to write; the key is written beside it, under the same name with .key.json, and is not for raters
     #[arg(long, value_name = "FILE.html")]
     out: PathBuf,
-    /// Recommendations to compare, each of another person; a verdict needs 30 of which raters can tell
-    #[arg(long, value_name = "N", default_value_t = 40)]
+    /// Recommendations to compare, each of another person; half of them with each baseline; a verdict needs 30 with each, of which
+    /// raters can tell
+    #[arg(long, value_name = "N", default_value_t = 72)]
     pairs: usize,
     /// Titles of each person's history that are shown
     #[arg(long, value_name = "N", default_value_t = 8)]
@@ -42,6 +46,7 @@ pub struct StudyArgs {
 pub fn run(args: StudyArgs) -> Result<()> {
     on_interrupt();
     let key_path = key_path(&args.out)?;
+    ensure_can_write(&args.out)?;
     let material = Material::open(&args.run, &[Stage::Correct])?;
     let device = open(args.device)?;
     let model = material.ranking_model(Stage::Correct, &device)?;
@@ -70,6 +75,7 @@ pub fn run(args: StudyArgs) -> Result<()> {
         settings,
         Progress::default(),
     )?;
+    keeps_ratings_readable(&key_path, &key.study)?;
     write_atomic(&args.out, html(&study)?.as_bytes())?;
     write_json(&key_path, &key)?;
     let (page, key_path) = (args.out.display(), key_path.display());
@@ -78,6 +84,24 @@ pub fn run(args: StudyArgs) -> Result<()> {
          --key {key_path}` needs it",
         study.pairs.len(),
         key.study
+    );
+    Ok(())
+}
+
+/// Ratings of a study are nothing without its key.
+fn keeps_ratings_readable(path: &Path, study: &str) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    #[derive(Deserialize)]
+    struct Known {
+        study: String,
+    }
+    let known = read_json::<Known>(path).ok();
+    ensure!(
+        known.is_some_and(|known| known.study == study),
+        "{} is the key of another study, whose ratings cannot be read without it: give --out another name, or move the key away",
+        path.display()
     );
     Ok(())
 }

@@ -26,41 +26,31 @@ const SCALES: [(&str, Part); 2] = [
     ("coherence", |scores| scores.coherence),
 ];
 
-/// The verdict on what all raters said.
+/// What a reason is compared with, and its name in the verdict.
+const BASELINES: [(&str, Shown); 2] = [
+    ("metadata", Shown::Metadata),
+    ("popularity", Shown::Popularity),
+];
+
+const PREFERENCE: &str = "share that prefers the reason";
+
+/// The verdict on what all raters said: the reasons must be ahead of each baseline, in each respect.
 pub fn analyse(judgements: &[Judgement], study: &str, seed: u64) -> Verdict {
     let raters = count(judgements.iter().map(|one| one.rater));
     let pairs = count(judgements.iter().map(|one| one.pair));
     let all: Vec<&Judgement> = judgements.iter().collect();
-    let mut asked = vec![(
-        "share that prefers the reason".to_owned(),
-        preferences(&all),
-        0.5,
-    )];
-    for (name, part) in SCALES {
-        let name = format!("{name}, reason − baseline");
-        asked.push((name, differences(&all, part), 0.0));
-    }
-    let conditions: Vec<Condition> = asked
+    let asked: Vec<Asked> = BASELINES
         .iter()
-        .map(|(name, values, above)| condition(name, values, *above, seed))
+        .flat_map(|baseline| Asked::of(&all, baseline))
         .collect();
+    let conditions: Vec<Condition> = asked.iter().map(|one| one.condition(seed)).collect();
     let mut numbers = preference_numbers(&all);
-    for (group, baseline) in [
-        ("metadata", Shown::Metadata),
-        ("popularity", Shown::Popularity),
-    ] {
-        let some: Vec<&Judgement> = judgements
-            .iter()
-            .filter(|one| one.baseline == baseline)
-            .collect();
-        if !some.is_empty() {
-            numbers.extend(against(group, &some, seed));
-        }
-    }
+    numbers.extend(pooled(&all, seed));
     numbers.extend(means(&all, seed));
     numbers.extend(agreement(&all, seed));
     let outcome = Verdict::joint(&conditions);
     let mut notes = vec![
+        "The reasons have to be ahead of each baseline by itself: a weak one in the mix would carry a strong one along.".to_owned(),
         "Intervals resample raters and pairs at once, each with its own draw (a rating counts as often as its rater was drawn \
          times as often as its pair was): other raters and other recommendations could have been asked."
             .to_owned(),
@@ -72,15 +62,11 @@ pub fn analyse(judgements: &[Judgement], study: &str, seed: u64) -> Verdict {
         "A condition is decided from {ENOUGH} different pairs and {RATERS} raters on. However many people rate a pair, it is one \
          recommendation: n counts pairs."
     ));
-    notes.extend(
-        asked
-            .iter()
-            .filter_map(|(name, values, _)| too_few(name, values)),
-    );
+    notes.extend(asked.iter().filter_map(Asked::too_few));
     Verdict {
         check: "study".into(),
         outcome,
-        sentence: sentence(outcome, &conditions),
+        sentence: sentence(outcome, &asked, &conditions),
         compared: format!(
             "the run's reasons with baseline explanations of the same recommendations, blind and in random order: {} ratings of \
              {pairs} pairs by {raters} raters, study {study}",
@@ -102,21 +88,61 @@ fn units(values: &[Rated]) -> (usize, usize) {
     (raters, count(values.iter().map(|value| value.1)))
 }
 
-/// Its units are pairs: ten ratings of one pair say what people think of one recommendation.
-fn condition(name: &str, values: &[Rated], above: f64, seed: u64) -> Condition {
-    let (raters, pairs) = units(values);
-    let mut condition = Condition::above(name, both_ways(values, seed), pairs, above);
-    if raters < RATERS {
-        condition.outcome = Outcome::NotDecidable;
-    }
-    condition
+/// What is asked of the ratings against one baseline.
+struct Asked {
+    baseline: &'static str,
+    measure: &'static str,
+    values: Vec<Rated>,
+    above: f64,
 }
 
-/// What a condition lacks, if it lacks something.
-fn too_few(name: &str, values: &[Rated]) -> Option<String> {
-    let (raters, pairs) = units(values);
-    (raters < RATERS || pairs < ENOUGH)
-        .then(|| format!("Too few to decide \"{name}\": {pairs} different pairs, {raters} raters."))
+impl Asked {
+    /// Preference and both scales against a baseline; nothing where none of it was shown.
+    fn of(all: &[&Judgement], (baseline, shown): &(&'static str, Shown)) -> Vec<Self> {
+        let some: Vec<&Judgement> = (all.iter().copied())
+            .filter(|one| one.baseline == *shown)
+            .collect();
+        if some.is_empty() {
+            return Vec::new();
+        }
+        let asked = |measure, values, above| Self {
+            baseline,
+            measure,
+            values,
+            above,
+        };
+        let mut found = vec![asked(PREFERENCE, preferences(&some), 0.5)];
+        let scales = SCALES.map(|(name, part)| asked(name, differences(&some, part), 0.0));
+        found.extend(scales);
+        found
+    }
+
+    fn name(&self) -> String {
+        match self.measure {
+            PREFERENCE => format!("{}: {PREFERENCE}", self.baseline),
+            scale => format!("{}: {scale}, reason − baseline", self.baseline),
+        }
+    }
+
+    /// Its units are pairs: ten ratings of one pair say what people think of one recommendation.
+    fn condition(&self, seed: u64) -> Condition {
+        let (raters, pairs) = units(&self.values);
+        let value = both_ways(&self.values, seed);
+        let mut condition = Condition::above(&self.name(), value, pairs, self.above);
+        if raters < RATERS {
+            condition.outcome = Outcome::NotDecidable;
+        }
+        condition
+    }
+
+    /// What it lacks, if it lacks something.
+    fn too_few(&self) -> Option<String> {
+        let (raters, pairs) = units(&self.values);
+        let name = self.name();
+        (raters < RATERS || pairs < ENOUGH).then(|| {
+            format!("Too few to decide \"{name}\": {pairs} different pairs, {raters} raters.")
+        })
+    }
 }
 
 /// 1 where the reason was preferred, 0 where the baseline was.
@@ -240,24 +266,16 @@ fn preference_numbers(all: &[&Judgement]) -> Vec<Number> {
     ]
 }
 
-fn against(name: &str, some: &[&Judgement], seed: u64) -> Vec<Number> {
-    let group = format!("against the {name} explanation");
-    let preferred = preferences(some);
-    let mut numbers = vec![Number::measured(
-        &group,
-        "share that prefers the reason",
-        both_ways(&preferred, seed),
-        preferred.len(),
-    )];
+/// Over all baselines together, for which nothing is decided.
+fn pooled(all: &[&Judgement], seed: u64) -> Vec<Number> {
+    let group = "over all baselines";
+    let number = |name: &str, values: Vec<Rated>| {
+        Number::measured(group, name, both_ways(&values, seed), values.len())
+    };
+    let mut numbers = vec![number(PREFERENCE, preferences(all))];
     for (scale, part) in SCALES {
-        let values = differences(some, part);
         let name = format!("{scale}, reason − baseline");
-        numbers.push(Number::measured(
-            &group,
-            &name,
-            both_ways(&values, seed),
-            values.len(),
-        ));
+        numbers.push(number(&name, differences(all, part)));
     }
     numbers
 }
@@ -286,10 +304,7 @@ fn means(all: &[&Judgement], seed: u64) -> Vec<Number> {
                 .filter_map(|one| value(one, &one.reason))
                 .collect(),
         );
-        for (name, baseline) in [
-            ("metadata", Shown::Metadata),
-            ("popularity", Shown::Popularity),
-        ] {
+        for (name, baseline) in BASELINES {
             let some = all.iter().filter(|one| one.baseline == baseline);
             add(
                 name,
@@ -358,30 +373,46 @@ fn alpha_with_interval(pairs: &[Vec<Vec<f64>>], scale: Scale, seed: u64) -> Opti
     Some(estimate(found, &resampled))
 }
 
-fn sentence(outcome: Outcome, conditions: &[Condition]) -> String {
-    let value = |at: usize| conditions[at].value;
-    let (share, relevance, coherence) = (value(0), value(1), value(2));
-    let numbers = format!(
-        "preferred in {:.3} [{:.3}, {:.3}] of decided ratings; relevance {:+.2} [{:+.2}, {:+.2}], coherence {:+.2} [{:+.2}, {:+.2}]",
-        share.mean,
-        share.low,
-        share.high,
-        relevance.mean,
-        relevance.low,
-        relevance.high,
-        coherence.mean,
-        coherence.low,
-        coherence.high
-    );
+fn sentence(outcome: Outcome, asked: &[Asked], conditions: &[Condition]) -> String {
+    let mut against: Vec<(&str, Vec<String>, Outcome)> = Vec::new();
+    for (one, condition) in asked.iter().zip(conditions) {
+        let Estimate { mean, low, high } = condition.value;
+        let number = match one.measure {
+            PREFERENCE => {
+                format!("preferred in {mean:.3} [{low:.3}, {high:.3}] of decided ratings")
+            }
+            scale => format!("{scale} {mean:+.2} [{low:+.2}, {high:+.2}]"),
+        };
+        match against.iter_mut().find(|(name, ..)| *name == one.baseline) {
+            Some((_, numbers, worst)) => {
+                numbers.push(number);
+                *worst = if *worst == Outcome::Fail {
+                    *worst
+                } else {
+                    condition.outcome
+                };
+            }
+            None => against.push((one.baseline, vec![number], condition.outcome)),
+        }
+    }
+    let numbers: Vec<String> = (against.iter())
+        .map(|(name, numbers, _)| format!("against {name} {}", numbers.join(", ")))
+        .collect();
+    let numbers = numbers.join("; ");
     match outcome {
         Outcome::Pass => format!(
-            "Raters prefer the run's reasons to the baselines and find them more relevant and coherent: {numbers}."
+            "Raters prefer the run's reasons to each baseline and find them more relevant and coherent: {numbers}."
         ),
-        Outcome::Fail => format!(
-            "The run's reasons are not better than the baselines in all three respects: {numbers}."
-        ),
+        Outcome::Fail => {
+            let failed = against.iter().filter(|one| one.2 == Outcome::Fail);
+            let failed: Vec<&str> = failed.map(|one| one.0).collect();
+            format!(
+                "The run's reasons are not better in all three respects than the baseline of {}: {numbers}.",
+                failed.join(" and that of ")
+            )
+        }
         Outcome::NotDecidable => format!(
-            "These ratings do not tell whether the run's reasons are better than the baselines: {numbers}."
+            "These ratings do not tell whether the run's reasons are better than each baseline: {numbers}."
         ),
     }
 }

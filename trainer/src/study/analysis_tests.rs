@@ -31,16 +31,28 @@ fn number(verdict: &Verdict, group: &str, name: &str) -> f64 {
 
 #[test]
 fn better_reasons_pass_and_worse_ones_fail() {
-    let found = judged(4, 36, |_, pair| (4 + u8::from(pair % 3 == 0), 2));
+    let found = judged(4, 72, |_, pair| (4 + u8::from(pair % 3 == 0), 2));
     assert_eq!(found.outcome, Outcome::Pass, "{found}");
-    assert_eq!(found.conditions[0].value.mean, 1.0);
-    // (12 · 5 + 24 · 4) / 36 − 2
-    assert!((found.conditions[1].value.mean - (156.0 / 36.0 - 2.0)).abs() < 1e-12);
-    // Pairs, not their 144 ratings.
-    assert_eq!(found.conditions[0].n, 36);
+    let asked = ["metadata", "popularity"].map(|baseline| {
+        [
+            format!("{baseline}: share that prefers the reason"),
+            format!("{baseline}: relevance, reason − baseline"),
+            format!("{baseline}: coherence, reason − baseline"),
+        ]
+    });
+    let names: Vec<&String> = found.conditions.iter().map(|one| &one.name).collect();
+    assert_eq!(names, asked.iter().flatten().collect::<Vec<_>>());
+    for baseline in 0..2 {
+        let of = &found.conditions[3 * baseline..];
+        assert_eq!(of[0].value.mean, 1.0);
+        // (12 · 5 + 24 · 4) / 36 − 2
+        assert!((of[1].value.mean - (156.0 / 36.0 - 2.0)).abs() < 1e-12);
+        // Pairs, not their 144 ratings.
+        assert_eq!(of[0].n, 36);
+    }
     assert_eq!(
         number(&found, "preference", "ratings that prefer the reason"),
-        144.0
+        288.0
     );
     // In these the reason always stands second.
     assert_eq!(
@@ -57,22 +69,36 @@ fn better_reasons_pass_and_worse_ones_fail() {
         1.0
     );
     let p = number(&found, "preference", "exact two-sided p over pairs");
-    assert!((p / 2f64.powi(-35) - 1.0).abs() < 1e-9, "{p}");
-    assert_eq!(judged(4, 36, |_, _| (1, 4)).outcome, Outcome::Fail);
+    assert!((p / 2f64.powi(-71) - 1.0).abs() < 1e-9, "{p}");
+    assert_eq!(judged(4, 72, |_, _| (1, 4)).outcome, Outcome::Fail);
+}
+
+#[test]
+fn a_baseline_that_is_ahead_is_not_made_up_for_by_a_weak_one() {
+    // Pairs with even numbers have the metadata baseline: it wins two of three, the other one never.
+    let found = judged(5, 80, |_, pair| match pair % 6 {
+        0 | 2 => (2, 4),
+        _ => (5, 1),
+    });
+    assert!(number(&found, "over all baselines", PREFERENCE) > 0.6);
+    assert_eq!(found.outcome, Outcome::Fail, "{found}");
+    let said = &found.sentence;
+    assert!(said.contains("than the baseline of metadata:"), "{said}");
+    assert!(!judged(5, 80, |_, _| (5, 1)).sentence.contains("not better"));
 }
 
 #[test]
 fn many_ratings_of_few_pairs_are_few_recommendations() {
     // 30 and 120 ratings of ten pairs, everybody of one mind.
     for raters in [3, 12] {
-        let found = judged(raters, 10, |_, _| (5, 1));
+        let found = judged(raters, 20, |_, _| (5, 1));
         assert_eq!(found.outcome, Outcome::NotDecidable, "{found}");
         assert_eq!(found.conditions[0].n, 10);
         let said = found.notes.join("\n");
         assert!(said.contains("30 different pairs and 3 raters"), "{said}");
         assert!(said.contains("10 different pairs"), "{said}");
     }
-    let enough = judged(3, 30, |_, _| (5, 1));
+    let enough = judged(3, 60, |_, _| (5, 1));
     assert_eq!(enough.outcome, Outcome::Pass, "{enough}");
     assert!(!enough.notes.join("\n").contains("Too few"), "{enough}");
 }
@@ -80,7 +106,7 @@ fn many_ratings_of_few_pairs_are_few_recommendations() {
 #[test]
 fn who_gave_no_value_is_no_rater_of_a_condition() {
     // The third one cannot tell which is better: two people's preferences are left.
-    let found = judged(3, 40, |rater, _| if rater == 2 { (3, 3) } else { (5, 1) });
+    let found = judged(3, 80, |rater, _| if rater == 2 { (3, 3) } else { (5, 1) });
     assert_eq!(found.conditions[0].outcome, Outcome::NotDecidable);
     let said = found.notes.join("\n");
     assert!(said.contains("40 different pairs, 2 raters"), "{said}");
@@ -88,11 +114,11 @@ fn who_gave_no_value_is_no_rater_of_a_condition() {
 
 #[test]
 fn few_raters_or_ratings_decide_nothing() {
-    assert_eq!(judged(2, 40, |_, _| (5, 1)).outcome, Outcome::NotDecidable);
+    assert_eq!(judged(2, 80, |_, _| (5, 1)).outcome, Outcome::NotDecidable);
     assert_eq!(judged(4, 5, |_, _| (5, 1)).outcome, Outcome::NotDecidable);
     let split = judged(
         4,
-        36,
+        72,
         |rater, _| if rater % 2 == 0 { (5, 1) } else { (1, 5) },
     );
     assert_eq!(split.outcome, Outcome::NotDecidable, "{split}");
@@ -108,28 +134,15 @@ fn few_raters_or_ratings_decide_nothing() {
 fn who_cannot_tell_counts_in_no_share() {
     let found = judged(3, 20, |_, pair| if pair % 2 == 0 { (3, 3) } else { (4, 2) });
     // Three people preferred the reason in ten of the twenty pairs.
-    assert_eq!(found.conditions[0].n, 10);
-    assert_eq!(found.conditions[0].value.mean, 1.0);
+    // Pairs with odd numbers have the popularity baseline.
+    let (metadata, popularity) = found.conditions.split_at(3);
+    assert_eq!((metadata[0].n, popularity[0].n), (0, 10));
+    assert_eq!(popularity[0].value.mean, 1.0);
+    assert_eq!(metadata[1].value.mean, 0.0);
+    assert_eq!(number(&found, "over all baselines", PREFERENCE), 1.0);
     assert_eq!(
         number(&found, "preference", "ratings that cannot tell"),
         30.0
-    );
-    // Pairs with odd numbers have the popularity baseline.
-    assert_eq!(
-        number(
-            &found,
-            "against the popularity explanation",
-            "share that prefers the reason"
-        ),
-        1.0
-    );
-    assert_eq!(
-        number(
-            &found,
-            "against the metadata explanation",
-            "relevance, reason − baseline"
-        ),
-        0.0
     );
 }
 
