@@ -11,7 +11,7 @@ fn explanations_are_measured_beside_the_stages() {
     let path = out.to_str().unwrap();
     tiny(&out, &["--until", "reward"]);
     let ask = ["evaluate", "--run", path, "--reasons", "--device", "cpu"];
-    refused(&ask, 1, &["no finished `correct`", "run it first"]);
+    refused(&ask, 1, &["no finished `correct`", "goes on with the run"]);
     refused(&["evaluate", "--run", path, "--json"], 2, &["--reasons"]);
 
     tiny(&out, &["--until", "correct"]);

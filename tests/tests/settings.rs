@@ -74,6 +74,40 @@ fn flags_on_an_existing_run_are_laid_over_its_settings_and_other_data_is_refused
 }
 
 #[test]
+fn a_log_that_is_touched_or_moved_is_the_same_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data, moved, out] = ["log", "moved", "run"].map(|name| folder.path().join(name));
+    small_world(&data);
+    tiny(&out, &["--data", text(&data), "--until", "generate"]);
+    let stages = ["data", "warmup", "pretrain", "generate"];
+    // Its seconds are of one execution alone.
+    let record = |stage| std::fs::read_to_string(out.join(stage).join("stage.json")).unwrap();
+    let held = || stages.map(record);
+    let before = held();
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let file = std::fs::File::options()
+            .append(true)
+            .open(entry.unwrap().path());
+        let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        file.unwrap().set_modified(then).unwrap();
+    }
+    run_well(&["run", "--out", text(&out), "--until", "generate"]);
+    assert!(held() == before, "a touched file made a stage stale");
+    std::fs::rename(&data, &moved).unwrap();
+    let again = ["run", "--out", text(&out), "--data", text(&moved)];
+    run_well(&[&again[..], &["--until", "generate"]].concat());
+    assert!(held() == before, "a moved folder made a stage stale");
+    let stored = std::fs::read_to_string(out.join("run.toml")).unwrap();
+    assert!(stored.contains("/moved\""), "{stored}");
+    // A note beside the log has the log read again, and nothing more.
+    std::fs::write(moved.join("notes.txt"), "a note").unwrap();
+    run_well(&["run", "--out", text(&out), "--until", "generate"]);
+    let now = held();
+    assert!(now[0] != before[0], "the folder's files are not looked at");
+    assert!(now[1..] == before[1..], "the same data made a stage stale");
+}
+
+#[test]
 fn what_cannot_work_is_refused_before_it_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");

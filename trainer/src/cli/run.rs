@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::device::{DeviceChoice, open_for};
 use crate::llm::hub;
 use crate::run::{Progress, RunDirectory, Stage, on_interrupt};
-use crate::stages::{Context, ensure_inputs, execute};
+use crate::stages::{Context, ensure_inputs, execute, is_source};
 
 /// Settings that every run has, in layers: preset < --config < --set and the flags.
 #[derive(Debug, Args)]
@@ -312,6 +312,9 @@ fn keep_data(run: &RunDirectory, config: &Config) -> Result<()> {
     };
     if run.record(Stage::Data).is_none() || stored == config.data.path {
         return Ok(());
+    }
+    if (config.data.path.as_ref()).is_some_and(|folder| is_source(run, folder)) {
+        return Ok(()); // the same log, moved
     }
     let name = |path: &Option<PathBuf>| match path {
         Some(path) => path.display().to_string(),

@@ -30,6 +30,39 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Refuses a place that cannot be written to before anything is computed for it.
+///
+/// # Errors
+/// Its folder is missing or closed, or it is a folder itself; and what to do.
+pub fn ensure_can_write(path: &Path) -> Result<()> {
+    ensure!(
+        !path.is_dir(),
+        "{} is a folder: name a file",
+        path.display()
+    );
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    ensure!(
+        folder.is_dir(),
+        "{} cannot be written: there is no folder {}; make it first",
+        path.display(),
+        folder.display()
+    );
+    let trial = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(folder);
+    let closed = || {
+        format!(
+            "{} cannot be written: {} takes no files",
+            path.display(),
+            folder.display()
+        )
+    };
+    trial.map(drop).with_context(closed)
+}
+
 /// Pretty JSON, written atomically.
 ///
 /// # Errors

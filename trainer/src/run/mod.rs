@@ -21,7 +21,9 @@ use crate::machine::peak_memory_mib;
 
 pub use checkpoint::Checkpoints;
 pub(crate) use files::UNFINISHED;
-pub use files::{JsonLines, read_json, read_lines, touched, write_atomic, write_json};
+pub use files::{
+    JsonLines, ensure_can_write, read_json, read_lines, touched, write_atomic, write_json,
+};
 pub use progress::{Bar, Progress, interrupted, on_interrupt, stop_flag};
 pub use tensorboard::EventFile;
 
@@ -283,7 +285,11 @@ impl RunDirectory {
                     stage.name()
                 )
             })?;
-            before.push(record.fingerprint);
+            before.push(match need {
+                // What later stages see of it, however it was read: the same log copied elsewhere makes the same data.
+                Stage::Data => self.data_sha256()?,
+                _ => record.fingerprint,
+            });
         }
         let whole = json!({
             "stage": stage.name(), "version": env!("CARGO_PKG_VERSION"), "settings": settings, "before": before,

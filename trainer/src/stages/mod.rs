@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 pub use context::{Context, Interrupted};
 pub use correct::{Candidate, CorrectionEvent, Parts};
-pub use data::load_dataset;
+pub use data::{is_source, load_dataset};
 pub use evaluate::BEFORE as BEFORE_CORRECTION;
 pub use explanations::measure_reasons;
 pub use generate::encode;
@@ -33,6 +33,7 @@ pub use reward::{
 };
 
 use crate::config::Config;
+use crate::data::DataConfig;
 use crate::run::{RunDirectory, Stage};
 
 /// The stages a stage reads.
@@ -54,7 +55,14 @@ fn needs(stage: Stage) -> &'static [Stage] {
 fn settings(stage: Stage, config: &Config) -> Result<Value> {
     let (seed, config) = (config.seed, &config.deciding());
     Ok(match stage {
-        Stage::Data => json!([seed, config.data, data::source_fingerprint(config)?]),
+        // What lies in the folder counts, not where it lies.
+        Stage::Data => json!([
+            seed,
+            DataConfig {
+                path: None,
+                ..config.data.clone()
+            }
+        ]),
         Stage::Warmup => json!([seed, config.llm, config.prompts, config.warmup]),
         Stage::Pretrain => json!([seed, config.llm, config.prompts, config.pretrain]),
         Stage::Generate => json!([seed, config.prompts, config.generate]),
@@ -79,9 +87,15 @@ fn settings(stage: Stage, config: &Config) -> Result<Value> {
 /// A stage it needs is missing, or stale: its name and what to do.
 pub fn ensure_inputs(stage: Stage, context: &Context) -> Result<()> {
     for before in Stage::ALL.into_iter().filter(|before| *before < stage) {
-        let fingerprint = fingerprint(before, context)?;
-        let record = context.run.record(before);
-        if record.is_some_and(|record| record.fingerprint != fingerprint) {
+        let Some(record) = context.run.record(before) else {
+            bail!(
+                "{0} has no finished `{1}` stage, which `{2}` needs; `curec run --out {0}` goes on with the run",
+                context.run.root().display(),
+                before.name(),
+                stage.name()
+            );
+        };
+        if record.fingerprint != fingerprint(before, context)? {
             bail!(
                 "`{}` in {1} is of other settings, another version of curec or other inputs than `{2}` would now be; \
                  `curec run --out {1}` with the settings you want brings every stage up to date",
@@ -96,7 +110,11 @@ pub fn ensure_inputs(stage: Stage, context: &Context) -> Result<()> {
 }
 
 fn fingerprint(stage: Stage, context: &Context) -> Result<String> {
-    let settings = settings(stage, context.config)?;
+    let mut settings = settings(stage, context.config)?;
+    if stage == Stage::Data {
+        let source = data::source_fingerprint(context.run, context.config)?;
+        settings = json!([settings, source]);
+    }
     let mut before = needs(stage).to_vec();
     if stage == Stage::Export {
         before.push(Stage::Evaluate);
