@@ -46,21 +46,33 @@ pub(super) fn verdict(rows: &[RowResult], seeds: usize, metric: &str) -> Vec<Str
     let patterns = ["no-patterns", "other-patterns"].map(look);
     let numbers: Vec<String> = patterns.iter().flatten().map(number).collect();
     if !numbers.is_empty() {
-        let shown = patterns
-            .iter()
-            .flatten()
-            .any(|found| standing(found) == Standing::Better);
+        let of = |wanted| {
+            let found = patterns.iter().flatten();
+            let labels = found.filter(move |found| standing(found) == wanted);
+            labels
+                .map(|found| found.0)
+                .collect::<Vec<_>>()
+                .join(" and ")
+        };
+        let (better, worse) = (of(Standing::Better), of(Standing::Worse));
+        let said = match (better.is_empty(), worse.is_empty()) {
+            (_, false) => format!(" It ranks better {}.", with(&worse)),
+            (true, true) => " That they are worth anything to the ranking is not shown.".to_owned(),
+            (false, true) => String::new(),
+        };
         lines.push(format!(
-            "What the patterns are worth in {metric}: {}.{}",
-            numbers.join("; "),
-            if shown {
-                ""
-            } else {
-                " That they are worth anything to the ranking is not shown."
-            }
+            "What the patterns are worth in {metric}: {}.{said}",
+            numbers.join("; ")
         ));
     }
     lines
+}
+
+/// `w/o patterns` → `without patterns`, `another user's pattern` → `with another user's pattern`.
+fn with(labels: &str) -> String {
+    format!("with {labels}")
+        .replace("with w/o", "without")
+        .replace("and w/o", "and without")
 }
 
 fn number((label, difference, test): &(&str, Estimate, Test)) -> String {
@@ -218,6 +230,18 @@ mod tests {
         let text = said(&[without, other], 3);
         assert!(
             text.contains("another user's pattern = +0.0100") && !text.contains("not shown"),
+            "{text}"
+        );
+        let other = row("other-patterns", "another user's pattern", -0.0026, 0.036);
+        let text = said(&[other], 3);
+        assert!(
+            text.ends_with("after Holm. It ranks better with another user's pattern."),
+            "{text}"
+        );
+        let without = row("no-patterns", "w/o patterns", -0.01, 0.001);
+        let text = said(&[without], 3);
+        assert!(
+            text.ends_with("It ranks better without patterns."),
             "{text}"
         );
     }

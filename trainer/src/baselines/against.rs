@@ -61,6 +61,15 @@ impl Earlier {
             "{} has no ranks, and only those of the same users can be paired: make it again with --ranks",
             file.display()
         );
+        let items = earlier.protocol.ranking.items;
+        ensure!(
+            earlier
+                .ranks
+                .iter()
+                .all(|&rank| (1..=items).contains(&(rank as usize))),
+            "{} has ranks that are none among {items} items: it was changed or is damaged; make it again",
+            file.display()
+        );
         Ok(earlier)
     }
 
@@ -233,6 +242,22 @@ mod tests {
                 "training_interactions": 24, "list_length": 10, "bootstrap_samples": 500, "seed": 1,
             },
         })
+    }
+
+    #[test]
+    fn ranks_that_cannot_be_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rival.json");
+        for (ranks, fine) in [([1, 20, 3], true), ([1, 0, 3], false), ([1, 21, 3], false)] {
+            std::fs::write(&path, file("rival", &ranks, "a").to_string()).unwrap();
+            let found = Earlier::read(&path)
+                .map(drop)
+                .map_err(|error| error.to_string());
+            match found {
+                Ok(()) => assert!(fine, "{ranks:?}"),
+                Err(said) => assert!(!fine && said.contains("none among 20 items"), "{said}"),
+            }
+        }
     }
 
     fn earlier(ranks: &[u32], sha256: &str) -> Earlier {

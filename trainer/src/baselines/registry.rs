@@ -188,7 +188,9 @@ impl Setup {
             }
             layers::merge(&mut whole, std::mem::take(&mut own));
             if let Some(toml::Value::Table(settings)) = whole.get("settings") {
-                identity::check(model, settings).with_context(|| file.display().to_string())?;
+                let named = || file.display().to_string();
+                identity::check(model, settings).with_context(named)?;
+                Settings::parse(model, settings).with_context(named)?;
             }
         }
         if !sets.is_empty() {

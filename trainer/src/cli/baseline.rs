@@ -17,7 +17,7 @@ use crate::baselines::{BaselineError, Chosen, Model, ProtocolKind, Settings, Set
 use crate::data::Format;
 use crate::device::DeviceChoice;
 use crate::evaluation::{EvaluationError, SeenItems};
-use crate::run::{Progress, on_interrupt, write_json};
+use crate::run::{Progress, ensure_can_write, on_interrupt, write_json};
 use crate::stages::Interrupted;
 
 /// Train and rank other people's recommenders under the same protocol
@@ -108,6 +108,9 @@ impl From<Seen> for SeenItems {
 /// Runs `curec baseline …`.
 pub fn run(args: BaselineArgs) -> Result<()> {
     on_interrupt();
+    for file in args.out.iter().chain(&args.trials) {
+        ensure_can_write(file)?;
+    }
     let setup = Setup::layered(args.model, args.config.as_deref(), &args.sets)?;
     ensure!(
         args.clicks.is_none() || matches!(setup.settings, Settings::ClickThrough(_)),

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
 use crate::report::Report;
-use crate::run::{RunDirectory, write_atomic};
+use crate::run::{RunDirectory, ensure_can_write, write_atomic};
 
 /// Arguments of `curec report`.
 #[derive(Debug, Args)]
@@ -39,12 +39,7 @@ pub fn run(args: ReportArgs) -> Result<()> {
         [one] => one.root().join("report.html"),
         _ => PathBuf::from("report.html"),
     });
-    if out.is_dir() {
-        bail!(
-            "{} is a folder; name a file, e.g. --out {0}/report.html",
-            out.display()
-        );
-    }
+    ensure_can_write(&out)?;
     write_atomic(&out, Report::read(&runs)?.html()?.as_bytes())?;
     eprintln!("wrote {}", out.display());
     Ok(())

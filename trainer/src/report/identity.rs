@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::files::RunFiles;
 use super::settings::{Difference, differences};
-use crate::run::Stage;
+use crate::run::{Stage, StageRecord};
 
 /// The section.
 #[derive(Debug, Serialize)]
@@ -57,6 +57,7 @@ pub(super) fn section(runs: &[RunFiles]) -> Identity {
     let mut facts = vec![
         fact("made by", &|run| said(run.about.get("created_by"))),
         fact("versions that ran the stages", &versions),
+        fact("built from commit", &commits),
         fact("seed", &|run| said(run.about.get("seed"))),
         fact("language model", &|run| {
             text(run, "llm.model").or_else(|| Some("nano, trained from scratch".to_owned()))
@@ -123,13 +124,22 @@ fn said(value: Option<&Value>) -> Option<String> {
 }
 
 fn versions(run: &RunFiles) -> Option<String> {
+    of_the_stages(run, |record| Some(record.version))
+}
+
+fn commits(run: &RunFiles) -> Option<String> {
+    of_the_stages(run, |record| record.commit)
+}
+
+/// The different values in the stages' records.
+fn of_the_stages(run: &RunFiles, of: impl Fn(StageRecord) -> Option<String>) -> Option<String> {
     let records = Stage::ALL
         .into_iter()
         .filter_map(|stage| run.directory.record(stage));
-    let mut versions: Vec<String> = records.map(|record| record.version).collect();
-    versions.sort_unstable();
-    versions.dedup();
-    (!versions.is_empty()).then(|| versions.join(", "))
+    let mut values: Vec<String> = records.filter_map(of).collect();
+    values.sort_unstable();
+    values.dedup();
+    (!values.is_empty()).then(|| values.join(", "))
 }
 
 pub(super) fn cost(runs: &[RunFiles]) -> Cost {

@@ -34,7 +34,7 @@ pub fn overview(runs: &[RunResult]) -> String {
             .to_owned();
     }
     let mut text = "\n### Runs\n\nNDCG@10 on each user's held-out last item, ranked against the whole catalogue, one run with one seed each. In brackets: 95 % \
-                    bootstrap intervals over users.\n\n| data | users × items | interactions |"
+                    bootstrap intervals over users.\n\n| data | users × items | training interactions |"
         .to_owned();
     for (heading, _) in OVERVIEW {
         let _ = write!(text, " {heading} |");

@@ -17,7 +17,12 @@ pub enum Architecture {
 
 /// What a state is trained to tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(
+    tag = "kind",
+    rename_all = "snake_case",
+    deny_unknown_fields,
+    expecting = "loss.kind = \"cross_entropy\", \"binary_cross_entropy\" or \"generalised\" (loss is a table)"
+)]
 pub enum SequentialLoss {
     /// The item taken from all items of the catalogue, by a softmax.
     CrossEntropy,
