@@ -12,6 +12,8 @@ import { voice } from './pieces.js';
 
 /** Absences shown: those that change the score most. */
 const MOST_ABSENCES = 5;
+/** Titles from which on a median of what they change says something. */
+const FEW_EVENTS = 5;
 
 /** @type {Record<string, string>} */
 const PART_NAMES = {
@@ -60,12 +62,14 @@ function bar(from, to, { low, high }) {
 }
 
 /**
- * What would be without a part, largest change first.
+ * What would be without a part: first what changes most, titles beside what any one of them changes.
  * @param {Probe} probe
  * @param {{taste: Taste, pattern: string|null, catalogue: import('./types.js').CatalogueItem[], reasonText: (index: number) => string|null}} context `pattern`: its words, where one is read
  */
 export function absences(probe, { taste, pattern, catalogue, reasonText }) {
-  const order = [...probe.without].sort((a, b) => Math.abs(b.logit - probe.logit) - Math.abs(a.logit - probe.logit));
+  const { common, events } = oneFewer(probe);
+  const own = (/** @type {import('./types.js').Probe['without'][number]} */ { part, logit }) => Math.abs(logit - probe.logit - (isEvent(part) ? common : 0));
+  const order = [...probe.without].sort((a, b) => own(b) - own(a));
   const shown = order.filter(({ logit }) => logit !== probe.logit).slice(0, MOST_ABSENCES);
   if (shown.length === 0) return el('p', { class: 'muted' }, 'Nothing that could be left out changes this score.');
   const rows = shown.map((absence) =>
@@ -81,13 +85,26 @@ export function absences(probe, { taste, pattern, catalogue, reasonText }) {
   const heads = ['Without', 'change', 'score', 'rank'];
   // Where a title taken out would have another pattern read, or this one written anew.
   const mayChange = pattern !== null && (taste.viewer === null || taste.written);
-  return el(
+  const table = el(
     'table',
     { class: 'probe-table' },
     el('caption', {}, `Left out one at a time${mayChange ? ', with the pattern as it stands,' : ''} and scored again; the ${shown.length} that matter most of ${probe.without.length}.`),
     el('thead', {}, el('tr', {}, ...heads.map((name, at) => el('th', { scope: 'col', class: at > 0 ? 'number' : null }, name)))),
     el('tbody', {}, ...rows),
   );
+  if (events < FEW_EVENTS) return table;
+  const note = `Without any one of the ${events} titles the history is shorter and the later ones move up a place: that alone changes this score by about ${signed(common)} (the median). Titles are listed by what they change beside that.`;
+  return el('div', {}, table, el('p', { class: 'evidence-note' }, note));
+}
+
+/** @param {Part} part */
+const isEvent = (part) => typeof part === 'object' && 'event' in part;
+
+/** What one title fewer changes, whichever it is: the median over the titles; nothing where they are too few to tell. @param {Probe} probe */
+function oneFewer({ logit, without }) {
+  const changes = without.filter(({ part }) => isEvent(part)).map((absence) => absence.logit - logit).sort((a, b) => a - b);
+  const common = changes.length < FEW_EVENTS ? 0 : (changes[Math.floor((changes.length - 1) / 2)] ?? 0);
+  return { common, events: changes.length };
 }
 
 /**

@@ -90,7 +90,7 @@
  * @property {Share[]} shares of the title alone, the pattern, the reasons, the history; they sum to the logit
  * @property {Absence[]} without the score with one part less
  *
- * @typedef {{event: number, item: number, adds: number}} Carrier what a title's score, before the sigmoid, loses without an event, a place in the taste's history
+ * @typedef {{event: number, item: number, adds: number}} Carrier what a title's score, before the sigmoid, loses where an event is blanked out, a place in the taste's history
  *
  * @typedef {object} Counterfactual
  * @property {number} first
@@ -219,7 +219,7 @@
  * @property {{text: string, flaws: number}} write-reason
  *
  * @typedef {{id: number, ok: true, value: unknown} | {id: number, ok: false, error: Fault}} Answer
- * @typedef {'ping'|{stop: number}} Aside heard whatever else the worker is doing: `ping` asks for another `alive`, `stop` ends the text that a request wants
+ * @typedef {'ping'|{stop: number}} Aside heard whatever else the worker is doing: `ping` asks for another `alive`, `stop` ends the text, or the turn to another backend, that a request wants
  * @typedef {Answer | Progress | {event: 'alive', locked: boolean} | {event: 'fetched', group: 'gpu'|'writer'} | {event: 'backend', backend: Backend} | {event: 'team', team: Team} | {event: 'draft', id: number, text: string, attempt: number}} FromWorker
  */
 

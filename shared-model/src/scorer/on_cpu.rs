@@ -69,7 +69,8 @@ impl OnCpu {
 
     /// `H` of a taste's window, `[T, 2d]`.
     pub(super) fn states(&self, side: &Side) -> Vec<f32> {
-        self.model.encode(&side.items(), side.matched())
+        self.model
+            .encode(&side.items(), side.matched(), side.blank())
     }
 
     /// Logits of some items; without `reasons` as if none had a list.
@@ -100,10 +101,7 @@ impl OnCpu {
 
     /// What a taste's states give to all items.
     pub(super) fn prepare(&self, states: &[f32], side: &Side) -> Prepared {
-        self.model.prepare(Moment {
-            states,
-            pattern: &side.pattern,
-        })
+        self.model.prepare(side.moment(states))
     }
 
     /// Some items of the catalogue with what carried their scores, one after another.

@@ -99,6 +99,18 @@ impl Rules {
         unheld + flaws.into_iter().filter(|flaw| *flaw).count()
     }
 
+    /// Values that a pattern names and none of the shown titles has.
+    pub fn pattern_unheld(&self, pattern: &str, history: &[impl Borrow<Item>]) -> usize {
+        let claimed = claims(pattern, &self.vocabulary);
+        let held = |claim: &_| history.iter().any(|item| holds(item.borrow(), claim));
+        claimed.iter().filter(|claim| !held(claim)).count()
+    }
+
+    /// Claims of a reason that neither the item's metadata nor the pattern holds.
+    pub fn reason_unheld(&self, reason: &str, item: &Item, pattern: Option<&str>) -> usize {
+        self.held(reason, item, pattern).unheld
+    }
+
     /// Whether a pattern names a value twice, or says the same words twice in a row.
     pub fn repeats(&self, pattern: &str) -> bool {
         let named = mentions(pattern, &self.vocabulary).len();
@@ -197,6 +209,9 @@ mod tests {
             given("A noir for someone who likes noir, noir and noir."),
             1
         );
+        let unheld = |reason: &str| rules.reason_unheld(reason, &items[0], Some("Likes noir."));
+        assert_eq!(unheld("A noir."), 0, "no cause is nothing untrue");
+        assert_eq!(unheld("A noir set in Lima, for someone fond of comedy."), 2);
     }
 
     #[test]
@@ -212,6 +227,12 @@ mod tests {
         assert_eq!(of("Likes an noir."), 1, "no English");
         assert_eq!(of("Likes this and that."), 1, "silent");
         assert_eq!(rules.pattern_flaws("Is new here.", &[] as &[Item]), 0);
+        // Comedy is no strand and yet held by one of them; the third one has no attributes at all.
+        let unheld = |pattern: &str, of: &[&Item]| rules.pattern_unheld(pattern, of);
+        assert_eq!(unheld("Likes noir; lately comedy.", &history), 0);
+        assert_eq!(unheld("Likes noir; lately comedy.", &history[..1]), 1);
+        assert_eq!(unheld("Likes noir and Oslo.", &[&items[2]]), 2);
+        assert_eq!(unheld("Likes this and that.", &[&items[2]]), 0);
     }
 
     proptest::proptest! {

@@ -95,6 +95,8 @@ pub struct Written {
     pub text: String,
     /// Rules that it breaks, and 1 if the length limit cut it off; 0 for a text without fault.
     pub flaws: usize,
+    /// Of these, what it says that is not so: values that none of the shown titles has, or claims that neither item nor pattern holds.
+    pub unheld: usize,
     /// Attempts that were made.
     pub attempts: usize,
     /// Tokens that were sampled, all attempts together.
@@ -227,16 +229,24 @@ impl Desk {
         &states[states.len() - self.settings.model.hidden_size..]
     }
 
+    fn shown(&self, items: &[u32]) -> Vec<&Item> {
+        let items = items.iter().filter_map(|item| self.item(*item).ok());
+        items.collect()
+    }
+
+    fn unheld(&self, subject: &Subject, text: &str) -> usize {
+        match subject {
+            Subject::Pattern { shown } => self.rules.pattern_unheld(text, &self.shown(shown)),
+            Subject::Reason { item, pattern, .. } => {
+                let item = &self.items[*item as usize];
+                self.rules.reason_unheld(text, item, pattern.as_deref())
+            }
+        }
+    }
+
     fn flaws(&self, subject: &Subject, text: &str) -> usize {
         match subject {
-            Subject::Pattern { shown } => {
-                let history: Vec<&Item> = shown
-                    .iter()
-                    .filter_map(|item| self.item(*item).ok())
-                    .collect();
-                let history: Vec<Item> = history.into_iter().cloned().collect();
-                self.rules.pattern_flaws(text, &history)
-            }
+            Subject::Pattern { shown } => self.rules.pattern_flaws(text, &self.shown(shown)),
             Subject::Reason {
                 item,
                 pattern,
@@ -377,6 +387,7 @@ impl Draft {
                 Some(Written {
                     text: text.clone(),
                     flaws: *flaws,
+                    unheld: desk.unheld(&self.subject, text),
                     attempts: self.number,
                     tokens: self.tokens,
                     vector,

@@ -19,7 +19,7 @@ const TYPES: &str = r#"
 /** Where a text stands; `written` once it is finished. */
 export interface Standing {
   text: string; attempt: number;
-  written: { text: string; flaws: number; attempts: number; tokens: number; vector?: number[] } | null;
+  written: { text: string; flaws: number; unheld: number; attempts: number; tokens: number; vector?: number[] } | null;
 }
 /** What every promise rejects with. */
 export interface Failure { kind: string; message: string; file?: string }

@@ -52,6 +52,8 @@ pub struct Moment<'a> {
     pub states: &'a [f32],
     /// `e(P_u)`, `[d]`.
     pub pattern: &'a [f32],
+    /// Place of an event that is blanked out: it has no state, and the others are as old as they are with it.
+    pub blank: Option<usize>,
 }
 
 /// What is to be known beside the scores.
@@ -105,20 +107,21 @@ impl CpuModel {
         })
     }
 
-    /// States of a history, oldest event first, `[T, 2d]`, from its items and what was matched for each of them, `[T, d]`.
+    /// States of a history, oldest event first, `[T, 2d]`, from its items and what was matched for each of them, `[T, d]`. `blank`:
+    /// where an event stood that is not among them and leaves its place empty.
     ///
     /// # Panics
     /// Where an item does not exist, or there are more events than the model sees.
-    pub fn encode(&self, items: &[u32], matched: &[f32]) -> Vec<f32> {
+    pub fn encode(&self, items: &[u32], matched: &[f32], blank: Option<usize>) -> Vec<f32> {
         let width = self.config.width;
         assert_eq!(matched.len(), items.len() * width);
-        assert!(items.len() <= self.config.max_history);
+        assert!(items.len() + usize::from(blank.is_some()) <= self.config.max_history);
         let mut inputs = Vec::with_capacity(2 * matched.len());
         for (&item, matched) in items.iter().zip(matched.chunks_exact(width)) {
             inputs.extend_from_slice(self.identity(item));
             inputs.extend_from_slice(matched);
         }
-        self.weights.encoder.forward(&inputs)
+        self.weights.encoder.forward(&inputs, blank)
     }
 
     /// `m` (Eq. 7) of `count` lists of reasons for a pattern, `[count, d]`; `rows` appends the rows of `table` that are on the list at

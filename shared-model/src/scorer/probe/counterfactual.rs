@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::super::cpu::Moment;
 use super::super::taste::{Side, Taste};
 use super::super::{ScoreError, Scorer, finite};
 use crate::explain::top;
@@ -93,10 +92,7 @@ impl Scorer {
     /// Logits of the whole catalogue.
     fn all(&self, side: &Side) -> Result<Vec<f32>, ScoreError> {
         let states = self.cpu.states(side);
-        let moment = Moment {
-            states: &states,
-            pattern: &side.pattern,
-        };
+        let moment = side.moment(&states);
         let logits = (self.cpu).logits(moment, &self.cpu.catalogue(), &side.muted, true);
         finite(&logits).map(|()| logits)
     }
@@ -148,10 +144,7 @@ impl Search<'_> {
         for places in sets {
             let side = self.without(&places);
             let states = self.scorer.cpu.states(&side);
-            let moment = Moment {
-                states: &states,
-                pattern: &side.pattern,
-            };
+            let moment = side.moment(&states);
             let logits = (self.scorer.cpu).logits(moment, &self.items, &side.muted, true);
             finite(&logits).map_err(|_| ScoreError::NotFinite {
                 item: self.first as usize,

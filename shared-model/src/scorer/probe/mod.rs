@@ -1,8 +1,8 @@
 //! What would be without a part of a taste: every number here is the model's own, asked again.
 //!
 //! [`Scorer::coalitions`] asks with every subset of pattern, reasons and history, and [`Coalitions::shares`] says from that what each of
-//! them is worth to a score; [`Scorer::probe`] takes one part away at a time; [`Scorer::carriers`] does so with the events of a whole
-//! list; [`Scorer::counterfactual`] looks for the fewest past items without which another item would be first. An attention weight says where a
+//! them is worth to a score; [`Scorer::probe`] takes one part away at a time; [`Scorer::carriers`] blanks out the events of a whole
+//! list, one at a time; [`Scorer::counterfactual`] looks for the fewest past items without which another item would be first. An attention weight says where a
 //! model looked; only asking again says what it would have done.
 
 mod carriers;
@@ -55,7 +55,7 @@ pub struct Absence {
     pub logit: f32,
     /// `ŷ`
     pub score: f32,
-    /// Among the items not taken, ties against it. Of events only known for those that change the score most.
+    /// Among the items not taken, ties against it. Of events only known for those whose change is furthest from the events' median.
     pub rank: Option<u32>,
 }
 
@@ -74,6 +74,14 @@ pub struct Probe {
     pub shares: [Share; 4],
     /// Without the pattern; then without each reason that counts; then without each event that is seen, oldest first.
     pub without: Vec<Absence>,
+}
+
+/// The lower of the two middle values of an even number; 0 of none.
+fn median(values: impl Iterator<Item = f32>) -> f32 {
+    let mut values: Vec<f32> = values.collect();
+    values.sort_unstable_by(f32::total_cmp);
+    let middle = values.len().saturating_sub(1) / 2;
+    values.get(middle).copied().unwrap_or(0.0)
 }
 
 impl Scorer {
@@ -114,9 +122,9 @@ impl Scorer {
         let states = self.cpu.states(&side);
         let all = self.cpu.catalogue();
         let whole = |side: &Side, states: &[f32]| {
-            let pattern = &side.pattern;
-            let moment = Moment { states, pattern };
-            let logits = self.cpu.logits(moment, &all, &side.muted, true);
+            let logits = self
+                .cpu
+                .logits(side.moment(states), &all, &side.muted, true);
             finite(&logits).map(|()| logits)
         };
         let ranked = |part: Part, logits: &[f32]| Absence {
@@ -135,7 +143,7 @@ impl Scorer {
             let mut muted = side.muted.clone();
             let one = Muted { item, reason };
             muted.insert(muted.partition_point(|other| *other < one), one);
-            logits[item as usize] = self.one(&side.pattern, &states, item, &muted)?;
+            logits[item as usize] = self.one(side.moment(&states), item, &muted)?;
             found.push(ranked(Part::Reason(reason), &logits));
         }
         let seen: Vec<usize> = side.seen().collect();
@@ -143,7 +151,7 @@ impl Scorer {
         for &event in &seen {
             let rest = side.without(&[event]);
             let states = self.cpu.states(&rest);
-            let logit = self.one(&side.pattern, &states, item, &side.muted)?;
+            let logit = self.one(rest.moment(&states), item, &side.muted)?;
             events.push(Absence {
                 part: Part::Event(side.position(event)),
                 logit,
@@ -151,8 +159,10 @@ impl Scorer {
                 rank: None,
             });
         }
+        // Any event that goes leaves a shorter history, and what that does to a score is no event's own.
+        let common = median(events.iter().map(|event| event.logit - now));
         let mut order: Vec<usize> = (0..events.len()).collect();
-        let change = |place: &usize| (events[*place].logit - now).abs();
+        let change = |place: &usize| (events[*place].logit - now - common).abs();
         order.sort_by(|a, b| change(b).total_cmp(&change(a)).then(a.cmp(b)));
         for place in order.into_iter().take(RANKED_EVENTS) {
             let rest = side.without(&[seen[place]]);
@@ -164,14 +174,7 @@ impl Scorer {
     }
 
     /// One item's logit.
-    fn one(
-        &self,
-        pattern: &[f32],
-        states: &[f32],
-        item: u32,
-        muted: &[Muted],
-    ) -> Result<f32, ScoreError> {
-        let moment = Moment { states, pattern };
+    fn one(&self, moment: Moment, item: u32, muted: &[Muted]) -> Result<f32, ScoreError> {
         let logits = self.cpu.logits(moment, &[item], muted, true);
         match finite(&logits) {
             Ok(()) => Ok(logits[0]),

@@ -3,7 +3,7 @@
 use super::super::fixture::*;
 use super::super::{Muted, Scorer, Taken, Taste};
 use super::*;
-use crate::artefact::{HistoryEvent, sample};
+use crate::artefact::{Artefact, HistoryEvent, sample};
 use crate::explain::top;
 
 #[test]
@@ -92,33 +92,53 @@ fn shares_are_means_over_all_orders_and_sum_to_the_score() {
     assert_eq!(probe.rank, pessimistic_rank(found.whole(), &hidden, item));
 }
 
-/// What an event carries is what its absence takes away, as a probe of the item has it.
+/// The same model with nothing that depends on a place.
+fn placeless(mut artefact: Artefact) -> Artefact {
+    for (name, value) in [
+        ("weights.encoder.positions", 0.0),
+        ("weights.interest.recency_scale", 0.9),
+        ("weights.interest.recency_shift", 0.1),
+    ] {
+        artefact.tensors.get_mut(name).unwrap().values.fill(value);
+    }
+    artefact
+}
+
+fn carried(scorer: &Scorer, taste: &Taste, item: u32) -> Vec<(u32, f32)> {
+    let carriers = scorer.carriers(taste, &[item]).unwrap().remove(0);
+    for one in &carriers {
+        assert_eq!(one.item, taste.history[one.event as usize].item);
+    }
+    carriers.iter().map(|one| (one.event, one.adds)).collect()
+}
+
+/// What the absence of each event takes away, as a probe of the item has it.
+fn missed(scorer: &Scorer, taste: &Taste, item: u32) -> Vec<(u32, f32)> {
+    let found = scorer.coalitions(taste).unwrap();
+    let probe = scorer.probe(taste, &found, item).unwrap();
+    let events = (probe.without.iter()).filter_map(|absence| match absence.part {
+        Part::Event(place) => Some((place, probe.logit - absence.logit)),
+        _ => None,
+    });
+    let mut events: Vec<(u32, f32)> = events.collect();
+    events.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(b.0.cmp(&a.0)));
+    events
+}
+
+/// Where a place says nothing, what an event carries is what its absence takes away.
 #[test]
-fn carriers_are_absences() {
-    let scorer = Scorer::on_cpu(&artefact(8)).unwrap();
+fn carriers_are_absences_but_for_the_places() {
+    let scorer = Scorer::on_cpu(&placeless(artefact(8))).unwrap();
     let mut taste = scorer.taste(2).unwrap();
+    taste.history.remove(0);
     taste.history.push(Taken {
         item: 50,
         position: None,
     });
-    let found = scorer.coalitions(&taste).unwrap();
-    let items = [31, 4, 17];
-    let carriers = scorer.carriers(&taste, &items).unwrap();
-    assert_eq!(carriers.len(), 3);
-    for (item, carriers) in items.into_iter().zip(&carriers) {
-        let probe = scorer.probe(&taste, &found, item).unwrap();
-        let events = (probe.without.iter()).filter_map(|absence| match absence.part {
-            Part::Event(place) => Some((place, probe.logit - absence.logit)),
-            _ => None,
-        });
-        let mut expected: Vec<(u32, f32)> = events.collect();
-        expected.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(b.0.cmp(&a.0)));
-        let list = carriers.iter().map(|one| (one.event, one.adds));
-        assert_eq!(list.collect::<Vec<_>>(), expected);
-        assert!(expected.len() == WINDOW && expected[0].1.abs() > 1e-3);
-        for one in carriers {
-            assert_eq!(one.item, taste.history[one.event as usize].item);
-        }
+    for item in [31, 4, 17] {
+        let found = carried(&scorer, &taste, item);
+        assert_eq!(found, missed(&scorer, &taste, item));
+        assert!(found[0].1.abs() > 1e-3);
     }
     assert!(scorer.carriers(&Taste::default(), &[1]).unwrap()[0].is_empty());
     let out = scorer.carriers(&taste, &[ITEMS as u32]);
@@ -126,6 +146,52 @@ fn carriers_are_absences() {
         out,
         Err(crate::scorer::ScoreError::BadTaste { .. })
     ));
+}
+
+/// All others stay where they are: the place of the event that is blanked out is read by nobody, and none that waits comes in for it.
+#[test]
+fn a_blanked_event_leaves_its_place_empty() {
+    let plain = artefact(8);
+    let mut taste = Scorer::on_cpu(&plain).unwrap().taste(2).unwrap();
+    taste.history.push(Taken {
+        item: 50,
+        position: None,
+    });
+    let events = taste.history.len();
+    assert!(events > WINDOW, "one waits");
+    let oldest = (events - WINDOW) as u32;
+    let item = 31;
+    // Without an event, the logit is what is left: the whole less what it adds.
+    let without = |artefact: &Artefact, event: u32| {
+        let scorer = Scorer::on_cpu(artefact).unwrap();
+        let found = carried(&scorer, &taste, item);
+        assert_eq!(found.len(), WINDOW);
+        let adds = found.iter().find(|one| one.0 == event).unwrap().1;
+        logits(&scorer, &taste)[item as usize] - adds
+    };
+    for event in [oldest, oldest + 3, events as u32 - 1] {
+        let (place, width) = ((event - oldest) as usize, 2 * WIDTH);
+        let mut other = plain.clone();
+        let mut change = |name: &str, at: std::ops::Range<usize>| {
+            let values = &mut other.tensors.get_mut(name).unwrap().values[at];
+            values.iter_mut().for_each(|value| *value += 3.0);
+        };
+        change(
+            "weights.encoder.positions",
+            place * width..(place + 1) * width,
+        );
+        let age = WINDOW - 1 - place;
+        change("weights.interest.recency_scale", age..age + 1);
+        change("weights.interest.recency_shift", age..age + 1);
+        near(&[without(&plain, event)], &[without(&other, event)]);
+        let rest = missed(&Scorer::on_cpu(&plain).unwrap(), &taste, item);
+        let rest = rest.iter().find(|one| one.0 == event).unwrap().1;
+        let whole = logits(&Scorer::on_cpu(&plain).unwrap(), &taste)[item as usize];
+        assert!(
+            (whole - rest - without(&plain, event)).abs() > 1e-4,
+            "taken out it is another question"
+        );
+    }
 }
 
 /// Every absence is the taste scored again without it; where it is ranked, it is ranked among the same items.
@@ -159,8 +225,14 @@ fn what_is_missing_is_what_was_taken_away() {
     assert_eq!(parts[1..4], [0, 1, 2].map(Part::Reason));
     assert_eq!(parts[4..], [3, 4, 5, 6, 7, 8].map(Part::Event));
     assert_eq!(ranked, 1 + 3 + 5);
-    // The event that is not ranked changes least.
-    let change = |absence: &Absence| (absence.logit - probe.logit).abs();
+    // The event that is not ranked changes least beside what any one changes.
+    let mut changes: Vec<f32> = probe.without[4..]
+        .iter()
+        .map(|one| one.logit - probe.logit)
+        .collect();
+    changes.sort_by(f32::total_cmp);
+    let common = changes[2];
+    let change = |absence: &Absence| (absence.logit - probe.logit - common).abs();
     let of = |ranked: bool| {
         let events = probe.without[4..].iter();
         events
