@@ -28,6 +28,10 @@ let newestRanking = 0;
 let newestWish = 0;
 /** Texts that nobody waits for any more. @type {Set<number>} */
 const stopped = new Set();
+/** What ends turns to another backend, by their requests. @type {Map<number, AbortController>} */
+const turns = new Map();
+/** @type {import('./js/types.js').Fault} */
+const STOPPED = { kind: 'superseded', message: 'Nobody waits for this turn any more.' };
 /** Of whatever kind. */
 let newestRequest = 0;
 
@@ -81,7 +85,7 @@ const handlers = {
     // Only now, with sizes and hashes checked by the scorer, are the other files read.
     const artefact = readArtefact(manifestText, files);
     const checked = clock.lap();
-    const source = { code, manifestText, files, onBytes: progress('gpu'), onFetched: () => post({ event: 'fetched', group: 'gpu' }), again };
+    const source = { code, manifestText, files, onBytes: progress('gpu'), onFetched: () => post({ event: 'fetched', group: 'gpu' }), onStart: () => progress('warm-up')(0, null), again };
     const engines = new Engines(
       scorer,
       (await engine.default()).memory,
@@ -113,9 +117,9 @@ const handlers = {
     return { backend: engines.backend, times, memory: engines.memory(), writerBytes: await writerBytes(manifestText), ...artefact.overview() };
   },
 
-  async backend({ prefer }) {
+  async backend({ prefer }, id) {
     const { engines } = ready();
-    await engines.choose(prefer);
+    await engines.choose(prefer, turns.get(id)?.signal);
     return engines.backend;
   },
 
@@ -163,12 +167,12 @@ const handlers = {
 
   async 'write-pattern'({ taste, seed }, id) {
     const items = taste.history.map(({ item }) => item);
-    const { text, flaws, vector = [] } = await ready().desk.write(
+    const { text, unheld, vector = [] } = await ready().desk.write(
       (writer) => writer.pattern(Uint32Array.from(items), seed),
       ({ text: words, attempt }) => post({ event: 'draft', id, text: words, attempt }),
       staleness(id),
     );
-    return { text, flaws, vector, seed, of: items.join() };
+    return { text, unheld, vector, seed, of: items.join() };
   },
 
   async 'write-reason'({ pattern, item, seed }, id) {
@@ -190,7 +194,7 @@ const staleness = (id) => () => id < newestWish || stopped.has(id);
  * @type {{[T in Request['type']]?: (request: Extract<Request, {type: T}>, id: number) => Promise<unknown>}}
  */
 const fetching = {
-  backend: ({ prefer }) => ready().engines.fetch(prefer),
+  backend: ({ prefer }, id) => ready().engines.fetch(prefer, turns.get(id)?.signal),
   compare: () => ready().comparison(),
   'write-pattern': (_, id) => ready().desk.ready(staleness(id)),
   'write-reason': (_, id) => ready().desk.ready(staleness(id)),
@@ -233,6 +237,7 @@ const lines = {};
 
 /** @param {number} id @param {unknown} thrown */
 function failed(id, thrown) {
+  turns.delete(id);
   const error = toFault(thrown);
   crashed ||= error.kind === 'crashed';
   post({ id, ok: false, error });
@@ -247,6 +252,8 @@ async function answer(request) {
     post({ id, ok: true, value: await handler(request, id) });
   } catch (thrown) {
     failed(id, thrown);
+  } finally {
+    turns.delete(id);
   }
 }
 
@@ -260,6 +267,7 @@ self.addEventListener('message', (/** @type {MessageEvent<Request & {id: number}
   if (event.data === 'ping') return post({ event: 'alive', locked });
   if ('stop' in event.data) {
     stopped.add(event.data.stop);
+    turns.get(event.data.stop)?.abort(STOPPED);
     return loaded?.desk.heed();
   }
   answerInTurn(event.data);
@@ -270,6 +278,7 @@ function answerInTurn(request) {
   newestRequest = request.id;
   const { type, id } = request;
   const aside = 'aside' in request && request.aside;
+  if (type === 'backend') turns.set(id, new AbortController());
   // A pattern is written for a ranking that follows: whichever came last is what is wanted now.
   if (!aside && (type === 'recommend' || type === 'write-pattern')) newestRanking = id;
   if (!aside && WISHES.has(type)) {

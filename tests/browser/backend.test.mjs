@@ -1,8 +1,8 @@
 /** Where scores are computed: a software WebGPU adapter when it is forced, the CPU when there is none, and a reason each time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freshPage, host, launch, listShown, mock, rows, SWIFTSHADER_FLAGS, scorer } from './helper/harness.mjs';
-import { nextRanking, troubled } from './helper/trouble.mjs';
+import { freshPage, host, launch, listShown, mock, PATIENCE, rows, SWIFTSHADER_FLAGS, scorer } from './helper/harness.mjs';
+import { appended, nextRanking, troubled } from './helper/trouble.mjs';
 
 const { url } = await host();
 
@@ -199,6 +199,73 @@ for (const trouble of /** @type {const} */ (['fail', 'trap', 'late trap', 'panic
     assert.deepEqual(manners.pageErrors, []);
   });
 }
+
+/** Appended to the GPU's module: its first list never comes. */
+const endless = appended('/curec-web-gpu.js', 'GpuScorer.prototype.scores = () => new Promise(() => {});');
+
+/** What is said beside the switch. @param {import('playwright-core').Page} page @param {RegExp} words */
+const said = (page, words) => page.locator('.switch [role="status"]', { hasText: words }).waitFor();
+
+/** Leaves a turn to WebGPU: the CPU is in use, and answers. @param {import('playwright-core').Page} page */
+async function cancelled(page) {
+  const cancel = page.locator('.switch').getByRole('button', { name: 'Cancel' });
+  await cancel.focus();
+  const began = Date.now();
+  await page.keyboard.press('Enter');
+  await said(page, /^Stopped: the CPU computes as before\.$/);
+  assert.ok(Date.now() - began < 5000);
+  assert.equal(await cancel.isVisible(), false);
+  assert.equal(await side(page, 'CPU').evaluate((element) => element === document.activeElement), true, 'whoever stopped it is on the side in use');
+  assert.equal(await page.locator('.badge').getAttribute('data-backend'), 'cpu');
+  assert.equal(await side(page, 'WebGPU').getAttribute('aria-disabled'), null);
+  await another(page);
+  await listShown(page);
+  await page.locator('.badge summary').click();
+}
+
+test('a turn to WebGPU says that it warms up, and can be left for the CPU at once, again and again', async () => {
+  const server = await host(endless);
+  const { page, manners } = await badgeOf(SWIFTSHADER_FLAGS, '', server.url);
+  const worker = scorer(page);
+  for (const time of [1, 2]) {
+    await side(page, 'WebGPU').click();
+    if (time === 1) await said(page, /^Warming up: .* may take a minute/);
+    else await page.waitForTimeout(500);
+    await cancelled(page);
+  }
+  assert.equal(scorer(page), worker, 'the scorer is the one that was there');
+  assert.equal(new URL(page.url()).search, '');
+  assert.deepEqual(manners.pageErrors, []);
+  assert.deepEqual(manners.consoleErrors, []);
+});
+
+test('a turn to WebGPU can be left while its scorer is fetched, and begun again', async () => {
+  let go = () => {};
+  const until = new Promise((resolve) => (go = () => resolve(undefined)));
+  const server = await host({ '/curec-web-gpu_bg.wasm': (body) => ({ body, until }) });
+  const { page, manners } = await badgeOf(SWIFTSHADER_FLAGS, '', server.url);
+  await side(page, 'WebGPU').click();
+  for (const began = Date.now(); !server.asked.some((name) => name.endsWith('curec-web-gpu_bg.wasm')); await page.waitForTimeout(50)) assert.ok(Date.now() - began < PATIENCE);
+  await cancelled(page);
+  go();
+  await side(page, 'WebGPU').click();
+  await page.locator('.badge[data-backend="webgpu"]').waitFor();
+  await listShown(page);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('a driver that holds the worker up is left too: another one takes its place, on the CPU', async () => {
+  const server = await host(appended('/curec-web-gpu.js', 'GpuScorer.load = () => { for (;;); };'));
+  const { page, manners } = await badgeOf(SWIFTSHADER_FLAGS, '', server.url);
+  const worker = scorer(page);
+  await side(page, 'WebGPU').click();
+  await said(page, /^Warming up: /);
+  await cancelled(page);
+  assert.notEqual(scorer(page), worker);
+  assert.equal(new URL(page.url()).search, '?backend=cpu', 'nor is WebGPU tried by itself');
+  assert.equal(await page.locator('.notice-fault').count(), 0);
+  assert.deepEqual(manners.pageErrors, []);
+});
 
 test('a GPU whose device is lost is given up for the CPU, and can be turned to again', async () => {
   const server = await host(troubled('gpu'));

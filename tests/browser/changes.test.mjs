@@ -1,5 +1,6 @@
 /** What the correction changed in the words: what is struck out and what is underlined give the text before and the one now. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { changedArtefact } from './helper/changed.mjs';
 import { artefactJson, freshPage, host, launch, listShown, PATIENCE, rows } from './helper/harness.mjs';
@@ -104,7 +105,7 @@ test('a text’s words before and after the correction are those of the artefact
   const shown = (place) =>
     place.evaluate((element) => {
       const copy = /** @type {Element} */ (element.cloneNode(true));
-      copy.querySelectorAll('h4, .visually-hidden').forEach((part) => part.remove());
+      copy.querySelectorAll('h4, .compare-share, .visually-hidden').forEach((part) => part.remove());
       const texts = (/** @type {string} */ selector) => [...copy.querySelectorAll(selector)].flatMap((part) => (part.textContent ?? '').split(/\s+/).filter(Boolean));
       const without = (/** @type {string} */ gone) => {
         const rest = /** @type {Element} */ (copy.cloneNode(true));
@@ -122,6 +123,17 @@ test('a text’s words before and after the correction are those of the artefact
     if (whole) assert.deepEqual({ del: found.del, ins: found.ins, lines: found.lines }, { del: old, ins: now, lines: 2 }, 'one after the other');
     else assert.deepEqual({ del: found.del, ins: found.ins }, { del: ['Formerly'], ins: now.slice(0, 1) });
   }
+  // How much the model looks at each of them, as the list's own file has it.
+  await page.getByText('Take it along').click();
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON', exact: true }).click()]);
+  const { recommendations } = JSON.parse(String(await readFile(await file.path())));
+  const shares = expected.map(({ title, now }) => {
+    const all = recommendations.find((/** @type {any} */ row) => row.title === title).reasons;
+    const { weight } = all.find((/** @type {any} */ reason) => words(reason.text).join() === now.join());
+    const share = weight < 0.01 ? '<1 %' : `${Math.round(100 * weight)} %`;
+    return all.length === 1 ? `${share} of the attention to the one reason of this title; of those that were changed it gets most.` : `${share} of the attention to the ${all.length} reasons of this title; of those that were changed it gets most.`;
+  });
+  assert.deepEqual(await page.locator('.compare-share').allTextContents(), shares);
   const ofPattern = await shown(page.locator('.compare-texts > .changes'));
   assert.deepEqual(ofPattern, { before: words(begunOtherwise(pattern)), now: words(pattern), del: ['Formerly'], ins: words(pattern).slice(0, 1), lines: 0 });
   // Who only listens hears which is which.

@@ -233,6 +233,83 @@ test('a worker that is killed while it writes reasons is replaced, and writes th
   await nothingTold(page);
 });
 
+/** The newest worker goes round in a circle, and hears nothing any more. @param {import('playwright-core').Page} page */
+const hang = (page) =>
+  void scorer(page)
+    ?.evaluate(() => {
+      for (;;);
+    })
+    .catch(() => {});
+
+/** Shows another viewer, which a worker that hangs does not answer. @param {import('playwright-core').Page} page @param {number} chip */
+async function askInVain(page, chip) {
+  hang(page);
+  await page.locator('.chip:not(.chip-own)').nth(chip).click();
+  await page.waitForTimeout(300);
+  assert.equal(await page.locator('#ranking').getAttribute('aria-busy'), 'true');
+}
+
+/** With the page's timers in the test's hand. */
+async function timed() {
+  const { url } = await host();
+  const { page, manners } = await freshPage(browser);
+  await page.clock.install();
+  await page.goto(`${url}?backend=cpu`);
+  await listShown(page);
+  await page.waitForTimeout(500); // what else is asked once a list stands
+  return { page, manners };
+}
+
+test('a worker that hangs is ended after twenty seconds and replaced, which is asked again; a second time it is told, with a way out', async () => {
+  const { page, manners } = await timed();
+  const old = scorer(page);
+  await askInVain(page, 1);
+  await page.clock.runFor(21_000);
+  const known = Date.now();
+  await listShown(page);
+  assert.ok(Date.now() - known < 5000, `${Date.now() - known} ms`);
+  assert.notEqual(scorer(page), old);
+  assert.equal(await page.locator('.chip:not(.chip-own)').nth(1).getAttribute('aria-pressed'), 'true');
+  await nothingTold(page);
+  await page.waitForTimeout(500);
+  await askInVain(page, 2);
+  await page.clock.runFor(21_000);
+  const panel = page.locator('.notice-fault[data-kind="hung"]');
+  await panel.waitFor();
+  assert.match(await panel.innerText(), /The scorer does not answer/);
+  await panel.getByRole('button', { name: 'Start the scorer again' }).click();
+  await listShown(page);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('whoever does not want to wait for a scorer that is silent starts it again', async () => {
+  const { page } = await timed();
+  await askInVain(page, 1);
+  assert.equal(await page.locator('#ranking .notice-sticky', { hasText: 'The scorer has not answered for a while' }).count(), 0);
+  await page.clock.runFor(11_000);
+  await page.getByRole('button', { name: 'Start it again' }).click();
+  await listShown(page);
+  assert.equal(await page.locator('#ranking .notice-sticky', { hasText: 'The scorer has not answered for a while' }).count(), 0);
+  await nothingTold(page);
+});
+
+test('a worker that computes for some seconds is left to it', async () => {
+  const { page } = await timed();
+  const worker = scorer(page);
+  const busy = worker?.evaluate(() => {
+    for (const began = performance.now(); performance.now() - began < 2000; );
+  });
+  await page.locator('.chip:not(.chip-own)').nth(1).click();
+  await page.clock.runFor(12_000);
+  await page.locator('#ranking .notice-sticky', { hasText: 'The scorer has not answered for a while' }).waitFor();
+  await busy;
+  await listShown(page);
+  assert.equal(await page.locator('#ranking .notice-sticky', { hasText: 'The scorer has not answered for a while' }).count(), 0, 'it is back');
+  await page.clock.runFor(300_000);
+  assert.equal(scorer(page), worker);
+  await nothingTold(page);
+});
+
 test('a scoring that fails can be tried again', async () => {
   const { page } = await standing(troubled());
   const before = scorer(page);

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { PNG } from 'pngjs';
 import { afterChange, browser, catalogue, listed, open, reasons, spelled, url, users, whatIf } from './helper/asked.mjs';
 import { changedArtefact } from './helper/changed.mjs';
+import { open as openOwn, ownTaste, reasonsWritten } from './helper/writing.mjs';
 import { artefactFolder, artefactJson, freshPage, host, listShown, mock, PATIENCE, rows } from './helper/harness.mjs';
 
 const { run, model } = await artefactJson('manifest.json');
@@ -141,6 +142,61 @@ for (const [titles, retitled] of /** @type {[string, (title: string) => string][
   });
 }
 
+/** What is taken along of the list that stands there. @param {import('playwright-core').Page} page @param {string} name of the button */
+async function taken(page, name) {
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name, exact: true }).click()]);
+  return readFile(await file.path());
+}
+
+test('of one’s own taste every file says what was picked, where the pattern is from, and what was written for it', async () => {
+  const { page, manners } = await openOwn(ownTaste);
+  await page.getByText('Take it along').click();
+  const followed = JSON.parse(String(await taken(page, 'JSON')));
+  const picked = await page.locator('.history-title').allTextContents();
+  assert.deepEqual(followed.picks.map((/** @type {any} */ one) => one.title), [...picked].reverse());
+  for (const { key, title } of followed.picks) assert.equal(catalogue.find((/** @type {any} */ item) => item.key === key)?.title, title);
+  const nearest = users.find((/** @type {any} */ one) => one.key === followed.pattern.viewer);
+  assert.deepEqual(followed.pattern, { from: 'stored', viewer: nearest.key, text: nearest.pattern });
+  assert.deepEqual([followed.reasons_written_here, followed.reports], [[], []]);
+  const lead = async () => {
+    const seen = await drawn(page);
+    await taken(page, 'PNG');
+    const all = await seen();
+    return { head: all.slice(1, all.findIndex(({ text }) => text === '1')).map(({ text }) => text).join(' '), all };
+  };
+  const names = [...picked].reverse().join(', ');
+  assert.match((await lead()).head, new RegExp(`^Picked: .*; with the pattern of Viewer \\d+\\.$`));
+  assert.ok((await lead()).head.startsWith(`Picked: ${names};`));
+
+  await page.getByRole('button', { name: 'Let the language model write one for this history' }).click();
+  await page.locator('.pattern[data-written]').waitFor({ timeout: PATIENCE });
+  await reasonsWritten(page);
+  const texts = await page.locator('.own-reason .voice').allTextContents();
+  const json = JSON.parse(String(await taken(page, 'JSON')));
+  assert.deepEqual([json.pattern.from, json.pattern.seed, json.pattern.text.trim()], ['written here', 1, await page.locator('.pattern[data-written] .voice').innerText()]);
+  assert.deepEqual(json.reasons_written_here.map((/** @type {any} */ one) => [one.key, one.text.trim()]), texts.map((text, at) => [json.recommendations[at].key, text]));
+  const [header, ...lines] = String(await taken(page, 'CSV')).split('\r\n');
+  assert.ok(header?.endsWith(',leading reason,reason written here'));
+  lines.slice(0, 5).forEach((line, at) => assert.ok(line.includes(`${texts[at]?.replaceAll('"', '""')}`), line));
+  assert.ok(lines[5]?.endsWith(','), 'the sixth title has none');
+  const { head, all } = await lead();
+  assert.equal(head, `Picked: ${names}; with a pattern written here.`);
+  assert.equal(all.filter(({ text }) => text.startsWith('Written here: ')).length, 5);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('signs that turn the direction of a text do not reach a picture', async () => {
+  const turned = (/** @type {string} */ title) => `\u202e\u2067${title}\u2069`;
+  const { url: address } = await host(changedArtefact(() => {}, await retitledBy(turned)));
+  const { page } = await open(`#user=${encodeURIComponent(users[0].key)}&pattern=none&history=${spelled(0)}`, {}, address);
+  const seen = await drawn(page);
+  await page.getByText('Take it along').click();
+  await taken(page, 'PNG');
+  const all = await seen();
+  assert.ok(all.some(({ text }) => text.includes(catalogue[0].title)), 'the title is there');
+  for (const { text } of all) assert.doesNotMatch(text, /[\u202a-\u202e\u2066-\u2069]/);
+});
+
 /** The files of an artefact in which titles are others. @param {(title: string) => string} retitled */
 async function retitledBy(retitled) {
   const preview = await artefactJson('preview.json');
@@ -161,9 +217,13 @@ test('a reason reported as bad stays on this device and can be taken along or fo
   await row.getByRole('button', { name: /^Report as bad/ }).first().click();
   await page.getByText('Take it along').click();
   await page.getByText('1 reason reported as bad, kept on this device only.').waitFor();
+  const noted = await row.getByRole('button', { name: /^Noted on this device/ }).innerText();
+  const { reports } = JSON.parse(String(await taken(page, 'JSON')));
   const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download them' }).click()]);
   const [report] = JSON.parse(String(await readFile(await file.path())));
   const item = (await listed(page))[at]?.item ?? -1;
+  assert.equal(noted, 'Noted on this device, and part of this list’s JSON');
+  assert.deepEqual(reports, [report], 'and so it is');
   assert.equal(report.item, catalogue[item].key);
   assert.equal(report.text, reasons[item][report.reason].text);
   assert.deepEqual([report.run, report.data, report.written], [run.config_hash, run.hash, null]);

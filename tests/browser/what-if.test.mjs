@@ -125,6 +125,28 @@ test('a link restores how many rows were shown', async () => {
   assert.deepEqual((await listed(other)).map(({ item, facts }) => [item, facts]), shown.map(({ item, facts }) => [item, facts]));
 });
 
+test('what moved is counted among all rows that are shown, as a reload of the link counts it', async () => {
+  const { page } = await open();
+  await whatIf(page);
+  await afterChange(page, () => page.locator('[data-do="remove"]').first().click());
+  await page.getByRole('button', { name: /^Show \d+ more/ }).click();
+  await rows(page).nth(10).waitFor();
+  const told = async () => [await page.locator('.moves-note').textContent(), await page.locator('.change-bar p').textContent()];
+  const [note, bar] = await told();
+  assert.match(note ?? '', / the first 20/);
+  assert.match(bar ?? '', / of 20 moved\.$/);
+  await page.reload();
+  await listShown(page);
+  assert.deepEqual(await told(), [note, bar]);
+  // One's own taste is compared with the list before, and counts the same way.
+  const { page: other } = await open('#history=');
+  for (const event of users[1].history.slice(0, 2)) await afterChange(other, () => add(other, catalogue[event.item].title));
+  await other.getByRole('button', { name: /^Show \d+ more/ }).click();
+  await rows(other).nth(10).waitFor();
+  assert.match((await other.locator('.moves-note').textContent()) ?? '', / the first 20/);
+  assert.match((await other.locator('.change-bar p').textContent()) ?? '', / of 20 moved\.$/);
+});
+
 test('titles that the model does not read say so, and move nothing', { skip: long < 0 && 'no viewer has taken more than the model reads' }, async () => {
   const { page } = await open(`#user=${encodeURIComponent(users[long].key)}`);
   const more = users[long].history.length - window;
@@ -191,6 +213,24 @@ test('a muted reason is gone from its title and from the address when it speaks 
   assert.deepEqual((await listed(other)).map(({ item: one, facts }) => [one, facts]), (await listed(page)).map(({ item: one, facts }) => [one, facts]));
   await row().getByRole('button', { name: 'Let the muted reason speak again' }).click();
   await page.waitForFunction(() => !location.hash.includes('mute='));
+});
+
+test('a reason that a link mutes twice is muted once, and speaks again by one press or by two', async () => {
+  const { page } = await open();
+  const { item = -1 } = (await listed(page)).find(({ item: one }) => reasons[one].length > 1) ?? {};
+  for (const presses of [1, 2]) {
+    const { page: other, context } = await open(`#user=${encodeURIComponent(users[0].key)}&mute=${spelled(item)}@0,${spelled(item)}@0`);
+    assert.match((await other.locator('.change-bar').textContent()) ?? '', /1 reason muted/i);
+    await other.locator(`.recommendation[data-item="${item}"]`).getByRole('button', { name: /What carried it/ }).click();
+    await other.getByRole('button', { name: 'Let the muted reason speak again' }).evaluate((element, times) => {
+      for (let press = 0; press < times; press += 1) /** @type {HTMLElement} */ (element).click();
+    }, presses);
+    await other.waitForFunction(() => !location.hash.includes('mute='));
+    await listShown(other);
+    await other.waitForTimeout(200);
+    assert.doesNotMatch(new URL(other.url()).hash, /mute=/);
+    await context.close();
+  }
 });
 
 test('the drawer’s test is the model asked again', async () => {
@@ -262,6 +302,7 @@ test('a counterfactual, made real, is what it said', async () => {
   const { page, act } = await answered();
   const then = await page.locator('.answer strong').innerText();
   const removed = await page.locator('.answer em').allTextContents();
+  assert.match(await page.locator('.answer p:not(.muted)').last().innerText(), /^That list may hold .* again, even first: out of the history, (it|they) may be suggested/, 'said before the press');
   await afterChange(page, () => act.click());
   // What was taken out may itself come first; the promise is about the others.
   const titles = (await listed(page)).map(({ item }) => catalogue[item].title).filter((title) => !removed.includes(title));
@@ -409,6 +450,17 @@ for (const [whose, own, seeds] of /** @type {[string, string, string[]][]} */ ([
     }
   });
 }
+
+test('a number of rows that cannot be shown is told', async () => {
+  for (const [asked, shown] of /** @type {[string, number][]} */ ([['100000', Math.min(100, catalogue.length)], ['-5', 10], ['7', 10], ['ten', 10], ['20', 20]])) {
+    const { page, context } = await open(`#user=${encodeURIComponent(users[0].key)}&rows=${asked}`);
+    const told = await page.locator('.notice-aside').allInnerTexts();
+    if (asked === '20') assert.deepEqual(told, []);
+    else assert.ok(told.length === 1 && told[0]?.includes(`“rows=${asked}”`), `${told}`);
+    assert.ok((await rows(page).count()) <= shown && (await rows(page).count()) >= 10);
+    await context.close();
+  }
+});
 
 test('an address that asks for a change and names neither viewer nor titles is told so', async () => {
   for (const hash of ['#write=7', '#pattern=none', '#mute=1@0']) {

@@ -29,12 +29,14 @@ export function createArrival(page, lists) {
     // The address stays as it is until the pattern is written, or something is changed.
     const written = seed !== null && mayWrite(loaded) ? 'keep' : seed !== null ? 'replace' : how;
     if (ownTasteInAddress()) {
-      const { taste, lost, follows } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
+      const { taste: asked, lost, follows } = tasteInAddress(null, loaded, (item) => loaded.reasonCounts[item] ?? 0);
+      const taste = app.written.recalled(asked, seed);
       if (lost.length > 0) page.notice.replaceChildren(lostNote(lost));
       const token = lists.leave(); // also for whoever was asked for before, and comes later
-      const nearest = follows ? null : await page.client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
+      const before = lists.steps(taste); // a step back leads to where the visitor left off
+      const nearest = follows || before ? null : await page.client.ask('nearest', { items: taste.history.map(({ item }) => item) }).catch(() => null);
       if (lists.token !== token) return;
-      const trail = new Trail(blankTaste(), taste, follows || taste.history.length === 0 || (nearest !== null && nearest.viewer === taste.pattern)); // of nothing nobody is the nearest yet
+      const trail = before ?? new Trail(blankTaste(), taste, (follows && !taste.written) || taste.history.length === 0 || (nearest !== null && nearest.viewer === taste.pattern)); // of nothing nobody is the nearest yet
       await lists.openOwn(trail, written, rowsInAddress());
       if (lists.visit?.trail === trail) told(foreign, seed);
       return;
@@ -63,6 +65,7 @@ export function createArrival(page, lists) {
     if (!mayWrite(loaded)) {
       return page.notice.append(asideNote('The address asks for a pattern that is written in the browser, and this demo carries no language model for that. The list does without it.'));
     }
+    if (card.mayWrite()) return void card.write(seed); // what it takes is here
     const act = button(
       { class: 'button' },
       () => {

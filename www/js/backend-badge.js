@@ -13,7 +13,7 @@ export const backendName = (backend) => (backend.used === 'webgpu' ? 'WebGPU' : 
 /**
  * @param {HTMLElement} root
  * @param {object} told
- * @param {(prefer: import('./types.js').BackendChoice) => Promise<void>} told.onTurn turns the scorer to another backend
+ * @param {(prefer: import('./types.js').BackendChoice, signal: AbortSignal) => Promise<void>} told.onTurn turns the scorer to another backend, unless it is stopped
  * @param {() => Promise<void>} told.onLook finds out whether there is a GPU
  * @param {(times: number) => Promise<import('./types.js').Measured>} told.onMeasure
  */

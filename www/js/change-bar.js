@@ -1,7 +1,10 @@
 /** What was changed and what moved, kept in sight while the rows that moved may not be: a strip at the foot of the window. */
 import { button, byId, el, withProperty } from './dom.js';
-import { capitalised, plural } from './format.js';
-import { changesInWords } from './what-if.js';
+import { capitalised, opening, plural } from './format.js';
+import { changesInWords, seeList } from './what-if.js';
+
+/** Characters of what was changed: all of it stands with the viewer, and the strip must leave room for what is below it. */
+const MOST = 120;
 
 /**
  * @typedef {object} Change
@@ -17,6 +20,15 @@ import { changesInWords } from './what-if.js';
  * @param {() => void} onUndo
  */
 export function createChangeBar(root, loaded, onUndo) {
+  // Beside the tools that say and do the same it would only cover what is below it. They are drawn anew with each change.
+  const beside = new IntersectionObserver((seen) => root.toggleAttribute('data-beside', seen.at(-1)?.isIntersecting ?? false));
+  const look = () => {
+    beside.disconnect();
+    const tools = document.querySelector('.what-if-tools');
+    if (tools) beside.observe(tools);
+    else root.removeAttribute('data-beside');
+  };
+  new MutationObserver(look).observe(byId('viewer'), { childList: true });
   // What has the focus is kept out of its way (css/layout.css).
   new ResizeObserver(() => withProperty(document.documentElement, '--change-bar', `${Math.ceil(root.getBoundingClientRect().height)}px`)).observe(root);
   return {
@@ -31,14 +43,10 @@ export function createChangeBar(root, loaded, onUndo) {
         if (inside) byId('ranking-heading').focus();
         return;
       }
-      const look = () => {
-        const heading = byId('ranking-heading');
-        heading.scrollIntoView({ block: 'start' });
-        heading.focus({ preventScroll: true });
-      };
-      const see = button({ class: 'button button-tool' }, look, 'See the list');
+      const see = seeList();
       const back = change.canUndo ? button({ class: 'button button-tool' }, onUndo, 'Take it back') : null;
-      root.replaceChildren(el('p', { dir: 'auto' }, el('strong', {}, `${capitalised(words)}. `), change.moved), see, ...(back ? [back] : []));
+      const begun = opening(capitalised(words), MOST);
+      root.replaceChildren(el('p', { dir: 'auto' }, el('strong', {}, begun.endsWith('…') ? `${begun} ` : `${begun}. `), change.moved), see, ...(back ? [back] : []));
       if (inside) (back ?? see).focus();
     },
   };

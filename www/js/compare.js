@@ -5,7 +5,7 @@
 import { changes } from './changes.js';
 import { button, el } from './dom.js';
 import { asFault, wayOut, wording } from './errors.js';
-import { count } from './format.js';
+import { count, percent } from './format.js';
 import { listName } from './models.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
@@ -113,7 +113,7 @@ export function createCompare(root, loaded, asked) {
       const found = reasons.find(({ index }) => reasonsBefore[item]?.[index] != null);
       if (!found) return [];
       const before = reasonsBefore[item]?.[found.index] ?? '';
-      return [el('li', {}, el('h4', { dir: 'auto' }, loaded.catalogue[item]?.title ?? ''), changes(before, found.text))];
+      return [el('li', {}, el('h4', { dir: 'auto' }, loaded.catalogue[item]?.title ?? ''), el('p', { class: 'muted compare-share' }, shareOf(found, reasons)), changes(before, found.text))];
     });
     const pattern = patternBefore === null ? [] : [el('h4', {}, 'The pattern'), changes(patternBefore, patternNow(of))];
     const none = 'The correction left the words behind these titles as they were: it looks at a part of all interactions.';
@@ -128,6 +128,9 @@ export function createCompare(root, loaded, asked) {
       ),
     ];
   }
+
+  /** How much the model looks at a reason that was changed. @param {import('./types.js').Reason} reason @param {import('./types.js').Reason[]} all */
+  const shareOf = ({ weight }, all) => `${percent(weight)} of the attention to ${all.length === 1 ? 'the one reason of this title' : `the ${count(all.length)} reasons of this title`}; of those that were changed it gets most.`;
 
   /** @type {Map<number, string>} */
   const patterns = new Map();

@@ -66,6 +66,11 @@ const WORDINGS = {
     advice: 'It can start again from here; your viewer stays chosen.',
     action: 'Start the scorer again',
   },
+  hung: {
+    title: 'The scorer does not answer',
+    advice: 'It was ended, since nothing came from it for too long. It can start again from here; your viewer stays chosen.',
+    action: 'Start the scorer again',
+  },
   worker: {
     title: 'The scorer’s background worker did not start',
     advice: 'A setting or an extension may block workers, or the connection broke off.',
@@ -112,7 +117,7 @@ const FAMILIES = {
 };
 
 /** Kinds after which only a new worker helps. */
-const FATAL = new Set(['gone', 'worker', 'crashed', 'device', 'not-loaded']);
+const FATAL = new Set(['gone', 'hung', 'worker', 'crashed', 'device', 'not-loaded']);
 
 /**
  * @param {import('./types.js').Fault} fault

@@ -5,9 +5,9 @@ import { byId, NARROW } from './dom.js';
 import { asFault, needsNewWorker, wording } from './errors.js';
 import { milliseconds, plural, viewerName } from './format.js';
 import { asideNote, lostNote } from './notice.js';
-import { hashOf, putInAddress, rowsInAddress, tasteInAddress } from './permalink.js';
+import { hashOf, putInAddress, rowsInAddress, seedInAddress, tasteInAddress } from './permalink.js';
 import { FIRST_COUNT, movedRows, movesNote } from './ranking-list.js';
-import { blankTaste, isOutdated, Trail, withWritten } from './tastes.js';
+import { blankTaste, isOutdated, same, Trail, withWritten } from './tastes.js';
 import { doWithout, OVERTAKEN, rewrite, writeReasons } from './writing.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
@@ -23,8 +23,18 @@ import { doWithout, OVERTAKEN, rewrite, writeReasons } from './writing.js';
  * @property {Trail} trail
  * @property {import('./types.js').Nearest|null} nearest
  * @property {number} rows how many are shown
- * @property {{ranking: import('./types.js').Ranking, taste: Taste, pattern: string|null}|null} standing the list that stands there, what it is of, and the words of the pattern it reads
+ * @property {Standing|null} standing
  */
+
+/**
+ * The list that stands there.
+ * @typedef {object} Standing
+ * @property {import('./types.js').Ranking} ranking
+ * @property {Taste} taste what it is of
+ * @property {Taste|null} beside what its rows are compared with; null where with nothing
+ * @property {string|null} pattern the words of the pattern it reads
+ */
+
 /** What the address and the command line leave unsaid. @param {Visit} of */
 export const ownOf = ({ user, trail }) => (user === null ? blankTaste() : trail.base);
 
@@ -45,6 +55,56 @@ export function createLists(page) {
   /** @type {Visit|null} */
   let visit = null;
 
+  /** The visitor's own taste as they left it, and the data that its titles are of. @type {{trail: Trail, rows: () => number, of: string}|null} */
+  let left = null;
+
+  /** Whether what was asked for last has ended with a fault, which says how to go on. */
+  let failed = false;
+
+  /** What titles and viewers are numbered by: another artefact has others. @param {Loaded} loaded */
+  const dataOf = ({ manifest }) => JSON.stringify(manifest);
+
+  /** @param {Loaded} loaded */
+  const leftOf = (loaded) => (left?.of === dataOf(loaded) ? left : null);
+
+  /**
+   * Shows whom the visitor has picked. Who is shown already stays as they are, with all that was changed.
+   * @param {number} user
+   */
+  function pickViewer(user) {
+    if (visit?.user !== user) return void openViewer(user, 'push');
+    bringUp();
+    if (failed) showVisit('keep');
+  }
+
+  /** Shows the visitor's own taste, as they left it where they have one. */
+  function pickOwn() {
+    const loaded = page.app()?.loaded;
+    if (!loaded) return;
+    if (visit?.user !== null) {
+      const mine = leftOf(loaded);
+      return void openOwn(mine?.trail ?? new Trail(blankTaste(), blankTaste(), true), 'push', mine?.rows());
+    }
+    toSearch();
+    if (failed) showVisit('keep');
+  }
+
+  /** Where a taste of one's own is built. */
+  function toSearch() {
+    bringUp();
+    byId('viewer').querySelector('input')?.focus({ preventScroll: NARROW.matches });
+  }
+
+  /**
+   * The steps that led to a taste of the visitor's own, where it is the one they left.
+   * @param {Taste} taste
+   */
+  function steps(taste) {
+    const loaded = page.app()?.loaded;
+    const mine = loaded ? leftOf(loaded) : null;
+    return mine && same(mine.trail.current, taste) ? mine.trail : null;
+  }
+
   /**
    * Shows a stored viewer: first who they are, then their list.
    * @param {number} user
@@ -64,6 +124,7 @@ export function createLists(page) {
         const viewer = await page.client.ask('viewer', { user });
         if (pending !== token) return;
         const asked = asAddressed ? tasteInAddress(viewer.taste, loaded, (item) => loaded.reasonCounts[item] ?? 0) : { taste: viewer.taste, lost: [] };
+        if (asAddressed) asked.taste = app.written.recalled(asked.taste, seedInAddress());
         if (asked.lost.length > 0) page.notice.replaceChildren(lostNote(asked.lost));
         if (how === 'push') bringUp();
         visit = { user, viewer, trail: new Trail(viewer.taste, asked.taste), nearest: null, rows: asAddressed ? rowsInAddress() : FIRST_COUNT, standing: null };
@@ -87,13 +148,11 @@ export function createLists(page) {
     document.title = 'Your own taste · curec';
     app.picker.show(null);
     leave();
-    visit = { user: null, viewer: null, trail, nearest: null, rows, standing: null };
-    const mine = visit;
+    const mine = /** @type {Visit} */ ({ user: null, viewer: null, trail, nearest: null, rows, standing: null });
+    visit = mine;
+    left = { trail, rows: () => mine.rows, of: dataOf(app.loaded) };
     await showVisit(how);
-    if (how === 'push' && visit === mine) {
-      bringUp();
-      byId('viewer').querySelector('input')?.focus({ preventScroll: NARROW.matches });
-    }
+    if (how === 'push' && visit === mine) toSearch();
   }
 
   /** What stands there must not be changed any more, for something else is on its way. What is being waited for from now on. */
@@ -131,6 +190,7 @@ export function createLists(page) {
     if (!now || !page.app()) return;
     const token = {};
     pending = token;
+    failed = false;
     const before = unfinished?.of === now ? unfinished : null;
     const own = { of: now, how: before && (how === 'keep' || before.how === 'push') ? before.how : how, moves: moves || (before?.moves ?? false) };
     unfinished = own;
@@ -153,20 +213,29 @@ export function createLists(page) {
         const ranking = await page.client.ask('recommend', { taste: trail.current, count: now.rows, before: beside });
         if (pending !== token) return;
         unfinished = null;
-        now.standing = { ranking, taste: trail.current, pattern: wordsRead(whose, current.loaded) };
-        const view = { viewer: now.viewer, taste: trail.current, pattern: now.standing.pattern, compared };
+        now.standing = { ranking, taste: trail.current, beside, pattern: wordsRead(whose, current.loaded) };
+        const view = viewOf(now, now.standing);
         current.ranking.show(ranking, view);
-        current.bar.show({ ...now.standing, own: ownOf(now), moved: compared ? `${plural(movedRows(ranking), 'title')} of ${ranking.recommendations.length} moved.` : '', canUndo: trail.canUndo });
+        showBar(now, now.standing, current);
         current.questions.renew(ranking.recommendations[0]?.item ?? null);
         current.compare.renew(now.user, now.viewer?.pattern ?? null);
         page.badge.ranked(ranking, current.loaded.backend.used);
         announce(now, ranking, compared ? movesNote(ranking, view) : '', current.loaded);
-        writeReasons({ client: page.client, revival: page.revival(), say: (words) => (page.announcer.textContent = words) }, now, () => pending === token, current.ranking);
+        writeReasons({ client: page.client, revival: page.revival(), say: (words) => (page.announcer.textContent = words), kept: current.written }, now, () => pending === token, current.ranking);
       },
       () => showVisit(how, moves),
       token,
     );
     await arriving;
+  }
+
+  /** @param {Visit} now @param {Standing} standing @returns {import('./ranking-list.js').View} */
+  const viewOf = ({ viewer }, { taste, pattern, beside }) => ({ viewer, taste, pattern, compared: beside !== null });
+
+  /** What was changed, and how many of the rows that are shown moved. @param {Visit} now @param {Standing} standing @param {App} current */
+  function showBar(now, { taste, ranking, beside }, { bar }) {
+    const moved = beside === null ? '' : `${plural(movedRows(ranking), 'title')} of ${ranking.recommendations.length} moved.`;
+    bar.show({ taste, own: ownOf(now), moved, canUndo: now.trail.canUndo });
   }
 
   /** A taste of the visitor's own in which nothing was picked. @param {Visit} now @param {App} current */
@@ -184,11 +253,11 @@ export function createLists(page) {
    * Whether the list may go on: with the pattern written anew, or without it where that cannot be written or was stopped.
    * @param {Visit} now @param {App} app
    */
-  async function rewritten(now, { card }) {
+  async function rewritten(now, { card, written }) {
     const { trail } = now;
     const { current } = trail;
     try {
-      const done = await rewrite(page.client, now, card);
+      const done = await rewrite(page.client, now, card, written);
       if (!done && trail.current === current) doWithout(now);
     } catch (thrown) {
       const fault = asFault(thrown);
@@ -217,6 +286,7 @@ export function createLists(page) {
     if (signal.aborted || !now || visit !== now || now.trail.current.history.length === 0) throw OVERTAKEN;
     const { current } = now.trail;
     const written = await page.revival().persistently(() => page.client.ask('write-pattern', { taste: current, seed }, onDraft, signal));
+    page.app()?.written.keepPattern(written);
     if (signal.aborted || visit !== now || now.trail.current !== current) throw OVERTAKEN;
     edit(withWritten(current, written));
   }
@@ -286,17 +356,17 @@ export function createLists(page) {
     const token = pending;
     // A list that is about to be replaced gets no more rows.
     if (!now || now.standing?.taste !== now.trail.current) return;
-    const { pattern } = now.standing;
+    const { standing } = now;
     await answered(
       async (current) => {
-        const { trail } = now;
-        const compared = trail.changed && now.user !== null;
-        const ranking = await page.client.ask('recommend', { taste: trail.current, count, before: compared ? trail.base : null, aside: true });
+        const { taste, beside } = standing;
+        const ranking = await page.client.ask('recommend', { taste, count, before: beside, aside: true });
         if (pending !== token) return;
-        now.standing = { ranking, taste: trail.current, pattern };
+        now.standing = { ...standing, ranking };
         now.rows = count;
-        putInAddress(hashOf(trail.current, ownOf(now), current.loaded, count), 'replace');
-        const heading = current.ranking.append(ranking, { viewer: now.viewer, taste: trail.current, pattern, compared });
+        putInAddress(hashOf(taste, ownOf(now), current.loaded, count), 'replace');
+        const heading = current.ranking.append(ranking, viewOf(now, now.standing));
+        showBar(now, now.standing, current);
         heading?.setAttribute('tabindex', '-1');
         heading?.focus();
       },
@@ -319,8 +389,11 @@ export function createLists(page) {
     } catch (thrown) {
       const fault = asFault(thrown);
       if (fault.kind === 'superseded' || pending !== token) return;
-      if (needsNewWorker(fault) && page.revival().mayRevive()) await page.revival().revive(retry);
-      else app.ranking.fail(fault, needsNewWorker(fault) ? page.restart : retry);
+      if (needsNewWorker(fault) && page.revival().mayRevive(fault)) await page.revival().revive(retry);
+      else {
+        failed = true;
+        app.ranking.fail(fault, needsNewWorker(fault) ? page.restart : retry);
+      }
     }
   }
 
@@ -336,8 +409,11 @@ export function createLists(page) {
     /** Asks for the same list again. */
     again: () => showVisit('keep'),
     leave,
+    pickViewer,
+    pickOwn,
     openViewer,
     openOwn,
+    steps,
     showMore,
     edit,
     step,

@@ -9,7 +9,7 @@ import { asFault, wayOut } from './errors.js';
 import { notComputed, showFirstView } from './first-view.js';
 import { createKept } from './kept.js';
 import { createLists, nameOf, ownOf } from './lists.js';
-import { faultPanel, progressPanel, stoppedPanel } from './notice.js';
+import { faultPanel, progressPanel, QUIET, quietNote, stoppedPanel } from './notice.js';
 import { showPageNav } from './page-nav.js';
 import { asksForAList, backendChoice, dropFresh, putBackendInAddress } from './permalink.js';
 import { createQuestions } from './questions.js';
@@ -19,13 +19,17 @@ import { createRevival } from './revival.js';
 import { ScorerClient } from './scorer-client.js';
 import { missingSupport } from './support.js';
 import { createTakeAlong } from './take-along.js';
-import { blankTaste, toggled, Trail } from './tastes.js';
+import { isMuted, same, silenced, speaking } from './tastes.js';
 import { createViewerCard } from './viewer-card.js';
 import { createViewerPicker } from './viewer-picker.js';
+import { createWritten } from './written.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
 /** @typedef {import('./types.js').Taste} Taste */
 /** @typedef {'starting'|'loading'|'ready'|'stopped'|'failed'} PageState */
+
+/** Milliseconds in which a turn that is stopped ends by itself. Where a driver holds the worker up for longer another one takes its place, on the CPU. */
+const STOPPING = 1500;
 
 const notice = byId('notice');
 const picker = byId('picker');
@@ -35,12 +39,14 @@ const comparison = byId('compare');
 const firstView = byId('first-view');
 const announcer = byId('announcer');
 const badge = createBackendBadge(byId('backend-badge'), {
-  onTurn: (prefer) => turnTo(prefer),
+  onTurn: (prefer, signal) => turnTo(prefer, signal),
   onLook: () => lookForGpu(),
   // What a list that is asked for anew asks in its turn would end the measurement.
   onMeasure: (times) => revival.persistently(() => nextTask().then(() => client.ask('measure', { taste: lists.taste(), times }))),
 });
 const kept = createKept(byId('kept'), byId('update'));
+
+const written = createWritten();
 
 /** Where scores shall be computed: what the address asks for, until the switch is used. */
 let preferred = backendChoice();
@@ -60,9 +66,19 @@ const client = new ScorerClient({
   onFetched: (group) => kept.fetched(group),
   onDeath: (fault) => {
     if (!app) return;
-    if (revival.mayRevive()) revival.revive(() => lists.again());
+    if (revival.mayRevive(fault)) revival.revive(() => lists.again());
     else app.ranking.warn(fault, restart);
   },
+  onQuiet: (quiet) => {
+    if (!quiet || !app) return silence.remove();
+    if (silence.isConnected) return;
+    byId('ranking').prepend(silence); // where whoever waits is looking
+    announcer.textContent = QUIET; // what is busy, as the list is, says nothing by itself
+  },
+});
+const silence = quietNote(() => {
+  byId('ranking-heading').focus({ preventScroll: true });
+  client.giveUp();
 });
 
 /**
@@ -76,6 +92,7 @@ const client = new ScorerClient({
  * @property {ReturnType<typeof createTakeAlong>} along
  * @property {ReturnType<typeof createCompare>} compare
  * @property {ReturnType<typeof createChangeBar>} bar
+ * @property {ReturnType<typeof createWritten>} written
  */
 /** @type {App|null} */
 let app = null;
@@ -192,9 +209,16 @@ function showBackend(backend, loaded) {
   badge.show(loaded.backend);
 }
 
-/** Turns the running scorer to another backend and has the list that stands there scored by it. @param {import('./types.js').BackendChoice} prefer */
-async function turnTo(prefer) {
-  const backend = await revival.persistently(() => client.ask('backend', { prefer }));
+/** Turns the running scorer to another backend and has the list that stands there scored by it. @param {import('./types.js').BackendChoice} prefer @param {AbortSignal} signal ends it */
+async function turnTo(prefer, signal) {
+  let over = false;
+  const end = () => {
+    if (over) return;
+    putBackendInAddress((preferred = 'cpu'));
+    client.giveUp();
+  };
+  signal.addEventListener('abort', () => setTimeout(end, STOPPING));
+  const backend = await revival.persistently(() => client.ask('backend', { prefer }, undefined, signal)).finally(() => (over = true));
   if (!app) return;
   const other = backend.used !== app.loaded.backend.used;
   if (prefer === 'auto' || prefer === backend.used) putBackendInAddress((preferred = prefer));
@@ -212,17 +236,27 @@ async function lookForGpu() {
 
 /** @param {Loaded} loaded @returns {App} */
 function build(loaded) {
+  written.begin(loaded);
   badge.show(loaded.backend);
   badge.started(loaded);
   showResults(results, loaded);
   byId('colophon').replaceChildren(colophon(loaded));
   stage.hidden = false;
-  const { taste, edit, write, reset, step, showMore, openViewer, openOwn } = lists;
+  const { taste, edit, write, reset, step, showMore, pickViewer, pickOwn } = lists;
   const probe = (/** @type {number} */ item, of = taste()) => revival.persistently(() => client.ask('probe', { taste: of, item }));
   const carriers = (/** @type {number[]} */ items, /** @type {Taste} */ of) => revival.persistently(() => client.ask('carriers', { taste: of, items }));
   const counterfactual = (/** @type {number} */ limit) => revival.persistently(() => client.ask('counterfactual', { taste: taste(), limit }));
   const questions = createQuestions(loaded, { taste, counterfactual, probe, edit });
-  const along = createTakeAlong(loaded, () => (lists.visit?.standing ? { ...lists.visit.standing, own: ownOf(lists.visit), name: nameOf(lists.visit, loaded) } : null));
+  /** @param {import('./lists.js').Visit} visit @param {import('./lists.js').Standing} standing */
+  const standingOf = (visit, standing) => ({ ...standing, own: ownOf(visit), name: nameOf(visit, loaded), reasonWritten: (/** @type {number} */ item) => written.reason(standing.taste.written, item) });
+  const along = createTakeAlong(loaded, () => (lists.visit?.standing ? standingOf(lists.visit, lists.visit.standing) : null));
+  /** What is muted in the list that was pressed speaks again; pressed twice it does that still. @param {import('./types.js').Muted[]} reasons */
+  const mute = (reasons) => {
+    const stands = lists.visit?.standing?.taste ?? taste();
+    const change = reasons.every((one) => isMuted(stands, one)) ? speaking : silenced;
+    const changed = change(taste(), reasons);
+    if (!same(changed, taste())) edit(changed);
+  };
   const compare = createCompare(comparison, loaded, {
     ranking: (user) =>
       revival.persistently(async () => {
@@ -234,7 +268,7 @@ function build(loaded) {
   return {
     loaded,
     compare,
-    picker: createViewerPicker(picker, loaded, { onChoose: (user) => openViewer(user, 'push'), onOwn: () => openOwn(new Trail(blankTaste(), blankTaste(), true), 'push') }),
+    picker: createViewerPicker(picker, loaded, { onChoose: pickViewer, onOwn: pickOwn }),
     card: createViewerCard(byId('viewer'), loaded, { edit, undo: () => step('undo'), redo: () => step('redo'), reset, write }),
     ranking: createRankingList(
       byId('ranking'),
@@ -243,7 +277,7 @@ function build(loaded) {
         onMore: showMore,
         onProbe: probe,
         onCarriers: carriers,
-        onMute: (reasons) => edit(reasons.reduce(toggled, taste())),
+        onMute: mute,
         reports: along,
       },
       [questions.element, along.element],
@@ -251,6 +285,7 @@ function build(loaded) {
     questions,
     along,
     bar: createChangeBar(byId('change-bar'), loaded, () => step('undo')),
+    written,
   };
 }
 

@@ -76,6 +76,15 @@ export function faultPanel(fault, onRetry, backend) {
   );
 }
 
+export const QUIET = 'The scorer has not answered for a while.';
+
+/**
+ * That the scorer has not answered for long, and what can be done about it.
+ * @param {() => void} onRestart
+ */
+export const quietNote = (onRestart) =>
+  el('p', { class: 'notice notice-aside notice-sticky' }, `${QUIET} It computes for long, or it hangs. `, button({ class: 'button' }, onRestart, 'Start it again'));
+
 /** Something to know that stops nobody. @param {...(Node|string)} words */
 export const asideNote = (...words) => el('p', { class: 'notice notice-aside', role: 'status' }, ...words);
 

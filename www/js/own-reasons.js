@@ -17,13 +17,13 @@ export function ownReason(slot, item, reports) {
   return {
     begin: () => void (caption.textContent = 'being written for you, here …'),
     grow: (/** @type {string} */ text) => grow(text),
-    /** @param {string} text nothing stays where it is empty @param {number} flaws rules that it breaks */
-    end(text, flaws) {
+    /** @param {string} text nothing stays where it is empty @param {number} unheld what it says that neither the title nor the pattern holds */
+    end(text, unheld) {
       endGrowing();
       if (text === '') return slot.replaceChildren();
       figure.removeAttribute('aria-busy');
       draft.finish(text);
-      caption.textContent = flaws > 0 ? 'written for you, here and now; it may say what is not so' : 'written for you, here and now; it does not count in the score';
+      caption.textContent = unheld > 0 ? 'written for you, here and now; it says what this title or your pattern does not hold' : 'written for you, here and now; it does not count in the score';
       tools.append(reportButton(item, null, text, reports));
     },
   };

@@ -68,7 +68,7 @@ export function createPatternDesk(loaded, onWrite) {
       draft.element.hidden = !state.busy;
       bar.hidden = state.share === null;
       bar.value = state.share ?? 0;
-      about.textContent = state.words === WRITING ? `${WRITING} Drafts that say what these titles do not hold are thrown away: ${state.thrown} so far.` : state.words;
+      about.textContent = state.words === WRITING ? `${WRITING} Drafts that do not fit these titles are thrown away: ${state.thrown} so far.` : state.words;
     }
     figure.replaceChildren(
       ...(state ? [writing] : []),
@@ -185,8 +185,8 @@ export function createPatternDesk(loaded, onWrite) {
     const written = trail.current.written;
     if (written && isOutdated(trail.current)) return 'Written of the history before the change.';
     if (written) {
-      const flaws = written.flaws > 0 ? ' It may name what these titles do not hold: no attempt kept all rules.' : '';
-      return `Written here and now by the language model in your browser, from the newest of these titles.${flaws}`;
+      const unheld = written.unheld > 0 ? ' It names something that none of these titles has: no draft did better.' : '';
+      return `Written here and now by the language model in your browser, from the newest of these titles.${unheld}`;
     }
     if (!pattern || (viewer !== null && trail.current.pattern === trail.base.pattern)) return 'The language model on this viewer';
     const borrowed = `Borrowed: the language model on ${viewerName(pattern.key)}`;
@@ -232,6 +232,8 @@ export function createPatternDesk(loaded, onWrite) {
   return {
     write,
     writeAnew,
+    /** Whether all that it takes to write is here: nothing is fetched for it. */
+    mayWrite: () => here,
 
     /** How much of the language model is here. @param {import('./types.js').Progress} report */
     progress({ phase, loaded: got, total }) {

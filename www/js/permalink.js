@@ -13,7 +13,7 @@
  *
  * Keys are the data set's own; in lists `%2C`, `%40` and `%25` stand for a comma, an at and a percent sign. An address is a stranger's text: what does not exist is left out, and said.
  */
-import { blankTaste } from './tastes.js';
+import { blankTaste, silenced } from './tastes.js';
 
 /** @typedef {import('./types.js').Taste} Taste */
 /** @typedef {import('./types.js').Loaded} Loaded */
@@ -77,9 +77,9 @@ export function dropFresh() {
   history.replaceState(history.state, '', url);
 }
 
-/** How many rows the address asks for. */
+/** How many rows the address asks for, or as many of them as are shown. */
 export function rowsInAddress() {
-  const rows = Number(/^\d{1,4}$/.exec(asked().get('rows') ?? '')?.[0] ?? FEWEST_ROWS);
+  const rows = Number(/^\d+$/.exec(asked().get('rows') ?? '')?.[0] ?? FEWEST_ROWS);
   return Math.max(FEWEST_ROWS, Math.min(MOST_ROWS, rows));
 }
 
@@ -186,9 +186,11 @@ export function tasteInAddress(own, { catalogue, viewers }, reasonsOf) {
   }
   for (const entry of list('mute')) {
     const found = placed(entry);
-    if (found && found.number !== null && found.number < reasonsOf(found.item)) taste.muted.push({ item: found.item, reason: found.number });
+    if (found && found.number !== null && found.number < reasonsOf(found.item)) taste.muted = silenced(taste, [{ item: found.item, reason: found.number }]).muted;
     else lost.push(entry);
   }
+  const rows = parameters.get('rows');
+  if (rows !== null && String(rowsInAddress()) !== rows) lost.push(`rows=${rows}`);
   const seed = parameters.get('write');
   if (seed !== null && seedInAddress() === null) lost.push(`write=${seed}`);
   return { taste, lost, follows: pattern === null };

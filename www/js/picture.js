@@ -1,22 +1,22 @@
-/** A list as a picture, in the page's own colours: the first ten titles with their leading reasons, and the whole of what was changed. */
+/** A list as a picture, in the page's own colours: the first ten titles with their reasons, and what it is of: the whole of what was changed, or what was picked. */
 import { score } from './format.js';
 import { runOf } from './permalink.js';
-import { changesInWords } from './what-if.js';
+import { changesInWords, ownInWords } from './what-if.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
 /** @typedef {import('./take-along.js').Standing} Standing */
 
 const SHOWN = 10;
-const PICTURE = { width: 1200, margin: 40, row: 104, lead: 112, line: 30, foot: 60 };
+const PICTURE = { width: 1200, margin: 40, row: 104, written: 34, lead: 112, line: 30, foot: 60 };
 
 /** Letters of a text that has one line: no line holds more. */
 const MOST = 400;
 
 /** @param {Standing} standing @param {Loaded} loaded @returns {Promise<Blob>} */
 export async function asPicture(standing, loaded) {
-  const { ranking, name } = standing;
+  const { ranking, name, taste, reasonWritten } = standing;
   const { catalogue, manifest, uses } = loaded;
-  const { width, margin, row, line } = PICTURE;
+  const { width, margin, line } = PICTURE;
   const canvas = document.createElement('canvas');
   const pen = canvas.getContext('2d');
   if (!pen) throw new Error('no canvas');
@@ -26,9 +26,12 @@ export async function asPicture(standing, loaded) {
   const leadFont = `22px ${page}`;
 
   const rows = ranking.recommendations.slice(0, SHOWN);
+  const written = rows.map(({ item }) => reasonWritten(item)?.text ?? null);
+  const row = PICTURE.row + (written.some((text) => text !== null) ? PICTURE.written : 0);
   const changed = changesInWords(standing, loaded);
+  const own = ownInWords(taste, loaded);
   pen.font = leadFont;
-  const lead = linesOf(pen, changed ? `If things were otherwise: ${changed}.` : 'What the model would suggest next, and its leading reasons', width - 2 * margin);
+  const lead = linesOf(pen, plain(own ? `${own}.` : changed ? `If things were otherwise: ${changed}.` : 'What the model would suggest next, and its leading reasons'), width - 2 * margin);
   const head = PICTURE.lead + lead.length * line + 8;
   canvas.width = width;
   canvas.height = head + rows.length * row + PICTURE.foot;
@@ -36,7 +39,7 @@ export async function asPicture(standing, loaded) {
   const write = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ font, /** @type {string} */ colour, room = width - x - margin) => {
     pen.font = font;
     pen.fillStyle = token(colour);
-    pen.fillText(begun(pen, text, room), x, y);
+    pen.fillText(begun(pen, plain(text), room), x, y);
   };
   pen.fillStyle = token('--ground');
   pen.fillRect(0, 0, canvas.width, canvas.height);
@@ -50,10 +53,14 @@ export async function asPicture(standing, loaded) {
     write(catalogue[item]?.title ?? '', 110, y + 42, `650 26px ${page}`, '--ink', width - 320);
     write(score(value), width - 140, y + 42, `22px ${page}`, '--ink-soft');
     write(reasons[0]?.text ?? (uses.reasons ? 'No reason counts for this title.' : ''), 110, y + 80, `italic 22px ${voice}`, '--ink-soft');
+    if (written[at]) write(`Written here: ${written[at]}`, 110, y + 80 + PICTURE.written, `italic 22px ${voice}`, '--truth');
   });
   write(`curec · ${manifest.dataset.name} · run ${runOf(loaded)} · data ${manifest.run.hash.slice(0, 12)} · computed in a browser`, margin, canvas.height - 24, `18px ${page}`, '--ink-soft');
   return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('no picture'))), 'image/png'));
 }
+
+/** Without the signs that turn the direction of what follows them: there is no element here that would end it. @param {string} text */
+const plain = (text) => text.replace(/[\u202a-\u202e\u2066-\u2069]/g, '');
 
 /** As much of a text as one line holds, with the mark of what is left out. @param {CanvasRenderingContext2D} pen @param {string} text @param {number} room */
 function begun(pen, text, room) {

@@ -64,8 +64,8 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
       );
       return [
         el('p', { dir: 'auto' }, 'Without ', ...listed(names), ' the first would be ', el('strong', {}, title(found.then)), ` instead of ${title(found.first)}.`),
-        el('p', { class: 'muted' }, `Verified by scoring the whole catalogue without ${names.length === 1 ? 'it' : 'them; each of them is needed'}. ${tried} ${names.length === 1 ? 'What was taken out is' : 'Those taken out are'} not counted here; in the list itself ${names.length === 1 ? 'it' : 'they'} may be suggested, as a title not taken yet.`),
-        hindrance === null ? act : el('p', { class: 'muted' }, hindrance),
+        el('p', { class: 'muted' }, `Verified by scoring the whole catalogue without ${names.length === 1 ? 'it' : 'them; each of them is needed'}. ${tried}`),
+        ...(hindrance === null ? [comeBack(names), act] : [el('p', { class: 'muted' }, hindrance)]),
       ];
     }), 'What would change the first place?');
 
@@ -100,6 +100,10 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
     },
   };
 }
+
+/** What is taken out is a title not taken yet, in a list without it. @param {string[]} names */
+const comeBack = (names) =>
+  el('p', { dir: 'auto' }, 'That list may hold ', ...listed(names), ` again, even first: out of the history, ${names.length === 1 ? 'it' : 'they'} may be suggested like any title not taken yet.`);
 
 /**
  * Why the list without what was taken out cannot be shown as it was scored; null where it can.

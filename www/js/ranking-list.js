@@ -114,8 +114,6 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       const { scored, recommendations } = ranking;
       summary.textContent = `${count(scored)} titles scored in ${milliseconds(ranking.milliseconds)} on ${backend.used === 'webgpu' ? backendName(backend) : 'the CPU'}, here.`;
       truth.replaceChildren(...(view.viewer ? [heldOutCard(ranking, view.viewer, view.taste, catalogue)] : []));
-      moves.hidden = !view.compared;
-      moves.textContent = view.compared ? movesNote(ranking, view) : '';
       own.show('', null);
       // Drawers that stood open stand open again, and whoever was in a row is in that row.
       const focused = document.activeElement?.closest('.recommendation');
@@ -152,6 +150,8 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       const carriers = view.taste.history.length === 0 || rows.length === 0 ? Promise.resolve([]) : nextTask().then(() => onCarriers(rows.map(({ item }) => item), view.taste));
       const fresh = rows.map((row, at) => recommendationRow(row, { ...context, carriers: carriers.then((all) => all[at] ?? []) }));
       list.append(...fresh);
+      moves.hidden = !view.compared;
+      moves.textContent = view.compared ? movesNote(ranking, view) : '';
       const shown = list.childElementCount;
       const next = Math.min(shown + STEP, MOST, scored);
       const more = recommendations.length === shown && next > shown;

@@ -27,7 +27,7 @@ export function reportButton(item, reason, text, { report, isReported }) {
   // Not `disabled`: whoever pressed it stays on it.
   const done = (/** @type {boolean} */ kept) => {
     element.setAttribute('aria-disabled', 'true');
-    element.textContent = kept ? 'Noted on this device, to be exported with the list' : 'This browser keeps nothing for this page';
+    element.textContent = kept ? 'Noted on this device, and part of this list’s JSON' : 'This browser keeps nothing for this page';
   };
   if (isReported(item, text)) done(true);
   return element;

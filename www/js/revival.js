@@ -1,8 +1,8 @@
 /** A scorer that died is started anew behind the list that stands there, and asked again: once, then it is a fault to be told. */
 import { asFault, needsNewWorker, wayOut } from './errors.js';
 
-/** Started anew once it is help; twice within this many milliseconds it is a fault to be told. */
-const REVIVAL = 30_000;
+/** Started anew once it is help; twice within this many milliseconds it is a fault to be told. That one hangs is only known after some time. */
+const REVIVAL = { gone: 30_000, hung: 150_000 };
 
 /**
  * @param {object} page
@@ -20,10 +20,11 @@ export function createRevival(page, lists) {
   /** While one is started anew: whoever else was told that it is gone waits for the same. @type {Promise<void>|null} */
   let reviving = null;
 
-  function mayRevive() {
+  /** @param {import('./types.js').Fault} fault */
+  function mayRevive({ kind }) {
     if (reviving) return true;
     const now = performance.now();
-    if (now - revived < REVIVAL) return false;
+    if (now - revived < (kind === 'hung' ? REVIVAL.hung : REVIVAL.gone)) return false;
     revived = now;
     return true;
   }
@@ -69,7 +70,8 @@ export function createRevival(page, lists) {
     try {
       return await load();
     } catch (thrown) {
-      if (!needsNewWorker(asFault(thrown)) || !mayRevive()) throw thrown;
+      const fault = asFault(thrown);
+      if (!needsNewWorker(fault) || !mayRevive(fault)) throw thrown;
       page.say('The scorer stopped. It starts again.');
       return load();
     }
@@ -88,7 +90,7 @@ export function createRevival(page, lists) {
     } catch (thrown) {
       const fault = asFault(thrown);
       if (!needsNewWorker(fault)) throw thrown;
-      if (!mayRevive()) {
+      if (!mayRevive(fault)) {
         if (aside) page.app()?.ranking.warn(fault, page.restart);
         throw thrown;
       }

@@ -11,20 +11,28 @@ import { holdAll, orOutdated } from './integrity.js';
 const NOT_RUNNING = { kind: 'gone', message: 'The scorer is not running.' };
 
 /** @type {Fault} */
-const STOPPED = { kind: 'superseded', message: 'Nobody waits for this text any more.' };
+const STOPPED = { kind: 'superseded', message: 'Nobody waits for this any more.' };
 
 /** @type {Fault} */
 const KILLED = { kind: 'gone', message: 'The browser ended the background worker, often to free memory.' };
 
+/** @type {Fault} */
+const HUNG = { kind: 'hung', message: 'The background worker answered nothing any more, not even whether it is there, and was ended.' };
+
 /**
- * Until its first word, and on a page without https, which has no locks, there is no other news of a worker's end: while an answer is waited for, the worker is asked each so
- * many milliseconds whether it is there, and so many questions in a row without a word of any kind mean that it is gone. A worker that
- * computes cannot answer either, so this is far more than anything takes that it does at one go: a question about many titles is
- * seconds on a slow device, texts are written a token at a time, and WebGPU is only there with https. Questions are counted and not
- * time, which goes on while a device sleeps.
+ * While an answer is waited for, the worker is asked each so many milliseconds whether it is there, and so many questions in a row without
+ * a word of any kind mean that it hangs or is gone. Until its first word, and on a page without https, which has no locks, there is
+ * no other news of a worker's end. A worker that computes cannot answer either, so this is far more than anything takes that it does at one go: a list
+ * is a second on a slow device, a question about many titles, or to read a model, several; texts are written a token at a time. Questions are counted
+ * and not time, which goes on while a device sleeps.
  */
 const PULSE = 5000;
-const SILENT = 8;
+const SILENT = { list: 3, other: 8 };
+/** After so many the page says so, and offers to start the scorer again. */
+const QUIET = 1;
+
+/** What is asked for a list alone. Requests run one after another, so whatever else is waited for may be what takes its time. @type {Set<keyof Answers>} */
+const OF_A_LIST = new Set(['viewer', 'recommend', 'nearest', 'scores']);
 
 let serial = 0;
 
@@ -33,7 +41,7 @@ export class ScorerClient {
   #worker = null;
   /** @type {AbortController|null} */
   #watch = null;
-  /** @type {Map<number, {resolve: (value: any) => void, reject: (fault: Fault) => void, onDraft: (text: string, attempt: number) => void}>} */
+  /** What is waited for. `warms`: a GPU's scorer may get ready for it, and what a driver compiles takes a minute or more. @type {Map<number, {type: keyof Answers, warms: boolean, resolve: (value: any) => void, reject: (fault: Fault) => void, onDraft: (text: string, attempt: number) => void}>} */
   #waiting = new Map();
   #lastId = 0;
   #alive = false;
@@ -43,6 +51,8 @@ export class ScorerClient {
   #pulse = undefined;
   /** Questions whether it is there since the worker's last word. */
   #unanswered = 0;
+  /** Whether lists come from a GPU, whose driver may hold a worker up for long. */
+  #graphics = false;
   /** Why there is no worker. @type {Fault} */
   #end = NOT_RUNNING;
   #onProgress;
@@ -50,6 +60,7 @@ export class ScorerClient {
   #onTeam;
   #onFetched;
   #onDeath;
+  #onQuiet;
 
   /**
    * @param {object} options
@@ -58,13 +69,15 @@ export class ScorerClient {
    * @param {(team: import('./types.js').Team) => void} options.onTeam called when so many workers score on the CPU from now on
    * @param {(group: string) => void} options.onFetched called when a part is here that not every visit fetches
    * @param {(fault: Fault) => void} options.onDeath called when the worker is gone and no request was waiting to be told
+   * @param {(quiet: boolean) => void} options.onQuiet called when the worker has not answered for long, and when that is over
    */
-  constructor({ onProgress, onBackend, onTeam, onFetched, onDeath }) {
+  constructor({ onProgress, onBackend, onTeam, onFetched, onDeath, onQuiet }) {
     this.#onProgress = onProgress;
     this.#onBackend = onBackend;
     this.#onTeam = onTeam;
     this.#onFetched = onFetched;
     this.#onDeath = onDeath;
+    this.#onQuiet = onQuiet;
   }
 
   /**
@@ -111,7 +124,7 @@ export class ScorerClient {
    * @param {T} type
    * @param {Omit<Extract<import('./types.js').Request, {type: T}>, 'type'>} payload
    * @param {(text: string, attempt: number) => void} [onDraft] told how far a text is that is being written
-   * @param {AbortSignal} [signal] ends that text, and what is fetched for it: the request is superseded then
+   * @param {AbortSignal} [signal] ends that text, or a turn to another backend, and what is fetched for it: the request is superseded then
    * @returns {Promise<Answers[T]>}
    */
   ask(type, payload, onDraft = () => {}, signal) {
@@ -119,17 +132,18 @@ export class ScorerClient {
     if (!this.#worker && !this.#starting) return Promise.reject(this.#end);
     const id = (this.#lastId += 1);
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject, onDraft });
+      const { backend, prefer = backend } = /** @type {{backend?: string, prefer?: string}} */ (payload);
+      this.#waiting.set(id, { type, warms: prefer !== undefined && prefer !== 'cpu', resolve, reject, onDraft });
       const message = { id, type, ...payload };
       if (this.#worker) this.#worker.postMessage(message);
       else this.#starting?.messages.push(message);
       this.#listen();
-      signal?.addEventListener('abort', () => this.#endText(id));
+      signal?.addEventListener('abort', () => this.#endWork(id));
     });
   }
 
-  /** Ends a text that is being written; one that no worker has been asked for yet is never asked for. @param {number} id */
-  #endText(id) {
+  /** Ends a text that is being written, or a turn; one that no worker has been asked for yet is never asked for. @param {number} id */
+  #endWork(id) {
     const waiting = this.#waiting.get(id);
     if (!waiting) return;
     if (this.#worker) return this.#worker.postMessage({ stop: id });
@@ -151,19 +165,26 @@ export class ScorerClient {
     this.#starting = null;
     this.#watch?.abort();
     this.#watch = null;
-    clearInterval(this.#pulse);
-    this.#pulse = undefined;
+    this.#stopListening();
     this.#worker?.terminate();
     this.#worker = null;
+  }
+
+  /** Ends a worker that does not answer; whoever waits is told that it hung. */
+  giveUp() {
+    if (this.#worker) this.#ended(HUNG);
   }
 
   /** @param {Worker} worker @param {string} name @param {import('./types.js').FromWorker} message */
   #receive(worker, name, message) {
     if (worker !== this.#worker) return;
-    this.#unanswered = 0;
+    this.#heard();
     if ('event' in message) {
       if (message.event === 'progress') this.#onProgress(message);
-      else if (message.event === 'backend') this.#onBackend(message.backend);
+      else if (message.event === 'backend') {
+        this.#graphics = message.backend.used === 'webgpu';
+        this.#onBackend(message.backend);
+      }
       else if (message.event === 'team') this.#onTeam(message.team);
       else if (message.event === 'fetched') this.#onFetched(message.group);
       else if (message.event === 'draft') this.#waiting.get(message.id)?.onDraft(message.text, message.attempt);
@@ -178,6 +199,8 @@ export class ScorerClient {
     if (!message.ok && isCrash(message.error)) return this.#died(worker, message.error);
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
+    if (message.ok && waiting?.type === 'load') this.#graphics = /** @type {Answers['load']} */ (message.value).backend.used === 'webgpu';
+    if (message.ok && waiting?.type === 'backend') this.#graphics = /** @type {Answers['backend']} */ (message.value).used === 'webgpu';
     if (message.ok) waiting?.resolve(message.value);
     else waiting?.reject(message.error);
   }
@@ -197,22 +220,38 @@ export class ScorerClient {
       .catch(() => {}); // aborted: ended on purpose
   }
 
-  /** Where there is no lock to wait for: asks now and then whether the worker is there, as long as an answer is waited for. */
+  /** Asks now and then whether the worker is there, as long as an answer is waited for. */
   #listen() {
     const worker = this.#worker;
-    if (!worker || this.#watch || this.#pulse !== undefined) return;
+    if (!worker || this.#pulse !== undefined) return;
     this.#unanswered = 0;
     this.#pulse = setInterval(() => {
-      if (this.#waiting.size === 0 || this.#watch) {
-        clearInterval(this.#pulse);
-        this.#pulse = undefined;
-      } else if (this.#unanswered === SILENT) {
-        this.#died(worker, KILLED);
-      } else {
-        this.#unanswered += 1;
-        worker.postMessage('ping');
-      }
+      if (this.#waiting.size === 0) return this.#stopListening();
+      if (this.#unanswered >= this.#patience()) return this.#died(worker, this.#watch ? HUNG : KILLED);
+      if (this.#unanswered >= QUIET) this.#onQuiet(true);
+      this.#unanswered += 1;
+      worker.postMessage('ping');
     }, PULSE);
+  }
+
+  #stopListening() {
+    clearInterval(this.#pulse);
+    this.#pulse = undefined;
+    this.#heard();
+  }
+
+  /** The worker is there, or nobody asks any more. */
+  #heard() {
+    if (this.#unanswered > QUIET) this.#onQuiet(false);
+    this.#unanswered = 0;
+  }
+
+  /** How many questions in a row may go unanswered. While a GPU's scorer gets ready any number: whether that takes too long is the visitor's to say. */
+  #patience() {
+    const all = [...this.#waiting.values()];
+    if (this.#watch && all.some(({ warms }) => warms)) return Infinity;
+    const listAlone = !this.#graphics && all.every(({ type }) => OF_A_LIST.has(type));
+    return this.#watch && listAlone ? SILENT.list : SILENT.other;
   }
 
   /** @param {Worker} worker @param {Fault} fault */

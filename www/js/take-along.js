@@ -1,5 +1,6 @@
 /** Ways to take a list along: a link, the command that prints it natively, files; and reasons reported as bad, kept on this device. */
 import { button, el } from './dom.js';
+import { plural } from './format.js';
 import { hashOf, spelled } from './permalink.js';
 import { asPicture } from './picture.js';
 import { forgetReports, keepReport, onForgotten, readReports } from './reports.js';
@@ -14,7 +15,9 @@ import { changesInWords } from './what-if.js';
  * @property {Ranking} ranking
  * @property {Taste} taste
  * @property {Taste} own the viewer's own taste, or a blank one
+ * @property {string|null} pattern the words of the pattern that is read
  * @property {string} name whose list
+ * @property {(item: number) => import('./written.js').WrittenReason|null} reasonWritten what the language model wrote for whoever looks at the list
  */
 
 /**
@@ -75,7 +78,7 @@ export function createTakeAlong(loaded, standing) {
       ...(all.length === 0
         ? []
         : [
-            el('p', { class: 'muted' }, `${all.length} reason${all.length === 1 ? '' : 's'} reported as bad, kept on this device only.`),
+            el('p', { class: 'muted' }, `${plural(all.length, 'reason')} reported as bad, kept on this device only. Those about titles of this list are in its JSON too.`),
             button({ class: 'button button-tool' }, () => (said.textContent = saved('curec-reports.json', 'application/json', JSON.stringify(all, null, 2))), 'Download them'),
             button(
               { class: 'button button-tool' },
@@ -144,15 +147,20 @@ function command({ taste, own, ranking }, loaded) {
 }
 
 /** @param {Standing} standing @param {Loaded} loaded */
-function asJson({ ranking, taste, own, name }, loaded) {
-  const { manifest, catalogue, backend } = loaded;
+function asJson({ ranking, taste, own, pattern, name, reasonWritten }, loaded) {
+  const { manifest, catalogue, viewers, backend } = loaded;
+  const named = (/** @type {{item: number}} */ { item }) => ({ key: catalogue[item]?.key, title: catalogue[item]?.title });
+  const shown = new Set(ranking.recommendations.map(({ item }) => catalogue[item]?.key));
+  const { written } = taste;
   return {
     list: name,
     dataset: manifest.dataset.name,
     run: manifest.run,
     computed: { on: backend.used, milliseconds: ranking.milliseconds, scored: ranking.scored },
     question: spelled(taste, own, loaded),
-    ...(taste.written ? { pattern_written: taste.written.text } : {}),
+    ...(taste.viewer === null ? { picks: taste.history.map(named) } : {}),
+    pattern: pattern === null ? null : { from: written ? 'written here' : 'stored', ...(written ? { seed: written.seed } : { viewer: viewers[taste.pattern ?? -1]?.key }), text: pattern },
+    ...(written ? { pattern_written: written.text } : {}),
     changed: changesInWords({ taste, own }, loaded),
     held_out: ranking.held_out && { ...ranking.held_out, key: catalogue[ranking.held_out.item]?.key },
     recommendations: ranking.recommendations.map(({ item, rank, score: value, reasons, history, before }) => ({
@@ -165,20 +173,29 @@ function asJson({ ranking, taste, own, name }, loaded) {
       // Where the interest unit looked; not what carried the score.
       interest: history.map(({ item: past, weight }) => ({ title: catalogue[past]?.title, weight })),
     })),
+    // By the language model, for whoever looked at the list; they do not count in its scores.
+    reasons_written_here: ranking.recommendations.flatMap(({ item }) => {
+      const reason = reasonWritten(item);
+      return reason ? [{ ...named({ item }), ...reason }] : [];
+    }),
+    reports: readReports().filter((one) => {
+      const { dataset: of, item } = /** @type {Record<string, unknown>} */ (one ?? {});
+      return of === manifest.dataset.name && shown.has(String(item));
+    }),
   };
 }
 
 /** @param {Standing} standing @param {Loaded} loaded */
-function asCsv({ ranking }, { catalogue }) {
+function asCsv({ ranking, reasonWritten }, { catalogue }) {
   // A cell that a spreadsheet would take for a formula gets a quote before it: titles and reasons are other people's words.
   const cell = (/** @type {string|number|undefined} */ value) => {
     const text = String(value ?? '');
     const safe = typeof value === 'string' && /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
     return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
-  const rows = ranking.recommendations.map(({ item, rank, score: value, reasons }) => [rank, catalogue[item]?.key, catalogue[item]?.title, value, reasons[0]?.text]);
+  const rows = ranking.recommendations.map(({ item, rank, score: value, reasons }) => [rank, catalogue[item]?.key, catalogue[item]?.title, value, reasons[0]?.text, reasonWritten(item)?.text]);
   // The mark at the beginning tells spreadsheets that it is UTF-8.
-  return '\ufeff' + [['rank', 'key', 'title', 'score', 'leading reason'], ...rows].map((row) => row.map(cell).join(',')).join('\r\n') + '\r\n';
+  return '\ufeff' + [['rank', 'key', 'title', 'score', 'leading reason', 'reason written here'], ...rows].map((row) => row.map(cell).join(',')).join('\r\n') + '\r\n';
 }
 
 /** @param {string} name @param {string} type @param {BlobPart} content */

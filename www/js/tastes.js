@@ -47,11 +47,11 @@ export const isOutdated = ({ written, history }) => Boolean(written) && written?
 /** @param {Taste} taste @param {Muted} one */
 export const isMuted = (taste, { item, reason }) => taste.muted.some((muted) => muted.item === item && muted.reason === reason);
 
-/** Silences a reason, or lets it speak again. @param {Taste} taste @param {Muted} one */
-export function toggled(taste, one) {
-  const muted = isMuted(taste, one) ? taste.muted.filter(({ item, reason }) => item !== one.item || reason !== one.reason) : [...taste.muted, one];
-  return { ...taste, muted };
-}
+/** Reasons silenced: each once, however often it is named. @param {Taste} taste @param {Muted[]} reasons */
+export const silenced = (taste, reasons) => reasons.reduce((quiet, one) => (isMuted(quiet, one) ? quiet : { ...quiet, muted: [...quiet.muted, one] }), taste);
+
+/** Reasons that speak again. @param {Taste} taste @param {Muted[]} reasons */
+export const speaking = (taste, reasons) => ({ ...taste, muted: taste.muted.filter((one) => !reasons.some(({ item, reason }) => item === one.item && reason === one.reason)) });
 
 /** @param {Taste} a @param {Taste} b */
 export const same = (a, b) => JSON.stringify(ordered(a)) === JSON.stringify(ordered(b));

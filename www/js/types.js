@@ -60,7 +60,7 @@
  * @property {WrittenPattern|null} [written] a pattern of one's own, read in place of a stored one
  * @property {Muted[]} muted reasons that do not count
  *
- * @typedef {{text: string, seed: number, flaws: number, of: string, vector: number[]}} WrittenPattern what the language model wrote here and now; `of`: the history it was written of, `vector`: what the ranking model reads of it
+ * @typedef {{text: string, seed: number, unheld: number, of: string, vector: number[]}} WrittenPattern what the language model wrote here and now; `of`: the history it was written of, `vector`: what the ranking model reads of it
  * @typedef {Omit<Taste, 'written'> & {written?: number[]}} RawTaste as the wasm modules take it
  *
  * @typedef {{index: number, weight: number, heads: number[]}} RawReason `heads`: attention of each head, of which `weight` is the mean
@@ -133,7 +133,7 @@
  *
  * @typedef {{default: (source?: {module_or_path: Response | URL | string}) => Promise<{memory: WebAssembly.Memory}>}} Module an ES module that wasm-bindgen generates; once started it answers what it exports
  * @typedef {Module & {Scorer: {load(manifest: string, files: Map<string, Uint8Array>): Promise<Scorer>}, comparison(manifest: string, files: Map<string, Uint8Array>): Promise<Comparison>}} Engine
- * @typedef {{text: string, attempt: number, written: {text: string, flaws: number, attempts: number, tokens: number, vector?: number[]}|null}} Standing where a text stands that is being written
+ * @typedef {{text: string, attempt: number, written: {text: string, flaws: number, unheld: number, attempts: number, tokens: number, vector?: number[]}|null}} Standing where a text stands that is being written
  * @typedef {{advance(): Promise<Standing>}} Draft
  * @typedef {{pattern(history: Uint32Array, seed: number): Promise<Draft>, reason(pattern: string|null, item: number, others: string[], seed: number): Promise<Draft>}} Writer
  * @typedef {Module & {Writer: {load(manifest: string, files: Map<string, Uint8Array>): Promise<Writer>}}} WriterEngine
@@ -216,7 +216,7 @@
  * @property {Nearest|null} nearest
  * @property {Compared} compare
  * @property {WrittenPattern} write-pattern
- * @property {{text: string, flaws: number}} write-reason
+ * @property {{text: string, unheld: number}} write-reason
  *
  * @typedef {{id: number, ok: true, value: unknown} | {id: number, ok: false, error: Fault}} Answer
  * @typedef {'ping'|{stop: number}} Aside heard whatever else the worker is doing: `ping` asks for another `alive`, `stop` ends the text, or the turn to another backend, that a request wants

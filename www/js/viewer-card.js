@@ -196,6 +196,7 @@ export function createViewerCard(root, loaded, told) {
       return desk.write(seed);
     },
     writeAnew: desk.writeAnew,
+    mayWrite: desk.mayWrite,
     progress: desk.progress,
 
     /** @param {Person} person */

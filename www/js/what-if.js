@@ -1,5 +1,5 @@
 /** What a visitor may change: titles added, another viewer's pattern, and the steps back and forth. */
-import { button, el } from './dom.js';
+import { button, byId, el } from './dom.js';
 import { plural, viewerName } from './format.js';
 import { same, withPattern, withTitle } from './tastes.js';
 import { titleSearch } from './title-search.js';
@@ -19,20 +19,51 @@ const NAMED = 3;
 export function changesInWords({ taste, own }, { catalogue, viewers }) {
   if (own.viewer === null || same(taste, own)) return null;
   const kept = new Set(taste.history.map(({ position }) => position));
-  const title = (/** @type {{item: number}} */ { item }) => catalogue[item]?.title ?? '';
-  const named = (/** @type {string} */ word, /** @type {{item: number}[]} */ events) => {
-    if (events.length === 0) return [];
-    const more = events.length > NAMED ? ` and ${events.length - NAMED} more` : '';
-    return [`${word} ${events.slice(0, NAMED).map(title).join(', ')}${more}`];
-  };
+  const named = (/** @type {string} */ word, /** @type {{item: number}[]} */ events) => (events.length === 0 ? [] : [`${word} ${listed(events, catalogue)}`]);
   const removed = own.history.filter(({ position }) => !kept.has(position));
   const added = taste.history.filter(({ position }) => position === null);
   const stored = taste.history.flatMap(({ position }) => (position === null ? [] : [position]));
   const reordered = stored.some((position, at) => at > 0 && position < (stored[at - 1] ?? 0));
-  const pattern = taste.written ? ['with a pattern written here'] : taste.pattern === own.pattern ? [] : [taste.pattern === null ? 'without a pattern' : `with the pattern of ${viewerName(viewers[taste.pattern]?.key ?? '')}`];
-  const muted = taste.muted.length > 0 ? [`${plural(taste.muted.length, 'reason')} muted`] : [];
-  return [...named('without', removed), ...named('with', added), ...(reordered ? ['in another order'] : []), ...pattern, ...muted].join('; ');
+  const pattern = !taste.written && taste.pattern === own.pattern ? [] : [patternOf(taste, viewers)];
+  return [...named('without', removed), ...named('with', added), ...(reordered ? ['in another order'] : []), ...pattern, ...mutedOf(taste)].join('; ');
 }
+
+/**
+ * What a taste of the visitor's own is made of, in words; null where it is a stored viewer's, or nothing was picked.
+ * @param {Taste} taste
+ * @param {Pick<import('./types.js').Loaded, 'catalogue'|'viewers'|'uses'>} loaded
+ */
+export function ownInWords(taste, { catalogue, viewers, uses }) {
+  if (taste.viewer !== null || taste.history.length === 0) return null;
+  return [`Picked: ${listed(taste.history, catalogue)}`, ...(uses.patterns ? [patternOf(taste, viewers)] : []), ...mutedOf(taste)].join('; ');
+}
+
+/** The first of these titles, and how many more there are. @param {{item: number}[]} events @param {import('./types.js').CatalogueItem[]} catalogue */
+function listed(events, catalogue) {
+  const more = events.length > NAMED ? ` and ${events.length - NAMED} more` : '';
+  return `${events.slice(0, NAMED).map(({ item }) => catalogue[item]?.title ?? '').join(', ')}${more}`;
+}
+
+/** Where the pattern that is read comes from. @param {Taste} taste @param {import('./types.js').ViewerEntry[]} viewers */
+function patternOf({ written, pattern }, viewers) {
+  if (written) return 'with a pattern written here';
+  return pattern === null ? 'without a pattern' : `with the pattern of ${viewerName(viewers[pattern]?.key ?? '')}`;
+}
+
+/** @param {Taste} taste */
+const mutedOf = ({ muted }) => (muted.length > 0 ? [`${plural(muted.length, 'reason')} muted`] : []);
+
+/** The way to the list, where that stands below. */
+export const seeList = () =>
+  button(
+    { class: 'button button-tool see-list' },
+    () => {
+      const heading = byId('ranking-heading');
+      heading.scrollIntoView({ block: 'start' });
+      heading.focus({ preventScroll: true });
+    },
+    'See the list',
+  );
 
 /**
  * @param {import('./types.js').Loaded} loaded
@@ -84,6 +115,7 @@ export function createWhatIf(loaded, told) {
           tool('step-undo', 'Undo', trail.canUndo, told.undo),
           tool('step-redo', 'Redo', trail.canRedo, told.redo),
           tool('step-reset', viewer ? 'As it was' : 'Start over', trail.changed, told.reset),
+          trail.current.history.length > 0 ? seeList() : null,
         ),
         titles.element,
       );

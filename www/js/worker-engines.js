@@ -24,6 +24,7 @@ import { begin, GPU, gpuTrap, unlessTrapped } from './worker-trap.js';
  * @property {Map<string, Uint8Array>} files
  * @property {import('./worker-fetch.js').OnBytes} onBytes
  * @property {() => void} onFetched told once its code is here
+ * @property {() => void} onStart told when it starts and scores for the first time, for which the driver compiles
  * @property {boolean} again past what the browser has cached
  */
 
@@ -58,6 +59,12 @@ export class Engines {
   #difference = undefined;
   /** Whether the adapter may be another one by now, or none. */
   #lookAgain = false;
+  /** The one that is starting: a turn that was stopped leaves it to that, and the next one waits for the same. @type {Promise<CatalogueScorer>|null} */
+  #starting = null;
+  /** Ends once the module has arrived, or cannot, for a turn that may have been stopped. */
+  #arriving = Promise.resolve();
+  /** What a turn that was stopped has asked of it and not been told yet. @type {Promise<unknown>|null} */
+  #unheard = null;
   /** Instances of the module that have failed. */
   #spent = 0;
   /** Kept for a later turn to WebGPU; null once that cannot come. @type {Source|null} */
@@ -86,8 +93,9 @@ export class Engines {
   /**
    * Turns to WebGPU where that is allowed and worth it, or to the CPU; the backend says why.
    * @param {BackendChoice} prefer
+   * @param {AbortSignal} [signal] ends a turn to WebGPU: what is thrown then is the signal's own reason, and everything is as before
    */
-  async choose(prefer) {
+  async choose(prefer, signal) {
     const adapter = await this.#look();
     if (gpuTrap()) this.#drop(gpuTrap());
     if (prefer === 'cpu') return this.#use('cpu', 'The CPU is used because it was asked for.');
@@ -96,9 +104,14 @@ export class Engines {
       return this.#use('cpu', 'The CPU is used because this browser’s WebGPU adapter is emulated in software, which is slower.');
     }
     try {
-      this.#gpu ??= await this.#start();
-      this.#difference = await this.#compare(this.#gpu);
+      if (!this.#gpu) {
+        this.#starting ??= this.#start();
+        this.#gpu = await unlessStopped(this.#starting, signal);
+        this.#starting = null;
+      }
+      this.#difference = await this.#compare(this.#gpu, signal);
     } catch (error) {
+      signal?.throwIfAborted();
       this.#drop(error);
       return this.#use('cpu', `The CPU is used because WebGPU ${whatFailed(error, 'did not start')}.`);
     }
@@ -129,20 +142,33 @@ export class Engines {
   /**
    * Fetches what a turn to this backend takes, if that is not here. Lists may be asked for meanwhile; what goes wrong is told by the turn.
    * @param {BackendChoice} prefer
+   * @param {AbortSignal} [signal] ends it: what is thrown then is the signal's own reason
    */
-  async fetch(prefer) {
+  async fetch(prefer, signal) {
     if (prefer === 'cpu') return;
     const adapter = await this.#look();
     if (!adapter || this.#hindrance || gpuTrap() || this.#engine || (adapter.emulated && prefer === 'auto')) return;
-    await this.#fetch().catch((error) => void (this.#unfetched = error));
+    await unlessStopped(this.#arriving, signal);
+    if (this.#engine) return;
+    try {
+      const fetched = this.#fetch(signal);
+      this.#arriving = fetched.then(
+        () => {},
+        () => {},
+      );
+      await unlessStopped(fetched, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      this.#unfetched = error;
+    }
   }
 
-  /** Fetches the module of the scorer for WebGPU. */
-  async #fetch() {
+  /** Fetches the module of the scorer for WebGPU. @param {AbortSignal} [signal] */
+  async #fetch(signal) {
     if (!this.#source) throw { kind: 'engine', message: 'The artefact is not kept.' };
     const { code, onBytes, onFetched, again } = this.#source;
     begin(GPU, this.#spent);
-    this.#engine = /** @type {GpuEngine} */ (await fetchEngine(code, GPU, onBytes, { again, instance: this.#spent }));
+    this.#engine = /** @type {GpuEngine} */ (await fetchEngine(code, GPU, onBytes, { again, instance: this.#spent, signal }));
     onFetched();
     return this.#engine;
   }
@@ -154,15 +180,20 @@ export class Engines {
     if (unfetched) throw unfetched;
     const engine = this.#engine ?? (await this.#fetch());
     if (!this.#source) throw { kind: 'engine', message: 'The artefact is not kept.' };
-    const { manifestText, files } = this.#source;
+    const { manifestText, files, onStart } = this.#source;
+    onStart();
     this.#memory.gpu = (await engine.default()).memory;
     return unlessTrapped(engine.GpuScorer.load(manifestText, files));
   }
 
-  /** Largest difference between the two scorers for the first stored viewer. @param {CatalogueScorer} gpu */
-  async #compare(gpu) {
+  /** Largest difference between the two scorers for the first stored viewer. @param {CatalogueScorer} gpu @param {AbortSignal} [signal] */
+  async #compare(gpu, signal) {
+    await unlessStopped(this.#unheard ?? Promise.resolve(), signal).catch(() => signal?.throwIfAborted());
     const taste = await this.cpu.taste(0);
-    const [expected, found] = [await this.cpu.scores(taste), await unlessTrapped(gpu.scores(taste))];
+    const expected = await this.cpu.scores(taste);
+    this.#unheard = unlessTrapped(gpu.scores(taste));
+    const found = await unlessStopped(/** @type {Promise<Float32Array>} */ (this.#unheard), signal);
+    this.#unheard = null;
     return expected.reduce((most, score, item) => Math.max(most, Math.abs(score - (found[item] ?? NaN))), 0);
   }
 
@@ -180,6 +211,8 @@ export class Engines {
    */
   #drop(error) {
     this.#gpu = null;
+    this.#starting = null;
+    this.#unheard = null;
     const started = this.#engine !== null;
     this.#engine = null;
     this.#memory.gpu = null;
@@ -242,6 +275,22 @@ export class Engines {
     const { cpu, gpu } = this.#memory;
     return { cpu: cpu.buffer.byteLength, gpu: gpu?.buffer.byteLength ?? null, helpers: this.team.memory() };
   }
+}
+
+/**
+ * The same promise, unless nobody waits for it any more; what it ends with then is nobody's.
+ * @template T @param {Promise<T>} answer @param {AbortSignal} [signal] @returns {Promise<T>}
+ */
+function unlessStopped(answer, signal) {
+  if (!signal) return answer;
+  answer.catch(() => {});
+  const stopped = new Promise((_, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop);
+  });
+  stopped.catch(() => {});
+  return Promise.race([/** @type {Promise<never>} */ (stopped), answer]);
 }
 
 /** What went wrong with WebGPU, as the end of a sentence. @type {Record<string, string>} */

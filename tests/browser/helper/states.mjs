@@ -400,6 +400,25 @@ export function journeys() {
     },
     { name: 'without a GPU', steps: [['timing panel, the switch barred', async (page) => (await listShown(page), panel(page))]] },
     { name: 'with a GPU', query: '?backend=webgpu', gpu: true, steps: [['timing panel on WebGPU', async (page) => (await listShown(page), await panel(page), measured(page))]] },
+    {
+      name: 'turning to WebGPU',
+      query: '?backend=cpu',
+      gpu: true,
+      rules: () => appended('/curec-web-gpu.js', 'GpuScorer.prototype.scores = () => new Promise(() => {});'),
+      options: { serviceWorkers: 'block' },
+      steps: [
+        ['it warms up', async (page) => {
+          await listShown(page);
+          await panel(page);
+          await page.locator('.badge').getByRole('button', { name: 'WebGPU', exact: true }).click();
+          await text(/^Warming up: the driver compiles/)(page);
+        }],
+        ['stopped', async (page) => {
+          await page.locator('.switch').getByRole('button', { name: 'Cancel' }).click();
+          await text(/^Stopped: the CPU computes as before/)(page);
+        }],
+      ],
+    },
     ...FAULTS.map(([name, rest], at) => /** @type {Journey} */ ({ name, alike: at > 0, query: '?backend=cpu#user=viewer-01', ...rest, steps: [['told', faultShown]] })),
   ];
 }

@@ -4,12 +4,12 @@ class Draft {
   #words;
   #said = 0;
   #attempt;
-  #flaws;
+  #unheld;
 
-  constructor(text, flaws = 0) {
+  constructor(text, unheld = 0) {
     this.#words = text.split(' ');
     this.#attempt = 1;
-    this.#flaws = flaws;
+    this.#unheld = unheld;
   }
 
   async advance() {
@@ -18,7 +18,7 @@ class Draft {
     this.#said += 1;
     const text = this.#words.slice(0, this.#said).join(' ');
     if (this.#said < this.#words.length) return { text, attempt: this.#attempt, written: null };
-    return { text, attempt: this.#attempt, written: { text, flaws: this.#flaws, attempts: 1, tokens: this.#said, vector: Array.from({ length: 4 }, (_, at) => text.length / (at + 1)) } };
+    return { text, attempt: this.#attempt, written: { text, flaws: this.#unheld, unheld: this.#unheld, attempts: 1, tokens: this.#said, vector: Array.from({ length: 4 }, (_, at) => text.length / (at + 1)) } };
   }
 }
 
