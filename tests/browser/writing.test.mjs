@@ -258,7 +258,7 @@ test('a text that is being written grows calmly in a place of its own, and no dr
   const { page, manners } = await open(ownTaste, server.url, UNKEPT);
   const seen = await watched(page);
   await page.locator('#write-pattern').click();
-  await page.getByText('Drafts that say what these titles do not hold are thrown away: 2 so far.').waitFor({ timeout: PATIENCE });
+  await page.getByText('Drafts that do not fit these titles are thrown away: 2 so far.').waitFor({ timeout: PATIENCE });
   const text = await writtenPattern(page);
   await reasonsWritten(page);
   const { texts, offers, rows: places, heard } = await seen();

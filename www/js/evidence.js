@@ -173,12 +173,12 @@ function attending(uses, pattern) {
 }
 
 /**
- * The titles of the history whose blanking out would change the score most, and where the interest unit itself looked.
+ * The titles of the history in whose place an average title would change the score most, and where the interest unit itself looked.
  * @param {Recommendation} row
  * @param {import('./recommendation.js').RowContext} context
  */
 function historyPart(row, { catalogue, taste, carriers }) {
-  const part = el('div', { class: 'evidence-part', 'data-family': 'history', 'aria-busy': 'true' }, el('p', { class: 'muted' }, 'Asking the model with each of them blanked out …'));
+  const part = el('div', { class: 'evidence-part', 'data-family': 'history', 'aria-busy': 'true' }, el('p', { class: 'muted' }, 'Asking the model with another title in the place of each …'));
   carriers.then(
     (all) => {
       const carrying = all.filter(({ adds }) => adds !== 0);
@@ -199,7 +199,7 @@ function historyPart(row, { catalogue, taste, carriers }) {
       const rest = all.length - shown.length;
       part.removeAttribute('aria-busy');
       part.replaceChildren(
-        el('p', { class: 'evidence-note' }, `What the score, before the final squashing, loses where a title is blanked out and the others keep their places${scale.signed ? '; hatched bars speak against this one' : ''}.`),
+        el('p', { class: 'evidence-note' }, `What the score, before the final squashing, loses where an average title stands in the place of one${scale.signed ? '; hatched bars speak against this one' : ''}.`),
         items.length > 0 ? el('ul', { class: 'evidence-list' }, ...items) : el('p', { class: 'muted' }, 'No history entered this score.'),
         ...(rest > 0 ? [el('p', { class: 'evidence-source' }, `and ${rest} that change it ${carrying.length > shown.length ? 'less' : 'not at all'}`)] : []),
         ...interestNote(row, catalogue),

@@ -101,7 +101,7 @@ function move({ rank, before }) {
 }
 
 /**
- * The two titles of the history that this one's score would miss most if they were blanked out: drawn once the model has been asked.
+ * The two titles of the history that this one's score would miss most if average ones stood in their place: drawn once the model has been asked.
  * @param {RowContext} context
  */
 function leaningOn({ carriers, catalogue, taste }) {

@@ -90,7 +90,7 @@
  * @property {Share[]} shares of the title alone, the pattern, the reasons, the history; they sum to the logit
  * @property {Absence[]} without the score with one part less
  *
- * @typedef {{event: number, item: number, adds: number}} Carrier what a title's score, before the sigmoid, loses where an event is blanked out, a place in the taste's history
+ * @typedef {{event: number, item: number, adds: number}} Carrier what a title's score, before the sigmoid, loses where an average title stands in an event’s place, a place in the taste's history
  *
  * @typedef {object} Counterfactual
  * @property {number} first

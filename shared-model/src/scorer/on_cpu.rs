@@ -69,8 +69,19 @@ impl OnCpu {
 
     /// `H` of a taste's window, `[T, 2d]`.
     pub(super) fn states(&self, side: &Side) -> Vec<f32> {
-        self.model
-            .encode(&side.items(), side.matched(), side.blank())
+        self.model.encode(&side.items(), side.matched())
+    }
+
+    /// The same where one of the events that are seen is exchanged for another input.
+    pub(super) fn states_with(&self, side: &Side, place: usize, other: &[f32]) -> Vec<f32> {
+        (self.model).encode_with(&side.items(), side.matched(), place, other)
+    }
+
+    /// What the encoder would read of the average title of the catalogue, matched with a taste's pattern.
+    pub(super) fn average(&self, side: &Side) -> Vec<f32> {
+        let all = self.catalogue();
+        let matched = self.matched(&side.pattern, &all, &side.muted);
+        self.model.average(&all, &matched)
     }
 
     /// Logits of some items; without `reasons` as if none had a list.

@@ -85,8 +85,6 @@ pub(super) struct Side {
     matched: Vec<f32>,
     /// Events the model sees at most.
     limit: usize,
-    /// Where among those that are seen one is blanked out.
-    blank: Option<usize>,
     /// `e(P)`, `[d]`.
     pub(super) pattern: Vec<f32>,
     /// In order, without repetition.
@@ -118,28 +116,12 @@ impl Side {
         self.window().iter().map(|(_, item)| *item).collect()
     }
 
-    /// The same with one of the events that are seen blanked out, numbered as in [`Side::seen`]: all others keep their places.
-    pub(super) fn blanked(&self, event: usize) -> Self {
-        let seen = self.seen();
-        let mut rest = self.without(&[event]);
-        // None that was too old comes in for it.
-        rest.limit = seen.len() - 1;
-        rest.blank = Some(event - seen.start);
-        rest
-    }
-
     /// What the scorer reads, with the states of what is seen.
     pub(super) fn moment<'a>(&'a self, states: &'a [f32]) -> Moment<'a> {
         Moment {
             states,
             pattern: &self.pattern,
-            blank: self.blank,
         }
-    }
-
-    /// Where among the events that are seen one is blanked out.
-    pub(super) fn blank(&self) -> Option<usize> {
-        self.blank
     }
 
     /// The same without some events, which are numbered as in [`Side::seen`]; older ones that could be seen take their place.
@@ -158,7 +140,6 @@ impl Side {
                 .copied()
                 .collect(),
             limit: self.limit,
-            blank: None,
             pattern: self.pattern.clone(),
             muted: self.muted.clone(),
         }
@@ -295,7 +276,6 @@ impl Viewers {
                 .collect(),
             matched,
             limit: self.max_history,
-            blank: None,
             pattern,
             muted,
         })

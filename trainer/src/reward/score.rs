@@ -191,7 +191,6 @@ impl<'a> Scorer<'a> {
             let moment = Moment {
                 states: &states,
                 pattern: &read(pattern)?,
-                blank: None,
             };
             let rows = |at: usize, rows: &mut Vec<u32>| {
                 if self.reasons.is_some() {

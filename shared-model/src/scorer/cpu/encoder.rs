@@ -145,14 +145,9 @@ impl Encoder {
         })
     }
 
-    /// States of one history, oldest event first: `[T, 2d]` → `[T, 2d]`; where one event is blanked out, the later ones keep the
-    /// positions that they have with it.
-    pub(super) fn forward(&self, inputs: &[f32], blank: Option<usize>) -> Vec<f32> {
-        let positions = self.positions.chunks_exact(self.width).enumerate();
-        let positions = positions.filter(|(place, _)| Some(*place) != blank);
-        let events = inputs.chunks_exact(self.width).zip(positions);
-        let mut states: Vec<f32> = events
-            .flat_map(|(input, (_, position))| input.iter().zip(position))
+    /// States of one history, oldest event first: `[T, 2d]` → `[T, 2d]`.
+    pub(super) fn forward(&self, inputs: &[f32]) -> Vec<f32> {
+        let mut states: Vec<f32> = (inputs.iter().zip(&self.positions))
             .map(|(input, position)| input + position)
             .collect();
         for layer in &self.layers {

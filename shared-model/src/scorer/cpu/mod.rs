@@ -52,8 +52,6 @@ pub struct Moment<'a> {
     pub states: &'a [f32],
     /// `e(P_u)`, `[d]`.
     pub pattern: &'a [f32],
-    /// Place of an event that is blanked out: it has no state, and the others are as old as they are with it.
-    pub blank: Option<usize>,
 }
 
 /// What is to be known beside the scores.
@@ -107,21 +105,60 @@ impl CpuModel {
         })
     }
 
-    /// States of a history, oldest event first, `[T, 2d]`, from its items and what was matched for each of them, `[T, d]`. `blank`:
-    /// where an event stood that is not among them and leaves its place empty.
+    /// States of a history, oldest event first, `[T, 2d]`, from its items and what was matched for each of them, `[T, d]`.
     ///
     /// # Panics
     /// Where an item does not exist, or there are more events than the model sees.
-    pub fn encode(&self, items: &[u32], matched: &[f32], blank: Option<usize>) -> Vec<f32> {
+    pub fn encode(&self, items: &[u32], matched: &[f32]) -> Vec<f32> {
+        self.weights.encoder.forward(&self.inputs(items, matched))
+    }
+
+    /// The same where the event at a place is exchanged for another input, `[2d]`.
+    ///
+    /// # Panics
+    /// As [`CpuModel::encode`]; where there is no such place, or the input is not of the model's width.
+    pub fn encode_with(
+        &self,
+        items: &[u32],
+        matched: &[f32],
+        place: usize,
+        other: &[f32],
+    ) -> Vec<f32> {
+        let mut inputs = self.inputs(items, matched);
+        let width = self.config.input_width();
+        inputs[place * width..(place + 1) * width].copy_from_slice(other);
+        self.weights.encoder.forward(&inputs)
+    }
+
+    /// What the encoder reads of each event: its item's embedding and what was matched, `[T, 2d]`.
+    fn inputs(&self, items: &[u32], matched: &[f32]) -> Vec<f32> {
         let width = self.config.width;
         assert_eq!(matched.len(), items.len() * width);
-        assert!(items.len() + usize::from(blank.is_some()) <= self.config.max_history);
+        assert!(items.len() <= self.config.max_history);
         let mut inputs = Vec::with_capacity(2 * matched.len());
         for (&item, matched) in items.iter().zip(matched.chunks_exact(width)) {
             inputs.extend_from_slice(self.identity(item));
             inputs.extend_from_slice(matched);
         }
-        self.weights.encoder.forward(&inputs, blank)
+        inputs
+    }
+
+    /// Mean of what the encoder would read of these items with what was matched for each of them, `[2d]`.
+    ///
+    /// # Panics
+    /// Where an item does not exist, or there is none.
+    pub fn average(&self, items: &[u32], matched: &[f32]) -> Vec<f32> {
+        let width = self.config.width;
+        assert!(!items.is_empty() && matched.len() == items.len() * width);
+        let mut sums = vec![0.0f32; 2 * width];
+        for (&item, matched) in items.iter().zip(matched.chunks_exact(width)) {
+            let input = self.identity(item).iter().chain(matched);
+            sums.iter_mut()
+                .zip(input)
+                .for_each(|(sum, value)| *sum += value);
+        }
+        sums.iter_mut().for_each(|sum| *sum /= items.len() as f32);
+        sums
     }
 
     /// `m` (Eq. 7) of `count` lists of reasons for a pattern, `[count, d]`; `rows` appends the rows of `table` that are on the list at

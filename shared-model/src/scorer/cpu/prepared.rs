@@ -32,14 +32,10 @@ impl WithSimd for Preparing<'_> {
         let Self(model, moment) = self;
         let (weights, both) = (&model.weights, model.config.input_width());
         let events = moment.states.len() / both;
-        let places = (0..).filter(|place| Some(*place) != moment.blank);
-        let newest = (events + usize::from(moment.blank.is_some())).saturating_sub(1);
-        let recency = places
-            .take(events)
-            .map(|place| match &weights.interest.recency {
-                Some((scale, shift)) => (scale[newest - place], shift[newest - place]),
-                None => (1.0, 0.0),
-            });
+        let recency = (0..events).map(|event| match &weights.interest.recency {
+            Some((scale, shift)) => (scale[events - 1 - event], shift[events - 1 - event]),
+            None => (1.0, 0.0),
+        });
         Prepared {
             query: weights.query.of(moment.pattern),
             events,

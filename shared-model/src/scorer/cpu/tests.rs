@@ -114,7 +114,6 @@ fn compare_model(model: &RewardModel, events: usize, count: usize) {
     let moment = Moment {
         states: &states[..events * both],
         pattern: &values(pattern.clone()),
-        blank: None,
     };
     let evidence = Detail::Evidence { slots };
     let prepared = fast.prepare(moment);
@@ -205,7 +204,7 @@ fn states_are_those_of_the_model_on_tensors() {
         let model = model(&config);
         let items: Vec<u32> = (0..events).map(|at| at * 17 % ITEMS as u32).collect();
         let matched = random([1, events as usize, config.width]);
-        let found = (CpuModel::of(&model).unwrap()).encode(&items, &values(matched.clone()), None);
+        let found = (CpuModel::of(&model).unwrap()).encode(&items, &values(matched.clone()));
         let items: Vec<i32> = items.into_iter().map(|item| item as i32).collect();
         let items = Tensor::<1, Int>::from_ints(items.as_slice(), &Device::flex());
         let inputs = model.item_input(items.unsqueeze(), matched);

@@ -1,11 +1,12 @@
-//! Which past events carry the items of a list: each event blanked out, and the list's items scored again.
+//! Which past events carry the items of a list: each event exchanged for an average title, and the list's items scored again.
 //!
-//! Blanked out, not taken out: without an event every later one moves up by a position, the newest too, on which most depends. On the
-//! built-in world that alone moved a logit by .6, whichever of fifty titles was gone, and drowned what each title is worth.
+//! Exchanged, not taken out: without an event every later one moves up by a position, the newest too, on whose state most depends, and on
+//! the built-in world that alone moved a logit by .6 whichever of fifty titles was gone (benches/LOG.md). Where the title is the
+//! average of the catalogue's (mean ablation), everything but what it is stays as it was.
 
 use serde::Serialize;
 
-use super::{ScoreError, Scorer, Side, Taste, finite};
+use super::{ScoreError, Scorer, Taste, finite};
 
 /// One event's worth to one item.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -14,12 +15,12 @@ pub struct Carrier {
     pub event: u32,
     /// Its item.
     pub item: u32,
-    /// What the logit loses where the event is blanked out and all others stay in their places; negative where it speaks against the item.
+    /// What the logit loses where an average title stands in the event's place; negative where it speaks against the item.
     pub adds: f32,
 }
 
 impl Scorer {
-    /// For each of `items` the events that are seen, those first whose absence changes its logit most.
+    /// For each of `items` the events that are seen, those first that change its logit most.
     ///
     /// A weight of the DIN unit does not say this: it lies on the state after an event, which sums up all events before it.
     ///
@@ -30,10 +31,8 @@ impl Scorer {
             self.viewers.in_range(item)?;
         }
         let side = self.side(taste)?;
-        let logits = |side: &Side, states: &[f32]| {
-            let logits = self
-                .cpu
-                .logits(side.moment(states), items, &side.muted, true);
+        let logits = |states: &[f32]| {
+            let logits = (self.cpu).logits(side.moment(states), items, &side.muted, true);
             match finite(&logits) {
                 Err(ScoreError::NotFinite { item }) => Err(ScoreError::NotFinite {
                     item: items[item] as usize,
@@ -41,11 +40,11 @@ impl Scorer {
                 checked => checked.map(|()| logits),
             }
         };
-        let now = logits(&side, &self.cpu.states(&side))?;
+        let now = logits(&self.cpu.states(&side))?;
+        let average = self.cpu.average(&side);
         let mut found: Vec<Vec<Carrier>> = vec![Vec::new(); items.len()];
-        for (place, &(event, item)) in side.seen().zip(side.window()) {
-            let rest = side.blanked(place);
-            let without = logits(&rest, &self.cpu.states(&rest))?;
+        for (place, &(event, item)) in side.window().iter().enumerate() {
+            let without = logits(&self.cpu.states_with(&side, place, &average))?;
             for (carriers, (now, without)) in found.iter_mut().zip(now.iter().zip(without)) {
                 let adds = now - without;
                 carriers.push(Carrier { event, item, adds });

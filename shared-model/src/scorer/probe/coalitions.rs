@@ -104,7 +104,6 @@ impl Scorer {
                 } else {
                     &nobody.pattern
                 },
-                blank: None,
             };
             *found = self.cpu.logits(moment, &all, &side.muted, reasons);
             finite(found)?;

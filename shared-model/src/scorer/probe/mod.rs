@@ -1,8 +1,8 @@
 //! What would be without a part of a taste: every number here is the model's own, asked again.
 //!
 //! [`Scorer::coalitions`] asks with every subset of pattern, reasons and history, and [`Coalitions::shares`] says from that what each of
-//! them is worth to a score; [`Scorer::probe`] takes one part away at a time; [`Scorer::carriers`] blanks out the events of a whole
-//! list, one at a time; [`Scorer::counterfactual`] looks for the fewest past items without which another item would be first. An attention weight says where a
+//! them is worth to a score; [`Scorer::probe`] takes one part away at a time; [`Scorer::carriers`] puts an average title in the place of each
+//! event, for a whole list; [`Scorer::counterfactual`] looks for the fewest past items without which another item would be first. An attention weight says where a
 //! model looked; only asking again says what it would have done.
 
 mod carriers;

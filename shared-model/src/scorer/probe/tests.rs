@@ -3,6 +3,7 @@
 use super::super::fixture::*;
 use super::super::{Muted, Scorer, Taken, Taste};
 use super::*;
+use crate::artefact::tensors::REASON_COUNT;
 use crate::artefact::{Artefact, HistoryEvent, sample};
 use crate::explain::top;
 
@@ -92,53 +93,77 @@ fn shares_are_means_over_all_orders_and_sum_to_the_score() {
     assert_eq!(probe.rank, pessimistic_rank(found.whole(), &hidden, item));
 }
 
-/// The same model with nothing that depends on a place.
-fn placeless(mut artefact: Artefact) -> Artefact {
-    for (name, value) in [
-        ("weights.encoder.positions", 0.0),
-        ("weights.interest.recency_scale", 0.9),
-        ("weights.interest.recency_shift", 0.1),
-    ] {
-        artefact.tensors.get_mut(name).unwrap().values.fill(value);
-    }
-    artefact
-}
-
-fn carried(scorer: &Scorer, taste: &Taste, item: u32) -> Vec<(u32, f32)> {
+/// What is left of an item's logit where an event is exchanged.
+fn exchanged(artefact: &Artefact, taste: &Taste, item: u32, event: u32) -> f32 {
+    let scorer = Scorer::on_cpu(artefact).unwrap();
     let carriers = scorer.carriers(taste, &[item]).unwrap().remove(0);
+    assert_eq!(carriers.len(), taste.history.len().min(WINDOW));
+    assert!(carriers.is_sorted_by(|a, b| a.adds.abs() >= b.adds.abs()));
     for one in &carriers {
         assert_eq!(one.item, taste.history[one.event as usize].item);
     }
-    carriers.iter().map(|one| (one.event, one.adds)).collect()
+    let one = carriers.iter().find(|one| one.event == event).unwrap();
+    logits(&scorer, taste)[item as usize] - one.adds
 }
 
-/// What the absence of each event takes away, as a probe of the item has it.
-fn missed(scorer: &Scorer, taste: &Taste, item: u32) -> Vec<(u32, f32)> {
-    let found = scorer.coalitions(taste).unwrap();
-    let probe = scorer.probe(taste, &found, item).unwrap();
-    let events = (probe.without.iter()).filter_map(|absence| match absence.part {
-        Part::Event(place) => Some((place, probe.logit - absence.logit)),
-        _ => None,
-    });
-    let mut events: Vec<(u32, f32)> = events.collect();
-    events.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(b.0.cmp(&a.0)));
-    events
-}
-
-/// Where a place says nothing, what an event carries is what its absence takes away.
+/// Where all titles are alike an average one is as good as any, and nothing carries anything.
 #[test]
-fn carriers_are_absences_but_for_the_places() {
-    let scorer = Scorer::on_cpu(&placeless(artefact(8))).unwrap();
-    let mut taste = scorer.taste(2).unwrap();
-    taste.history.remove(0);
-    taste.history.push(Taken {
-        item: 50,
+fn what_an_average_title_would_do_as_well_carries_nothing() {
+    let mut alike = artefact(8);
+    let items = &mut alike.tensors.get_mut("weights.item.weight").unwrap().values;
+    let first = items[..WIDTH].to_vec();
+    (items.chunks_exact_mut(WIDTH)).for_each(|item| item.copy_from_slice(&first));
+    alike.reasons.iter_mut().for_each(Vec::clear);
+    alike
+        .tensors
+        .get_mut(REASON_COUNT)
+        .unwrap()
+        .values
+        .fill(0.0);
+    let scorer = Scorer::on_cpu(&alike).unwrap();
+    let taken = |item| Taken {
+        item,
         position: None,
-    });
-    for item in [31, 4, 17] {
-        let found = carried(&scorer, &taste, item);
-        assert_eq!(found, missed(&scorer, &taste, item));
-        assert!(found[0].1.abs() > 1e-3);
+    };
+    let taste = Taste {
+        history: [3, 30, 41].map(taken).to_vec(),
+        ..Taste::default()
+    };
+    for one in &scorer.carriers(&taste, &[31]).unwrap()[0] {
+        assert!(one.adds.abs() < 1e-5, "{one:?}");
+    }
+    let plain = artefact(8);
+    for event in 0..3 {
+        let whole = logits(&Scorer::on_cpu(&plain).unwrap(), &taste)[31];
+        assert!((whole - exchanged(&plain, &taste, 31, event)).abs() > 1e-4);
+    }
+}
+
+/// All else stays as it is, the places of the others as well: what the exchanged title was makes no difference.
+#[test]
+fn an_exchanged_title_is_not_read() {
+    let plain = artefact(8);
+    let scorer = Scorer::on_cpu(&plain).unwrap();
+    let taste = scorer.taste(2).unwrap();
+    let events = taste.history.len() as u32;
+    for event in [0, 2, events - 1] {
+        let left = exchanged(&plain, &taste, 31, event);
+        // Another title there, and with it another row of what was matched.
+        let mut other = taste.clone();
+        let place = event as usize;
+        other.history[place] = Taken {
+            item: 50,
+            position: None,
+        };
+        near(&[left], &[exchanged(&plain, &other, 31, event)]);
+        let changed = logits(&scorer, &other)[31];
+        assert!(
+            (changed - logits(&scorer, &taste)[31]).abs() > 1e-4,
+            "it is read where it stands"
+        );
+        // Taken out it is another question: the later ones move up.
+        other.history.remove(place);
+        assert!((left - logits(&scorer, &other)[31]).abs() > 1e-4);
     }
     assert!(scorer.carriers(&Taste::default(), &[1]).unwrap()[0].is_empty());
     let out = scorer.carriers(&taste, &[ITEMS as u32]);
@@ -146,52 +171,6 @@ fn carriers_are_absences_but_for_the_places() {
         out,
         Err(crate::scorer::ScoreError::BadTaste { .. })
     ));
-}
-
-/// All others stay where they are: the place of the event that is blanked out is read by nobody, and none that waits comes in for it.
-#[test]
-fn a_blanked_event_leaves_its_place_empty() {
-    let plain = artefact(8);
-    let mut taste = Scorer::on_cpu(&plain).unwrap().taste(2).unwrap();
-    taste.history.push(Taken {
-        item: 50,
-        position: None,
-    });
-    let events = taste.history.len();
-    assert!(events > WINDOW, "one waits");
-    let oldest = (events - WINDOW) as u32;
-    let item = 31;
-    // Without an event, the logit is what is left: the whole less what it adds.
-    let without = |artefact: &Artefact, event: u32| {
-        let scorer = Scorer::on_cpu(artefact).unwrap();
-        let found = carried(&scorer, &taste, item);
-        assert_eq!(found.len(), WINDOW);
-        let adds = found.iter().find(|one| one.0 == event).unwrap().1;
-        logits(&scorer, &taste)[item as usize] - adds
-    };
-    for event in [oldest, oldest + 3, events as u32 - 1] {
-        let (place, width) = ((event - oldest) as usize, 2 * WIDTH);
-        let mut other = plain.clone();
-        let mut change = |name: &str, at: std::ops::Range<usize>| {
-            let values = &mut other.tensors.get_mut(name).unwrap().values[at];
-            values.iter_mut().for_each(|value| *value += 3.0);
-        };
-        change(
-            "weights.encoder.positions",
-            place * width..(place + 1) * width,
-        );
-        let age = WINDOW - 1 - place;
-        change("weights.interest.recency_scale", age..age + 1);
-        change("weights.interest.recency_shift", age..age + 1);
-        near(&[without(&plain, event)], &[without(&other, event)]);
-        let rest = missed(&Scorer::on_cpu(&plain).unwrap(), &taste, item);
-        let rest = rest.iter().find(|one| one.0 == event).unwrap().1;
-        let whole = logits(&Scorer::on_cpu(&plain).unwrap(), &taste)[item as usize];
-        assert!(
-            (whole - rest - without(&plain, event)).abs() > 1e-4,
-            "taken out it is another question"
-        );
-    }
 }
 
 /// Every absence is the taste scored again without it; where it is ranked, it is ranked among the same items.
