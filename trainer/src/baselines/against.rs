@@ -212,11 +212,11 @@ impl fmt::Display for Against {
         let Some(Estimate { mean, low, high }) = self.difference.get(name) else {
             return Ok(());
         };
-        write!(
-            f,
-            "{name}: less {} (seed {}): {mean:+.4} [{low:+.4}, {high:+.4}]",
-            self.model, self.seed
-        )?;
+        write!(f, "{name}: less {} (seed {}", self.model, self.seed)?;
+        if let Some(chosen) = &self.chosen {
+            write!(f, ", best of {}", chosen.trials)?;
+        }
+        write!(f, "): {mean:+.4} [{low:+.4}, {high:+.4}]")?;
         if let Some(share) = self.relative.get(name).copied().flatten() {
             let [mean, low, high] = [share.mean, share.low, share.high].map(|value| value * 100.0);
             write!(f, " ({mean:+.1} % [{low:+.1}, {high:+.1}])")?;
