@@ -147,8 +147,8 @@ mod tests {
             sha256: "claimed".into(),
             ..first[0].clone()
         };
-        let again = source_files(folder.path(), &[claimed.clone()]).unwrap();
-        assert_eq!(again, [claimed.clone()]);
+        let again = source_files(folder.path(), std::slice::from_ref(&claimed)).unwrap();
+        assert_eq!(again, std::slice::from_ref(&claimed));
         // Of another time it is, and found to be the same.
         let file = std::fs::File::options().write(true).open(&path).unwrap();
         file.set_modified(UNIX_EPOCH + std::time::Duration::from_secs(1000))
