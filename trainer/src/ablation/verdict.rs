@@ -48,17 +48,15 @@ pub(super) fn verdict(rows: &[RowResult], seeds: usize, metric: &str) -> Vec<Str
     if !numbers.is_empty() {
         let of = |wanted| {
             let found = patterns.iter().flatten();
-            let labels = found.filter(move |found| standing(found) == wanted);
-            labels
-                .map(|found| found.0)
-                .collect::<Vec<_>>()
-                .join(" and ")
+            found.filter(move |found| standing(found) == wanted)
         };
-        let (better, worse) = (of(Standing::Better), of(Standing::Worse));
-        let said = match (better.is_empty(), worse.is_empty()) {
-            (_, false) => format!(" It ranks better {}.", with(&worse)),
-            (true, true) => " That they are worth anything to the ranking is not shown.".to_owned(),
-            (false, true) => String::new(),
+        let worse: Vec<String> = of(Standing::Worse).map(|found| with(found.0)).collect();
+        let said = if !worse.is_empty() {
+            format!(" It ranks better {}.", worse.join(" and "))
+        } else if of(Standing::Better).next().is_none() {
+            " That they are worth anything to the ranking is not shown.".to_owned()
+        } else {
+            String::new()
         };
         lines.push(format!(
             "What the patterns are worth in {metric}: {}.{said}",
@@ -69,10 +67,11 @@ pub(super) fn verdict(rows: &[RowResult], seeds: usize, metric: &str) -> Vec<Str
 }
 
 /// `w/o patterns` → `without patterns`, `another user's pattern` → `with another user's pattern`.
-fn with(labels: &str) -> String {
-    format!("with {labels}")
-        .replace("with w/o", "without")
-        .replace("and w/o", "and without")
+fn with(label: &str) -> String {
+    match label.strip_prefix("w/o ") {
+        Some(part) => format!("without {part}"),
+        None => format!("with {label}"),
+    }
 }
 
 fn number((label, difference, test): &(&str, Estimate, Test)) -> String {
@@ -239,11 +238,10 @@ mod tests {
             "{text}"
         );
         let without = row("no-patterns", "w/o patterns", -0.01, 0.001);
-        let text = said(&[without], 3);
-        assert!(
-            text.ends_with("It ranks better without patterns."),
-            "{text}"
-        );
+        let other = row("other-patterns", "another user's pattern", -0.01, 0.001);
+        let text = said(&[without, other], 3);
+        let both = "It ranks better without patterns and with another user's pattern.";
+        assert!(text.ends_with(both), "{text}");
     }
 
     #[test]

@@ -373,42 +373,38 @@ fn alpha_with_interval(pairs: &[Vec<Vec<f64>>], scale: Scale, seed: u64) -> Opti
     Some(estimate(found, &resampled))
 }
 
-fn sentence(outcome: Outcome, asked: &[Asked], conditions: &[Condition]) -> String {
-    let mut against: Vec<(&str, Vec<String>, Outcome)> = Vec::new();
-    for (one, condition) in asked.iter().zip(conditions) {
-        let Estimate { mean, low, high } = condition.value;
-        let number = match one.measure {
-            PREFERENCE => {
-                format!("preferred in {mean:.3} [{low:.3}, {high:.3}] of decided ratings")
-            }
-            scale => format!("{scale} {mean:+.2} [{low:+.2}, {high:+.2}]"),
-        };
-        match against.iter_mut().find(|(name, ..)| *name == one.baseline) {
-            Some((_, numbers, worst)) => {
-                numbers.push(number);
-                *worst = if *worst == Outcome::Fail {
-                    *worst
-                } else {
-                    condition.outcome
-                };
-            }
-            None => against.push((one.baseline, vec![number], condition.outcome)),
-        }
+fn in_numbers(measure: &str, Estimate { mean, low, high }: Estimate) -> String {
+    match measure {
+        PREFERENCE => format!("preferred in {mean:.3} [{low:.3}, {high:.3}] of decided ratings"),
+        scale => format!("{scale} {mean:+.2} [{low:+.2}, {high:+.2}]"),
     }
-    let numbers: Vec<String> = (against.iter())
-        .map(|(name, numbers, _)| format!("against {name} {}", numbers.join(", ")))
-        .collect();
-    let numbers = numbers.join("; ");
+}
+
+fn sentence(outcome: Outcome, asked: &[Asked], conditions: &[Condition]) -> String {
+    let against = |baseline: &'static str| {
+        let all = asked.iter().zip(conditions);
+        all.filter(move |(one, _)| one.baseline == baseline)
+    };
+    let mut shown: Vec<&'static str> = asked.iter().map(|one| one.baseline).collect();
+    shown.dedup();
+    let said = |baseline: &&'static str| {
+        let numbers: Vec<String> = against(baseline)
+            .map(|(one, condition)| in_numbers(one.measure, condition.value))
+            .collect();
+        format!("against {baseline} {}", numbers.join(", "))
+    };
+    let numbers = shown.iter().map(said).collect::<Vec<_>>().join("; ");
     match outcome {
         Outcome::Pass => format!(
             "Raters prefer the run's reasons to each baseline and find them more relevant and coherent: {numbers}."
         ),
         Outcome::Fail => {
-            let failed = against.iter().filter(|one| one.2 == Outcome::Fail);
-            let failed: Vec<&str> = failed.map(|one| one.0).collect();
+            shown.retain(|baseline| {
+                against(baseline).any(|(_, condition)| condition.outcome == Outcome::Fail)
+            });
             format!(
                 "The run's reasons are not better in all three respects than the baseline of {}: {numbers}.",
-                failed.join(" and that of ")
+                shown.join(" and that of ")
             )
         }
         Outcome::NotDecidable => format!(
