@@ -61,6 +61,27 @@ test('a change of the history has the pattern written anew, and a newer wish ove
   assert.deepEqual(manners.pageErrors, []);
 });
 
+test('a pattern that this visit has written of the same history stands there at once: the writer is not asked again', async () => {
+  const server = await hostSlow(0);
+  const { page, manners } = await withPattern(server.url);
+  await takeOut(page);
+  await page.waitForFunction(() => document.querySelectorAll('.history-row').length === 2);
+  const anew = await writtenPattern(page);
+  await reasonsWritten(page);
+  assert.deepEqual(await askedFor(page), [1, 1]);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.waitForFunction(() => document.querySelectorAll('.history-row').length === 3);
+  await listShown(page);
+  await takeOut(page);
+  await page.waitForFunction(() => document.querySelectorAll('.history-row').length === 2 && document.querySelector('#ranking')?.getAttribute('aria-busy') === 'false');
+  assert.equal(await writtenPattern(page), anew);
+  assert.equal(parameters(page).get('write'), '1');
+  await reasonsWritten(page);
+  assert.deepEqual(await askedFor(page), [1, 1]);
+  await nothingUnderWay(page);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
 test('a pattern that is written anew of a changed history is seen growing and can be stopped: the list goes on without it', async () => {
   const server = await hostSlow(100);
   const { page, manners } = await withPattern(server.url);

@@ -66,7 +66,7 @@ test('a copied link, opened in a fresh page, gives the very same scores', async 
     if (asked.has('user')) assert.equal(pattern, asked.get('pattern'), hash);
     if (asked.get('history')?.includes('@')) assert.deepEqual(here.question.history, (asked.get('history') ?? '').split(',').slice(0, -1), 'the newest was taken out');
     // To the last bit: JSON writes as many digits as it takes.
-    for (const part of ['run', 'question', 'pattern_written', 'held_out', 'recommendations']) {
+    for (const part of ['run', 'question', 'pattern', 'held_out', 'recommendations']) {
       const plain = (/** @type {any} */ list) => (part === 'recommendations' ? list[part].map(({ before: _, ...row }) => row) : list[part]);
       assert.deepEqual(plain(there), plain(here), `${part} of ${link}`);
     }

@@ -160,7 +160,6 @@ function asJson({ ranking, taste, own, pattern, name, reasonWritten }, loaded) {
     question: spelled(taste, own, loaded),
     ...(taste.viewer === null ? { picks: taste.history.map(named) } : {}),
     pattern: pattern === null ? null : { from: written ? 'written here' : 'stored', ...(written ? { seed: written.seed } : { viewer: viewers[taste.pattern ?? -1]?.key }), text: pattern },
-    ...(written ? { pattern_written: written.text } : {}),
     changed: changesInWords({ taste, own }, loaded),
     held_out: ranking.held_out && { ...ranking.held_out, key: catalogue[ranking.held_out.item]?.key },
     recommendations: ranking.recommendations.map(({ item, rank, score: value, reasons, history, before }) => ({

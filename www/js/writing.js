@@ -17,7 +17,7 @@ const OWN_REASONS = 5;
 export const doWithout = ({ user, trail }) => trail.settle(user === null ? null : trail.base.pattern);
 
 /**
- * A pattern that was written of another history is written anew of this one, with the same seed.
+ * A pattern that was written of another history is written anew of this one, with the same seed; it stands there at once where this visit has written it before.
  * @param {ScorerClient} client @param {Visit} now @param {Pick<ReturnType<typeof import('./viewer-card.js').createViewerCard>, 'writeAnew'>} card
  * @param {Written} kept @returns {Promise<boolean>} false where the visitor stopped it
  */
@@ -28,6 +28,11 @@ export async function rewrite(client, now, card, kept) {
   const { seed } = current.written;
   if (current.history.length === 0) {
     doWithout(now);
+    return true;
+  }
+  const before = kept.pattern(current, seed);
+  if (before) {
+    trail.rewrite(before);
     return true;
   }
   return card.writeAnew(async (onDraft, signal) => {

@@ -14,6 +14,7 @@ export function createWritten() {
   /** @type {Map<string, WrittenReason>} */
   const reasons = new Map();
   const patternKey = (/** @type {string} */ of, /** @type {number} */ seed) => JSON.stringify([of, seed]);
+  const patternOf = (/** @type {Taste} */ { history }, /** @type {number} */ seed) => patterns.get(patternKey(history.map(({ item }) => item).join(), seed)) ?? null;
   const reasonKey = (/** @type {WrittenPattern} */ { text, seed }, /** @type {number} */ item) => JSON.stringify([text, seed, item]);
 
   /** What the titles and their reasons are numbered by. */
@@ -32,6 +33,9 @@ export function createWritten() {
     /** @param {WrittenPattern} written */
     keepPattern: (written) => void patterns.set(patternKey(written.of, written.seed), written),
 
+    /** What this seed wrote of the taste's history; null where nothing was written in this visit. @param {Taste} taste @param {number} seed */
+    pattern: patternOf,
+
     /** @param {WrittenPattern} pattern from whose side it was written @param {number} item @param {WrittenReason} reason */
     keepReason: (pattern, item, reason) => void reasons.set(reasonKey(pattern, item), reason),
 
@@ -40,7 +44,7 @@ export function createWritten() {
 
     /** The same taste with the pattern that this seed wrote of its history; as it is where none was written in this visit. @param {Taste} taste @param {number|null} seed */
     recalled(taste, seed) {
-      const found = seed === null ? undefined : patterns.get(patternKey(taste.history.map(({ item }) => item).join(), seed));
+      const found = seed === null ? null : patternOf(taste, seed);
       return found ? withWritten(taste, found) : taste;
     },
   };
