@@ -48,6 +48,27 @@ for (const [width, height] of /** @type {const} */ ([[1280, 900], [768, 900], [3
   });
 }
 
+for (const [width, height] of /** @type {const} */ ([[1280, 900], [390, 844], [360, 740]])) {
+  test(`hardly anything that stands there moves while the page comes to life (${width} by ${height})`, async (t) => {
+    const { page } = await freshPage(browser, { viewport: { width, height }, ...(width < 500 ? { hasTouch: true, isMobile: true } : {}) });
+    await page.addInitScript(() => {
+      const seen = /** @type {any} */ (globalThis);
+      seen.__shifted = 0;
+      new PerformanceObserver((list) => {
+        for (const entry of /** @type {any[]} */ (list.getEntries())) if (!entry.hadRecentInput) seen.__shifted += entry.value;
+      }).observe({ type: 'layout-shift', buffered: true });
+    });
+    await page.goto(`${url}?backend=cpu`);
+    await listShown(page);
+    await page.waitForFunction(() => !document.querySelector('.leaning[data-waiting]'));
+    await page.waitForTimeout(300);
+    const shifted = await page.evaluate(() => /** @type {any} */ (globalThis).__shifted);
+    t.diagnostic(`cumulative layout shift ${shifted.toFixed(4)}`);
+    // 0.1 is called good (web.dev/articles/cls).
+    assert.ok(shifted <= 0.05, String(shifted));
+  });
+}
+
 test('on a phone a taste of one’s own is first to be picked, for eyes and keyboard; in a wide window it is last', async () => {
   const { page } = await open('', PHONE);
   const names = () => page.locator('.chip-label').allTextContents();
