@@ -298,6 +298,19 @@ export function journeys() {
         }],
       ],
     },
+    {
+      name: 'a scorer that is silent',
+      alike: true,
+      query: '?backend=cpu',
+      steps: [
+        ['said, with a way out', async (page) => {
+          await listShown(page);
+          scorer(page)?.evaluate(() => { for (;;); }).catch(() => {});
+          await page.locator('.chip:not(.chip-own)').nth(1).click();
+          await page.locator('#ranking .notice-sticky').getByRole('button', { name: 'Start it again' }).waitFor();
+        }],
+      ],
+    },
     { name: 'an address that names nobody here', query: '#user=nobody', steps: [['an aside', async (page) => (await listShown(page), text(/names a viewer who is not in this demo/)(page))]] },
     { name: 'an address with a title that is not here', alike: true, query: '?backend=cpu#history=w001%2Cnothing', steps: [['an aside', async (page) => (await listShown(page), text(/names what this demo has not/)(page))]] },
     { name: 'a link with a pattern to be written', query: `${OWN_TASTE}&write=3`, steps: [['offer', async (page) => (await listShown(page), page.getByRole('button', { name: 'Write it' }).waitFor())]] },
