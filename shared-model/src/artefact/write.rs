@@ -69,10 +69,7 @@ impl Artefact {
 
 /// SHA-256 as 64 lower-case hex digits.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 fn json<T: Serialize>(file: &str, value: &T) -> Result<Vec<u8>, ArtefactError> {

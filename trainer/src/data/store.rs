@@ -100,10 +100,7 @@ pub fn content_hash(dataset: &Dataset) -> String {
             }
         }
     }
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    format!("{:x}", hash.finalize())
 }
 
 /// Writes `dataset` into `dir` (made if it is not there) and returns its content hash.

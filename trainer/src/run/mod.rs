@@ -294,8 +294,7 @@ impl RunDirectory {
         let whole = json!({
             "stage": stage.name(), "version": env!("CARGO_PKG_VERSION"), "settings": settings, "before": before,
         });
-        let digest = Sha256::digest(whole.to_string().as_bytes());
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(format!("{:x}", Sha256::digest(whole.to_string())))
     }
 }
 

@@ -89,8 +89,7 @@ fn source_files(folder: &Path, known: &[SourceFile]) -> Result<Vec<SourceFile>> 
 fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     std::io::copy(&mut std::fs::File::open(path)?, &mut hash)?;
-    let digest = hash.finalize();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:x}", hash.finalize()))
 }
 
 /// What the data set is made from: the world's settings, or names and contents of the files in the source's folder, wherever it lies.

@@ -63,7 +63,7 @@ pub(super) fn run(context: &Context, out: &Path) -> Result<()> {
         run: RunSummary {
             seed: context.config.seed,
             hash: content_hash(&dataset),
-            config_hash: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            config_hash: format!("{digest:x}"),
         },
         max_users: context.config.export.max_users,
     };

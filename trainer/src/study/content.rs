@@ -117,11 +117,7 @@ impl Study {
     /// Hash of everything raters see: ratings and key name it, so that those of another study are noticed.
     pub fn id(&self) -> Result<String> {
         let digest = Sha256::digest(serde_json::to_vec(self)?);
-        Ok(digest
-            .iter()
-            .take(12)
-            .map(|byte| format!("{byte:02x}"))
-            .collect())
+        Ok(format!("{digest:x}")[..24].to_owned())
     }
 }
 

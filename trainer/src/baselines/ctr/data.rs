@@ -344,7 +344,6 @@ impl CtrData {
                 }
             }
         }
-        let bytes = hash.finalize();
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:x}", hash.finalize())
     }
 }

@@ -29,10 +29,7 @@ fn archive() -> Vec<u8> {
 }
 
 fn md5_of(bytes: &[u8]) -> String {
-    Md5::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    format!("{:x}", Md5::digest(bytes))
 }
 
 fn zip_plan(server: &Server, pinned: Option<String>) -> Plan {

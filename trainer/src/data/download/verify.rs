@@ -142,8 +142,11 @@ fn hashes(path: &Path, bar: &ProgressBar) -> Result<(u64, String, String), Downl
         bytes += count as u64;
         bar.set_position(bytes);
     }
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((bytes, hex(&md5.finalize()), hex(&sha256.finalize())))
+    Ok((
+        bytes,
+        format!("{:x}", md5.finalize()),
+        format!("{:x}", sha256.finalize()),
+    ))
 }
 
 fn check_gzip(path: &Path, bar: &ProgressBar) -> Result<(), DownloadError> {

@@ -177,10 +177,7 @@ fn paths(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
 }
 
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
