@@ -74,6 +74,8 @@ pub(super) struct Viewer {
     matched: Vec<f32>,
     /// `e(P_u)`, `[d]`.
     pattern: Vec<f32>,
+    /// Reasons that were written of events of this history, in order.
+    own: Vec<Muted>,
 }
 
 /// A taste as the model reads it.
@@ -89,6 +91,10 @@ pub(super) struct Side {
     pub(super) pattern: Vec<f32>,
     /// In order, without repetition.
     pub(super) muted: Vec<Muted>,
+    /// Which of the events are the stored viewer's own.
+    stored: Vec<bool>,
+    /// Reasons that were written of the viewer's own events, and how many events of that item there are: they count as long as one is.
+    own: Vec<(Muted, usize)>,
 }
 
 impl Side {
@@ -129,19 +135,32 @@ impl Side {
         let width = self.pattern.len();
         let kept = |event: &usize| !gone.contains(event);
         let all = 0..self.events.len();
+        let (mut muted, mut own) = (self.muted.clone(), self.own.clone());
+        for &event in gone.iter().filter(|event| self.stored[**event]) {
+            for (reason, events) in &mut own {
+                *events -= usize::from(reason.item == self.events[event].1);
+            }
+        }
+        muted.extend(
+            own.extract_if(.., |(_, events)| *events == 0)
+                .map(|(reason, _)| reason),
+        );
+        ordered(&mut muted);
         Self {
             events: all
                 .clone()
                 .filter(kept)
                 .map(|event| self.events[event])
                 .collect(),
-            matched: (all.filter(kept))
+            matched: (all.clone().filter(kept))
                 .flat_map(|event| &self.matched[event * width..(event + 1) * width])
                 .copied()
                 .collect(),
             limit: self.limit,
             pattern: self.pattern.clone(),
-            muted: self.muted.clone(),
+            muted,
+            stored: all.filter(kept).map(|event| self.stored[event]).collect(),
+            own,
         }
     }
 }
@@ -163,6 +182,7 @@ impl Viewers {
         let patterns = values(stored::PATTERNS);
         let matched = values(stored::HISTORY_MATCHED);
         let mut offset = 0;
+        let mut written = own_reasons(artefact).into_iter();
         let viewer = |(user, pattern): (&crate::artefact::UserRecord, &[f32])| {
             let history: Vec<u32> = user.history.iter().map(|event| event.item).collect();
             let start = history.len().saturating_sub(config.max_history);
@@ -174,6 +194,7 @@ impl Viewers {
                 start,
                 matched: matched[rows].to_vec(),
                 pattern: pattern.to_vec(),
+                own: written.next().unwrap_or_default(),
             }
         };
         let sides = (artefact.users.iter()).zip(patterns.chunks_exact(config.width));
@@ -213,6 +234,9 @@ impl Viewers {
     ///
     /// Of a stored viewer's events only those are read that the model saw of them; older ones only count as taken, also where
     /// removals would make room: what was known at them is not stored.
+    ///
+    /// A reason that was written of one of the viewer's events does not count where that event was taken out: it would not have been
+    /// written.
     pub(super) fn side(
         &self,
         taste: &Taste,
@@ -227,7 +251,7 @@ impl Viewers {
             (None, None) => self.no_pattern.clone(),
         };
         let viewer = taste.viewer.map(|user| self.get(user)).transpose()?;
-        let muted = self.muted(&taste.muted)?;
+        let mut muted = self.muted(&taste.muted)?;
         if taste.history.len() > MOST {
             return Err(bad(format!("a history has {MOST} events at most")));
         }
@@ -252,6 +276,17 @@ impl Viewers {
                 seen.push((place as u32, taken.item, stored));
             }
         }
+        let own = viewer.map_or(&[][..], |viewer| &viewer.own);
+        let own = own.iter().map(|reason| {
+            let stored = taste.history.iter().filter(|one| one.position.is_some());
+            (
+                *reason,
+                stored.filter(|one| one.item == reason.item).count(),
+            )
+        });
+        let (own, gone): (Vec<_>, Vec<_>) = own.partition(|(_, events)| *events > 0);
+        muted.extend(gone.into_iter().map(|(reason, _)| reason));
+        ordered(&mut muted);
         let added: Vec<u32> = (seen.iter())
             .filter(|(.., stored)| stored.is_none())
             .map(|(_, item, _)| *item)
@@ -278,6 +313,8 @@ impl Viewers {
             limit: self.max_history,
             pattern,
             muted,
+            stored: (seen.iter()).map(|(.., stored)| stored.is_some()).collect(),
+            own,
         })
     }
 
@@ -316,10 +353,27 @@ impl Viewers {
             }
         }
         let mut muted = muted.to_vec();
-        muted.sort_unstable();
-        muted.dedup();
+        ordered(&mut muted);
         Ok(muted)
     }
+}
+
+fn ordered(muted: &mut Vec<Muted>) {
+    muted.sort_unstable();
+    muted.dedup();
+}
+
+/// For each viewer the reasons that were written of their events.
+fn own_reasons(artefact: &Artefact) -> Vec<Vec<Muted>> {
+    let mut own = vec![Vec::new(); artefact.users.len()];
+    for (item, list) in (0..).zip(&artefact.reasons) {
+        for (reason, written) in (0..).zip(list) {
+            if let Some(of) = written.user.and_then(|user| own.get_mut(user as usize)) {
+                of.push(Muted { item, reason });
+            }
+        }
+    }
+    own
 }
 
 fn bad(message: String) -> ScoreError {

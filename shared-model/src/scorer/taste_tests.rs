@@ -35,6 +35,63 @@ fn an_event_that_is_removed_is_one_that_never_was() {
 }
 
 #[test]
+fn a_reason_of_an_event_that_is_taken_out_does_not_count() {
+    let mut artefact = artefact(3);
+    let base = logits(
+        &Scorer::on_cpu(&artefact).unwrap(),
+        &Scorer::on_cpu(&artefact).unwrap().taste(1).unwrap(),
+    );
+    let history: Vec<u32> = (artefact.users[1].history.iter())
+        .map(|event| event.item)
+        .collect();
+    let place = (history.iter())
+        .position(|item| item % 4 > 1 && history.iter().filter(|one| *one == item).count() == 1)
+        .unwrap();
+    let item = history[place];
+    let strange = without(&Scorer::on_cpu(&artefact).unwrap().taste(1).unwrap(), place);
+    let before = logits(&Scorer::on_cpu(&artefact).unwrap(), &strange);
+    artefact.reasons[item as usize][1].user = Some(1);
+    for scorer in both(&artefact) {
+        let taste = scorer.taste(1).unwrap();
+        near(&logits(&scorer, &taste), &base);
+        let gone = without(&taste, place);
+        let muted = Taste {
+            muted: vec![Muted { item, reason: 1 }],
+            ..gone.clone()
+        };
+        let found = scores(&scorer, &gone);
+        assert_eq!(found.logits, logits(&scorer, &muted));
+        assert!(apart(&found.logits, &before), "it counted");
+        assert_eq!(found.reason_attention(item as usize)[1], 0.0);
+        // Taken out and put back it is read as it would be of anybody who took it today.
+        let back = |taste: &Taste| {
+            let mut taste = taste.clone();
+            let position = None;
+            taste.history.push(Taken { item, position });
+            logits(&scorer, &taste)
+        };
+        assert_eq!(back(&gone), back(&muted));
+        // What is asked of each title of the history says the same as taking it out.
+        let side = scorer.side(&taste).unwrap();
+        let rest = side.without(&[place]);
+        let states = scorer.cpu.states(&rest);
+        let all = scorer.cpu.catalogue();
+        near(
+            &(scorer.cpu).logits(rest.moment(&states), &all, &rest.muted, true),
+            &found.logits,
+        );
+        assert_eq!(side.without(&[place, 0]).without(&[]).muted, rest.muted);
+        // Somebody else's taste, of the same titles, reads it.
+        let mut other = gone.clone();
+        other.viewer = None;
+        for taken in &mut other.history {
+            taken.position = None;
+        }
+        assert!(scores(&scorer, &other).reason_attention(item as usize)[1] > 0.0);
+    }
+}
+
+#[test]
 fn an_event_that_is_added_is_matched_with_what_is_known_today() {
     let artefact = artefact(2);
     let [cpu, device] = both(&artefact);

@@ -151,7 +151,7 @@ impl Scorer {
         for &event in &seen {
             let rest = side.without(&[event]);
             let states = self.cpu.states(&rest);
-            let logit = self.one(rest.moment(&states), item, &side.muted)?;
+            let logit = self.one(rest.moment(&states), item, &rest.muted)?;
             events.push(Absence {
                 part: Part::Event(side.position(event)),
                 logit,
