@@ -157,6 +157,10 @@ test('titles that the model does not read say so, and move nothing', { skip: lon
   assert.equal(await read.locator('.history-unread').count(), 0);
   assert.equal(await page.locator('.history-row').nth(window).locator('.history-unread').count(), 1);
   await whatIf(page);
+  // Of those that are read, one fewer: what is older does not come in.
+  await afterChange(page, () => page.locator('[data-do="remove"]').first().click());
+  assert.match(await page.locator('.history-part h3').innerText(), new RegExp(`newest first; ${window - 1} are read`));
+  await afterChange(page, () => page.getByRole('button', { name: 'Undo' }).click());
   const own = await listed(page);
   await page.locator('[data-do="remove"]').last().click();
   await page.waitForFunction(() => location.hash.includes('history='));

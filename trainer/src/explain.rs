@@ -78,7 +78,7 @@ pub struct ExplainedItem {
     pub score: f32,
     /// Reasons with their attention, heaviest first.
     pub reasons: Vec<WeightedText>,
-    /// Titles of history events, those first without which the score would change most.
+    /// Titles of history events, those first in whose place an average title would change the score most.
     pub history: Vec<CarriedBy>,
 }
 
@@ -87,7 +87,7 @@ pub struct ExplainedItem {
 pub struct CarriedBy {
     /// Its title.
     pub text: String,
-    /// What the logit loses without it; negative where it speaks against the recommendation.
+    /// What the logit loses where an average title stands in its place; negative where it speaks against the recommendation.
     pub adds: f32,
 }
 
@@ -399,7 +399,8 @@ impl fmt::Display for Explained {
         if self.history_length > 0 && !self.recommendations.is_empty() {
             writeln!(
                 f,
-                "\nPer cent: attention on a reason. Carried by: what the score, before the sigmoid, loses without the title."
+                "\nPer cent: attention on a reason. Carried by: what the score, before the sigmoid, loses where an average \
+                 title stands in the place of that one."
             )?;
         }
         Ok(())

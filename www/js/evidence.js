@@ -15,16 +15,14 @@ const FIRST_REASONS = 3;
 /** @typedef {import('./types.js').CatalogueItem} CatalogueItem */
 
 /**
- * How to show a set of weights: as shares where their magnitudes sum to one, as signed numbers where they do not.
- * @param {{weight: number}[]} weighted
+ * How long the bars of a set of weights are, and how the weights are written.
+ * @param {{weight: number}[]} weighted @param {(weight: number) => string} text
  */
-function scaleOf(weighted) {
+function scaleOf(weighted, text) {
   const weights = weighted.map(({ weight }) => weight);
-  const sum = weights.reduce((total, weight) => total + Math.abs(weight), 0);
   const largest = Math.max(...weights.map(Math.abs), Number.MIN_VALUE);
-  const shares = Math.abs(sum - 1) < 0.01;
   return {
-    text: (/** @type {number} */ weight) => (!shares ? signed(weight) : weight < 0 ? `− ${percent(-weight)}` : percent(weight)),
+    text,
     length: (/** @type {number} */ weight) => Math.min(1, Math.abs(weight) / largest),
     signed: weights.some((weight) => weight < 0),
   };
@@ -100,7 +98,7 @@ function reasonsPart(row, { dated, uses, viewer, taste, onMute, reports }) {
       : null;
   if (!uses.reasons) return part(el('p', { class: 'muted' }, 'This model was trained without reasons.'));
   if (row.reasons.length === 0) {
-    const words = silent ? 'All reasons of this title are muted.' : 'No reason has been written for this title yet.';
+    const words = silent ? 'All reasons of this title are muted.' : 'No reason of another viewer has been written for this title yet.';
     return part(el('p', { class: 'muted' }, words), ...(silent ? [silent] : []));
   }
   const items = row.reasons.map((reason, at) => {
@@ -147,7 +145,7 @@ function unfold(list, pressed) {
  */
 function attentionPart(row, { uses, pattern }) {
   if (!uses.reasons || row.reasons.length === 0) return null;
-  const scale = scaleOf(row.reasons);
+  const scale = scaleOf(row.reasons, percent);
   const rest = row.reasons.slice(FIRST_REASONS).reduce((sum, { weight }) => sum + weight, 0);
   const items = row.reasons.map((reason, at) =>
     el(
@@ -183,7 +181,7 @@ function historyPart(row, { catalogue, taste, carriers }) {
     (all) => {
       const carrying = all.filter(({ adds }) => adds !== 0);
       const shown = bothSides(carrying, MOST_HISTORY);
-      const scale = scaleOf(carrying.map(({ adds }) => ({ weight: adds })));
+      const scale = scaleOf(carrying.map(({ adds }) => ({ weight: adds })), signed);
       const items = shown.map(({ event, item, adds }) => {
         const entry = catalogue[item];
         if (!entry) return null;
@@ -201,7 +199,7 @@ function historyPart(row, { catalogue, taste, carriers }) {
       part.replaceChildren(
         el('p', { class: 'evidence-note' }, `What the score, before the final squashing, loses where an average title stands in the place of one${scale.signed ? '; hatched bars speak against this one' : ''}.`),
         items.length > 0 ? el('ul', { class: 'evidence-list' }, ...items) : el('p', { class: 'muted' }, 'No history entered this score.'),
-        ...(rest > 0 ? [el('p', { class: 'evidence-source' }, `and ${rest} that change it ${carrying.length > shown.length ? 'less' : 'not at all'}`)] : []),
+        ...(rest > 0 ? [el('p', { class: 'evidence-source' }, carrying.length > shown.length ? `and ${rest} others` : `and ${rest} that change it not at all`)] : []),
         ...interestNote(row, catalogue),
       );
     },

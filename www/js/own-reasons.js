@@ -1,21 +1,21 @@
-/** Reasons that the language model writes for whoever looks at the list: the place of each in its row, and the line above the list that says how far they are. */
+/** Reasons that the language model writes for whose list it is: the place of each in its row, and the line above the list that says how far they are. */
 import { button, el } from './dom.js';
 import { createDraft, paced } from './draft.js';
 import { reportButton } from './report-button.js';
 
 /**
  * The place of a reason, kept free from the beginning: nothing below it moves while it is written.
- * @param {Element} slot @param {number} item whose reason it is @param {import('./report-button.js').Reports} reports
+ * @param {Element} slot @param {number} item whose reason it is @param {'you'|'this viewer'} whom it is written for @param {import('./report-button.js').Reports} reports
  */
-export function ownReason(slot, item, reports) {
+export function ownReason(slot, item, whom, reports) {
   const draft = createDraft();
   const { give: grow, end: endGrowing } = paced(draft.grow);
-  const caption = el('figcaption', {}, 'to be written for you, here …');
+  const caption = el('figcaption', {}, `to be written for ${whom}, here …`);
   const figure = el('figure', { class: 'leading-reason', 'data-written': 'true', 'aria-busy': 'true' }, draft.element, caption);
   const tools = el('div', { class: 'reason-tools' });
   slot.replaceChildren(figure, tools);
   return {
-    begin: () => void (caption.textContent = 'being written for you, here …'),
+    begin: () => void (caption.textContent = `being written for ${whom}, here …`),
     grow: (/** @type {string} */ text) => grow(text),
     /** @param {string} text nothing stays where it is empty @param {number} unheld what it says that neither the title nor the pattern holds */
     end(text, unheld) {
@@ -23,7 +23,7 @@ export function ownReason(slot, item, reports) {
       if (text === '') return slot.replaceChildren();
       figure.removeAttribute('aria-busy');
       draft.finish(text);
-      caption.textContent = unheld > 0 ? 'written for you, here and now; it says what this title or your pattern does not hold' : 'written for you, here and now; it does not count in the score';
+      caption.textContent = unheld > 0 ? `written for ${whom}, here and now; it says what this title or the pattern does not hold` : `written for ${whom}, here and now; it does not count in the score`;
       tools.append(reportButton(item, null, text, reports));
     },
   };

@@ -43,7 +43,7 @@ export function waterfall({ shares, logit, rank }) {
   return el(
     'table',
     { class: 'probe-table' },
-    el('caption', {}, 'What the score is made of, before the final squashing into 0 to 1: each part’s worth, as the mean over all orders in which the parts could come (Shapley).'),
+    el('caption', {}, 'What the score is made of, before the final squashing into 0 to 1: each part’s worth, as the mean over all orders in which the parts could come (Shapley). The pattern and the reasons are taken from the titles that are ranked; what each title of the history was read with stays.'),
     el('thead', {}, el('tr', {}, head('Part', false), el('th', { scope: 'col', class: 'fall-cell' }, el('span', { class: 'visually-hidden' }, 'Bar')), head('adds', true), head('without it', true))),
     el('tbody', {}, ...rows, together),
   );

@@ -163,8 +163,8 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       return fresh[0]?.querySelector('h3') ?? null;
     },
 
-    /** The place of a reason that is written for whoever looks at the list. @param {number} item */
-    ownReason: (item) => ownReason(list.querySelector(`[data-item="${item}"] .own-reason`) ?? el('div'), item, reports),
+    /** The place of a reason that is written for whose list it is. @param {number} item @param {'you'|'this viewer'} whom */
+    ownReason: (item, whom) => ownReason(list.querySelector(`[data-item="${item}"] .own-reason`) ?? el('div'), item, whom, reports),
 
     /** How far these reasons are. @type {typeof own.show} */
     writing: own.show,

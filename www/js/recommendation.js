@@ -121,13 +121,14 @@ function leaningOn({ carriers, catalogue, taste }) {
 
 /** @param {Recommendation} row @param {RowContext} context */
 function leadingReason(row, { uses, viewer, taste, pattern }) {
+  const rest = `the score rests on ${taste.history.length > 0 ? 'the history' : 'the title itself'}`;
   if (!uses.reasons) {
-    return el('p', { class: 'muted leading-reason' }, 'This model was trained without reasons; the score rests on the history.');
+    return el('p', { class: 'muted leading-reason' }, `This model was trained without reasons; ${rest}.`);
   }
   const [leading] = row.reasons;
   if (!leading) {
     const muted = taste.muted.some(({ item }) => item === row.item);
-    return el('p', { class: 'muted leading-reason' }, `${muted ? 'All reasons of this title are muted' : 'No reason has been written for this title yet'}; the score rests on the history.`);
+    return el('p', { class: 'muted leading-reason' }, `${muted ? 'All reasons of this title are muted' : 'No reason of another viewer has been written for this title yet'}; ${rest}.`);
   }
   const about = [leading.viewer === null ? null : `written when ${viewerName(leading.viewer)} took it`, newerTag(leading, viewer)].filter(Boolean);
   return el(

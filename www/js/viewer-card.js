@@ -155,7 +155,7 @@ export function createViewerCard(root, loaded, told) {
     return el(
       'div',
       { class: 'history-part' },
-      el('h3', {}, 'History', el('span', { class: 'muted' }, ` newest first${silent.size > 0 ? `; ${loaded.window} are read` : ''}`)),
+      el('h3', {}, 'History', el('span', { class: 'muted' }, ` newest first${silent.size > 0 ? `; ${history.length - silent.size} are read` : ''}`)),
       history.length > 0 ? list : el('p', { class: 'muted' }, viewer === null ? 'Nothing picked yet.' : 'Nothing is left.'),
       more,
     );

@@ -61,12 +61,13 @@ export async function writeReasons({ client, revival, say, kept }, now, wanted, 
   const of = written;
   const { text: pattern, seed } = of;
   const missing = new Set(items);
+  const whom = now.user === null ? 'you' : 'this viewer';
   const soFar = () => `${items.length - missing.size} of ${items.length}`;
 
   async function write() {
     const stop = new AbortController();
     let anew = false;
-    const places = new Map([...missing].map((item) => [item, list.ownReason(item)]));
+    const places = new Map([...missing].map((item) => [item, list.ownReason(item, whom)]));
     try {
       for (const [item, place] of places) {
         const before = kept.reason(of, item);
@@ -76,7 +77,7 @@ export async function writeReasons({ client, revival, say, kept }, now, wanted, 
           continue;
         }
         anew = true;
-        list.writing(`Reasons for you: ${soFar()} written …`, { words: 'Stop writing', go: () => stop.abort() });
+        list.writing(`Reasons for ${whom}: ${soFar()} written …`, { words: 'Stop writing', go: () => stop.abort() });
         place.begin();
         const { text, unheld } = await revival.persistently(() => {
           // The list of a scorer that took the place of this one has its reasons written by itself.
@@ -88,7 +89,7 @@ export async function writeReasons({ client, revival, say, kept }, now, wanted, 
         missing.delete(item);
         place.end(text, unheld);
       }
-      const words = `${plural(items.length, 'reason')} written for you.`;
+      const words = `${plural(items.length, 'reason')} written for ${whom}.`;
       list.writing(words, null);
       if (anew) say(words);
     } catch (thrown) {
@@ -96,7 +97,7 @@ export async function writeReasons({ client, revival, say, kept }, now, wanted, 
       if (!wanted()) return;
       for (const item of missing) places.get(item)?.end('', 0);
       const hitch = fault.kind === 'superseded' ? '' : `${wording(fault).title}. `;
-      const words = `${hitch}${soFar()} reasons written for you.`;
+      const words = `${hitch}${soFar()} reasons written for ${whom}.`;
       list.writing(words, { words: fault.kind === 'outdated' ? wording(fault).action : 'Write the rest', go: wayOut(fault, write) });
       // Whatever else was asked for speaks for itself.
       if (hitch || stop.signal.aborted) say(words);

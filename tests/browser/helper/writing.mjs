@@ -41,7 +41,7 @@ export const pressAtOnce = (page, ...selectors) =>
     for (const selector of wanted) /** @type {HTMLButtonElement} */ (document.querySelector(selector)).click();
   }, selectors);
 
-export const reasonsWritten = (/** @type {import('playwright-core').Page} */ page) => page.locator('.own-reasons', { hasText: /^5 reasons written for you\./ }).waitFor({ timeout: 4 * PATIENCE });
+export const reasonsWritten = (/** @type {import('playwright-core').Page} */ page) => page.locator('.own-reasons', { hasText: /^5 reasons written for (you|this viewer)\./ }).waitFor({ timeout: 4 * PATIENCE });
 
 /** Appended to the writer's module: it takes its time, and throws two drafts of each text away first. @param {number} each milliseconds of a word @param {number} words of such a draft */
 const slowly = (each, words) => {

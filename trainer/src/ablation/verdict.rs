@@ -8,6 +8,17 @@ const LEVEL: f64 = 0.05;
 /// Seeds that a claim needs (EVALUATION.md).
 const SEEDS: usize = 3;
 
+/// What the full method gains over a row.
+#[derive(Clone, Copy)]
+struct Gain<'a> {
+    label: &'a str,
+    /// Its interval over users.
+    users: Estimate,
+    /// Over users and seeds.
+    both: Estimate,
+    test: Test,
+}
+
 /// How the full method stands to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
@@ -27,8 +38,13 @@ pub(super) fn verdict(rows: &[RowResult], seeds: usize, metric: &str) -> Vec<Str
     }
     let look = |name: &str| {
         let row = rows.iter().find(|row| row.name == name)?;
-        let difference = row.differences.get(metric)?.users;
-        Some((row.label.as_str(), difference, row.test?))
+        let difference = row.differences.get(metric)?;
+        Some(Gain {
+            label: &row.label,
+            users: difference.users,
+            both: difference.users_and_seeds,
+            test: row.test?,
+        })
     };
     let worth = ["no-reasons", "ids-only", "random-texts-retrained"].map(look);
     let numbers: Vec<String> = worth.iter().flatten().map(number).collect();
@@ -38,6 +54,7 @@ pub(super) fn verdict(rows: &[RowResult], seeds: usize, metric: &str) -> Vec<Str
             numbers.join("; ")
         ));
     }
+    lines.extend(of_these_seeds(&worth));
     let [without, ids, random] = worth.map(|found| found.map(|found| standing(&found)));
     lines.extend(without.map(|without| reasons(without, random).to_owned()));
     lines.extend(ids.map(|ids| texts(ids).to_owned()));
@@ -50,7 +67,7 @@ pub(super) fn verdict(rows: &[RowResult], seeds: usize, metric: &str) -> Vec<Str
             let found = patterns.iter().flatten();
             found.filter(move |found| standing(found) == wanted)
         };
-        let worse: Vec<String> = of(Standing::Worse).map(|found| with(found.0)).collect();
+        let worse: Vec<String> = of(Standing::Worse).map(|found| with(found.label)).collect();
         let said = if !worse.is_empty() {
             format!(" It ranks better {}.", worse.join(" and "))
         } else if of(Standing::Better).next().is_none() {
@@ -74,12 +91,29 @@ fn with(label: &str) -> String {
     }
 }
 
-fn number((label, difference, test): &(&str, Estimate, Test)) -> String {
-    let Estimate { mean, low, high } = difference;
+fn number(gain: &Gain) -> String {
+    let Estimate { mean, low, high } = gain.users;
     format!(
-        "full − {label} = {mean:+.4}, 95 % [{low:+.4}, {high:+.4}], p {} after Holm",
-        p(test.p_holm)
+        "full − {} = {mean:+.4}, 95 % [{low:+.4}, {high:+.4}], p {} after Holm",
+        gain.label,
+        p(gain.test.p_holm)
     )
+}
+
+/// The gains that hold for these seeds, and not certainly for others.
+fn of_these_seeds(worth: &[Option<Gain>]) -> Option<String> {
+    let told: Vec<String> = (worth.iter().flatten())
+        .filter(|gain| standing(gain) == Standing::Better && gain.both.low <= 0.0)
+        .map(|Gain { label, both, .. }| {
+            format!("full − {label} [{:+.4}, {:+.4}]", both.low, both.high)
+        })
+        .collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "That is so of these seeds: where seeds are drawn as well as users, the interval holds 0 ({}).",
+            told.join("; ")
+        )
+    })
 }
 
 fn p(value: f64) -> String {
@@ -90,9 +124,9 @@ fn p(value: f64) -> String {
     }
 }
 
-fn standing((_, difference, test): &(&str, Estimate, Test)) -> Standing {
-    match difference.mean {
-        _ if test.p_holm >= LEVEL => Standing::NotTold,
+fn standing(gain: &Gain) -> Standing {
+    match gain.users.mean {
+        _ if gain.test.p_holm >= LEVEL => Standing::NotTold,
         mean if mean > 0.0 => Standing::Better,
         _ => Standing::Worse,
     }
@@ -126,17 +160,17 @@ fn texts(ids: Standing) -> &'static str {
     }
 }
 
-fn reading(found: &(&str, Estimate, Test)) -> String {
-    let (label, difference, test) = found;
-    let Estimate { mean, .. } = difference;
+fn reading(found: &Gain) -> String {
     let what = match standing(found) {
         Standing::Better => "it does read them",
         Standing::NotTold => "that it reads them is not shown",
         Standing::Worse => "it ranks better with the wrong ones",
     };
     format!(
-        "The trained model with {label} loses {mean:+.4} (p {} after Holm): {what}.",
-        p(test.p_holm)
+        "The trained model with {} loses {:+.4} (p {} after Holm): {what}.",
+        found.label,
+        found.users.mean,
+        p(found.test.p_holm)
     )
 }
 
@@ -214,6 +248,31 @@ mod tests {
         let swapped = |mean, p| said(&[row("swapped-reasons", "reasons swapped", mean, p)], 5);
         assert!(swapped(0.01, 0.0001).contains("loses +0.0100 (p < 0.001 after Holm): it does"));
         assert!(swapped(0.01, 0.3).contains("that it reads them is not shown"));
+    }
+
+    #[test]
+    fn a_gain_that_other_seeds_might_not_give_is_said_to_be_of_these() {
+        let mut random = row(
+            "random-texts-retrained",
+            "random texts, retrained",
+            0.0075,
+            0.028,
+        );
+        assert!(!said(std::slice::from_ref(&random), 3).contains("these seeds"));
+        let difference = random.differences.get_mut("ndcg@10").unwrap();
+        (
+            difference.users_and_seeds.low,
+            difference.users_and_seeds.high,
+        ) = (-0.0005, 0.0158);
+        assert!(said(std::slice::from_ref(&random), 3).contains(
+            "That is so of these seeds: where seeds are drawn as well as users, the interval holds 0 (full − random texts, retrained \
+             [-0.0005, +0.0158])."
+        ));
+        random.test = Some(Test {
+            p: 0.5,
+            p_holm: 0.9,
+        });
+        assert!(!said(&[random], 3).contains("these seeds"));
     }
 
     #[test]

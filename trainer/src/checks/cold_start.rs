@@ -150,7 +150,7 @@ pub fn judge(ranks: &Ranks, shortened: &[Shortened], seed: u64) -> Verdict {
     Verdict {
         check: "cold-start".into(),
         outcome,
-        sentence: sentence(outcome, &told),
+        sentence: sentence(outcome, &conditions, &told),
         compared: String::new(),
         conditions,
         numbers,
@@ -227,7 +227,8 @@ fn shown(metric: Metric) -> String {
     }
 }
 
-fn sentence(outcome: Outcome, told: &[(String, Estimate)]) -> String {
+/// `conditions`: of the shortest histories, of the rarest items.
+fn sentence(outcome: Outcome, conditions: &[Condition], told: &[(String, Estimate)]) -> String {
     let names = |holds: fn(&Estimate) -> bool| {
         let names: Vec<&str> = told
             .iter()
@@ -242,7 +243,16 @@ fn sentence(outcome: Outcome, told: &[(String, Estimate)]) -> String {
     };
     let said = match outcome {
         Outcome::Pass => "Texts help where interactions are fewest, both of users and of items",
-        Outcome::Fail => "Texts do not help where interactions are fewest, of users or of items",
+        Outcome::Fail => {
+            let failed = |at: usize| conditions[at].outcome == Outcome::Fail;
+            match (failed(0), failed(1)) {
+                (true, true) => {
+                    "Texts do not help where interactions are fewest, neither of users nor of items"
+                }
+                (true, false) => "Texts do not help where users have the fewest interactions",
+                _ => "Texts do not help where items have the fewest interactions",
+            }
+        }
         Outcome::NotDecidable => {
             "Whether texts help where interactions are fewest cannot be told from these users"
         }
@@ -283,6 +293,9 @@ mod tests {
             found.sentence.contains("worse with history 1–40"),
             "{found}"
         );
+        // These users' items are the popular ones: of rare items nothing bad is told.
+        let only = "Texts do not help where users have the fewest interactions.";
+        assert!(found.sentence.starts_with(only), "{found}");
     }
 
     #[test]

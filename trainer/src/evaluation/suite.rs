@@ -255,8 +255,12 @@ fn warnings(results: &Results, rivals: &[(&str, &str)]) -> Vec<String> {
     let warning = |(name, what): &(&str, &str)| {
         let gain = results.difference("ndcg@10", FULL, name)?;
         (gain.low <= 0.0).then(|| {
+            let is = match gain.high < 0.0 {
+                true => "worse",
+                false => "not shown to be better",
+            };
             format!(
-                "`{FULL}` is not shown to be better than `{name}` (NDCG@10 {:+.4}, 95 % [{:+.4}, {:+.4}]): {what}",
+                "`{FULL}` is {is} than `{name}` (NDCG@10 {:+.4}, 95 % [{:+.4}, {:+.4}]): {what}",
                 gain.mean, gain.low, gain.high
             )
         })

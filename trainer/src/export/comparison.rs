@@ -1,7 +1,9 @@
 //! The part of the artefact that compares: the same viewers by the run's other models, and the texts before the correction.
 
 use burn::tensor::Device;
-use curec_shared_model::artefact::{Artefact, Before, Comparison, Variant, VariantList};
+use curec_shared_model::artefact::{
+    Artefact, Before, CatalogueItem, Comparison, UserRecord, Variant, VariantList,
+};
 use curec_shared_model::reward::RewardModel;
 use curec_shared_model::scorer::Scorer;
 
@@ -70,7 +72,7 @@ pub(super) fn comparison(
         let patterns = config.use_patterns;
         variants.push(scored(
             "no-reasons",
-            "The full model, not trained anew, with every reason taken away from it.",
+            "The full model, not trained anew, with every reason taken away from it: those that the history was read with as well, which muting leaves there.",
             ExportInput {
                 model: &input.model.clone().reading(false, patterns),
                 ..input.clone()
@@ -89,7 +91,7 @@ pub(super) fn comparison(
         name: "popularity".to_owned(),
         what: "What most people took, the same for everybody but for what they have taken."
             .to_owned(),
-        lists: popular(artefact),
+        lists: popular(&artefact.catalogue, &artefact.users),
     });
     let before = match others.before {
         Some(earlier) => Some(texts_before(input, &earlier)?),
@@ -112,26 +114,35 @@ fn lists(artefact: &Artefact) -> Result<Vec<VariantList>, ExportError> {
         .collect()
 }
 
-/// By training interactions; of equally popular items the lower index first.
-fn popular(artefact: &Artefact) -> Vec<VariantList> {
-    let mut order: Vec<u32> = (0..artefact.catalogue.len() as u32).collect();
-    order.sort_by_key(|item| std::cmp::Reverse(artefact.catalogue[*item as usize].count));
-    let of_user = |user: &curec_shared_model::artefact::UserRecord| {
+/// By training interactions; of equally popular items the lower index first, and the held-out one last, as everywhere in the evaluation.
+fn popular(catalogue: &[CatalogueItem], users: &[UserRecord]) -> Vec<VariantList> {
+    let count = |item: u32| catalogue[item as usize].count;
+    let mut order: Vec<u32> = (0..catalogue.len() as u32).collect();
+    order.sort_by_key(|item| std::cmp::Reverse(count(*item)));
+    let of_user = |user: &UserRecord| {
         let taken: std::collections::HashSet<u32> =
             user.history.iter().map(|event| event.item).collect();
         let open = || order.iter().copied().filter(|item| !taken.contains(item));
         // As elsewhere: the held-out item is in the race though it was taken before.
-        let rank = |held_out| {
-            let ranked = order.iter().copied();
-            let mut ranked = ranked.filter(|item| !taken.contains(item) || *item == held_out);
-            ranked.position(|item| item == held_out)
+        let rank = |held_out: u32| {
+            let race = open().chain(taken.contains(&held_out).then_some(held_out));
+            race.filter(|item| count(*item) >= count(held_out)).count()
         };
+        let held_out_rank = user.held_out.map(rank);
+        let others = open().filter(|item| Some(*item) != user.held_out);
+        let mut items: Vec<u32> = others.take(LIST).collect();
+        let shown = user.held_out.zip(held_out_rank);
+        let shown = shown.filter(|(item, rank)| !taken.contains(item) && *rank <= items.len() + 1);
+        if let Some((item, rank)) = shown {
+            items.insert(rank - 1, item);
+            items.truncate(LIST);
+        }
         VariantList {
-            items: open().take(LIST).collect(),
-            held_out_rank: (user.held_out.and_then(rank)).map(|place| place as u32 + 1),
+            items,
+            held_out_rank: held_out_rank.map(|rank| rank as u32),
         }
     };
-    artefact.users.iter().map(of_user).collect()
+    users.iter().map(of_user).collect()
 }
 
 /// What the texts said before, where they say something else now.
@@ -166,4 +177,52 @@ fn texts_before(input: &ExportInput, earlier: &Earlier) -> Result<Before, Export
             .map(pattern)
             .collect::<Result<_, ExportError>>()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use curec_shared_model::artefact::HistoryEvent;
+
+    use super::*;
+
+    #[test]
+    fn of_equally_popular_titles_the_held_out_one_is_last() {
+        let item = |count| CatalogueItem {
+            key: String::new(),
+            title: String::new(),
+            attributes: Vec::new(),
+            count,
+        };
+        let user = |history: &[u32], held_out| UserRecord {
+            key: String::new(),
+            history: (history.iter())
+                .map(|item| HistoryEvent {
+                    item: *item,
+                    time: 0,
+                })
+                .collect(),
+            held_out,
+            pattern: None,
+        };
+        let users = [
+            user(&[], Some(1)),
+            user(&[0, 2], Some(1)),
+            user(&[0, 1], Some(1)),
+            user(&[4], None),
+        ];
+        let found = popular(&[5, 3, 3, 3, 1].map(item), &users);
+        let told: Vec<_> = (found.iter())
+            .map(|list| (list.items.as_slice(), list.held_out_rank))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (&[0, 2, 3, 1, 4][..], Some(4)),
+                (&[3, 1, 4], Some(2)),
+                // Taken before: in the race, and not on the list.
+                (&[2, 3, 4], Some(3)),
+                (&[0, 1, 2, 3], None),
+            ]
+        );
+    }
 }

@@ -232,15 +232,17 @@ fn widened((low, high): (f64, f64), share: f64) -> (f64, f64) {
     }
 }
 
-/// A label of an axis: whole numbers as such, others without idle zeros.
+/// A label of an axis: whole numbers as such, others without idle zeros, with digits enough to tell neighbours apart.
 fn tick(value: f64) -> String {
-    if value == value.round() && value.abs() < 1e6 {
+    let size = value.abs();
+    if value == value.round() && size < 1e6 {
         return format!("{value:.0}");
     }
-    let text = number(value);
-    if text.contains('e') || !text.contains('.') {
-        return text;
+    if !(1e-4..1e6).contains(&size) {
+        return number(value);
     }
+    let decimals = (4 - size.log10().floor() as i32).max(1) as usize;
+    let text = format!("{value:.decimals$}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -351,7 +353,11 @@ mod tests {
             (0.5, "0.5"),
             (0.125, "0.125"),
             (2e-5, "2.00e-5"),
-            (1500.5, "1500"),
+            (1500.5, "1500.5"),
+            (0.0015, "0.0015"),
+            (5e-4, "0.0005"),
+            (0.1 + 0.2, "0.3"),
+            (-12.5, "-12.5"),
         ] {
             assert_eq!(tick(value), text);
         }

@@ -101,7 +101,7 @@ impl RunFiles {
             answers: lines(&run.folder(Stage::Pretrain).join("answers.jsonl"))?,
             events: lines(&run.folder(Stage::Correct).join("events.jsonl"))?,
             fits: [identities?, texts?, ids?, again?],
-            measures: Measures::read(run.root())?,
+            measures: Measures::read(run.root(), |stage| Some(run.record(stage)?.fingerprint))?,
             directory: run.clone(),
             name,
             book,

@@ -1,5 +1,6 @@
 //! What other commands measured of a run and left beside its stages: `explanations.json`, and the verdicts in `checks/`
-//! (one `NAME.json` each). They are shown where they are there; a reader of such a file needs only what is named here.
+//! (one `NAME.json` each). They are shown where they are there and of the models that are there now; a reader of such a file needs only
+//! what is named here.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::chart::Line;
 use super::curves::{Chart, chart};
 use super::files::{RunFiles, present};
-use crate::run::read_json;
+use crate::run::{Stage, read_json};
 
 /// A mean with its interval; what could not be measured is `null` in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,15 @@ pub(super) struct Explanations {
     /// The pass in ten parts: numbers by name.
     #[serde(default, skip_serializing)]
     drift: Vec<BTreeMap<String, serde_json::Value>>,
+    #[serde(default, skip_serializing)]
+    runs: Vec<Of>,
+}
+
+/// What a file was measured on: fingerprints by stage.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Of {
+    #[serde(default)]
+    stages: BTreeMap<String, String>,
 }
 
 /// Numbers about the same texts.
@@ -57,6 +67,8 @@ pub(super) struct Check {
     numbers: Vec<Number>,
     #[serde(default)]
     notes: Vec<String>,
+    #[serde(default, skip_serializing)]
+    runs: Vec<Of>,
 }
 
 /// A number of a check.
@@ -83,11 +95,11 @@ pub(super) struct Measured<'a> {
 }
 
 impl Measures {
-    /// Reads what is there.
+    /// Reads what is there; of what was measured before a stage that it rests on was run anew (`now`: its fingerprint) only that is left.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub(super) fn read(root: &Path) -> Result<Self> {
+    pub(super) fn read(root: &Path, now: impl Fn(Stage) -> Option<String>) -> Result<Self> {
         let folder = root.join("checks");
         let mut paths = Vec::new();
         if folder.is_dir() {
@@ -101,14 +113,55 @@ impl Measures {
                 .is_some_and(|extension| extension == "json")
         });
         paths.sort();
-        Ok(Self {
+        let mut found = Self {
             explanations: present(&root.join("explanations.json"))?,
             checks: paths
                 .iter()
                 .map(|path| read_json(path))
                 .collect::<Result<_>>()?,
-        })
+        };
+        if let Some(told) = &mut found.explanations
+            && outdated(&told.runs, Stage::Correct, &now)
+        {
+            told.warnings = vec![format!(
+                "they were measured before `{}` or what it rests on was run anew, so they are left out: `curec evaluate --reasons` measures \
+                 them again",
+                Stage::Correct.name()
+            )];
+            told.scopes.clear();
+            told.drift.clear();
+        }
+        for check in &mut found.checks {
+            let of = rests_on(&check.check);
+            if outdated(&check.runs, of, &now) {
+                "out of date".clone_into(&mut check.outcome);
+                check.sentence = format!(
+                    "It was asked before `{}` or what it rests on was run anew: `curec check {}` asks again.",
+                    of.name(),
+                    check.check
+                );
+                check.numbers.clear();
+                check.notes.clear();
+            }
+        }
+        Ok(found)
     }
+}
+
+/// The last stage that a check reads.
+fn rests_on(check: &str) -> Stage {
+    match check {
+        "pretrain" => Stage::Pretrain,
+        "reward" => Stage::Reward,
+        "cold-start" => Stage::Evaluate,
+        _ => Stage::Correct,
+    }
+}
+
+/// Whether none of the runs that were measured is the one that is there; older files do not say.
+fn outdated(of: &[Of], stage: Stage, now: impl Fn(Stage) -> Option<String>) -> bool {
+    let same = |one: &Of| one.stages.get(stage.name()) == now(stage).as_ref();
+    !of.is_empty() && !of.iter().any(same)
 }
 
 pub(super) fn section(runs: &[RunFiles]) -> Vec<Measured<'_>> {
@@ -202,7 +255,7 @@ mod tests {
              {\"group\":\"all\",\"name\":\"NDCG\",\"value\":{\"mean\":null,\"low\":null,\"high\":null}}]}",
         );
         write("checks/notes.txt", "mine");
-        let curves = Measures::read(folder.path()).unwrap().curves();
+        let curves = Measures::read(folder.path(), |_| None).unwrap().curves();
         let expected = [
             ("NDCG (check drift)", vec![(2.0, 0.25)]),
             ("events (explanations.json)", vec![(1.0, 3.0), (2.0, 4.0)]),
@@ -211,7 +264,44 @@ mod tests {
         let expected = expected.map(|(name, points)| (name.to_owned(), points));
         assert_eq!(curves, Curves::from(expected));
         write("checks/drift.json", "{}");
-        let said = format!("{:#}", Measures::read(folder.path()).unwrap_err());
+        let said = format!("{:#}", Measures::read(folder.path(), |_| None).unwrap_err());
         assert!(said.contains("drift.json is damaged"), "{said}");
+    }
+
+    #[test]
+    fn what_was_measured_of_older_models_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("checks")).unwrap();
+        let of = "\"runs\":[{\"stages\":{\"pretrain\":\"a\",\"correct\":\"b\"}}]";
+        let check = |name: &str| {
+            let text = format!(
+                "{{\"check\":\"{name}\",\"outcome\":\"pass\",\"sentence\":\"It holds.\",\"notes\":[\"So it is.\"],{of}}}"
+            );
+            std::fs::write(folder.path().join(format!("checks/{name}.json")), text).unwrap();
+        };
+        check("attention");
+        check("pretrain");
+        std::fs::write(
+            folder.path().join("explanations.json"),
+            format!("{{\"scopes\":[{{\"name\":\"all\",\"rows\":[]}}],{of}}}"),
+        )
+        .unwrap();
+        let read = |pretrain: &str, correct: &str| {
+            let now = |stage| match stage {
+                Stage::Pretrain => Some(pretrain.to_owned()),
+                Stage::Correct => Some(correct.to_owned()),
+                _ => None,
+            };
+            let found = Measures::read(folder.path(), now).unwrap();
+            let outcomes: Vec<String> =
+                found.checks.iter().map(|one| one.outcome.clone()).collect();
+            let told = found.explanations.unwrap();
+            (outcomes, told.scopes.len(), told.warnings.len())
+        };
+        let pass = || "pass".to_owned();
+        let old = || "out of date".to_owned();
+        assert_eq!(read("a", "b"), (vec![pass(), pass()], 1, 0));
+        assert_eq!(read("a", "c"), (vec![old(), pass()], 0, 1));
+        assert_eq!(read("c", "c"), (vec![old(), old()], 0, 1));
     }
 }

@@ -110,7 +110,10 @@ fn alignment(run: &RunFiles) -> Option<Finding> {
 fn subject(rival: &str) -> String {
     match rival {
         POPULARITY => "The whole model, against counting who took what".to_owned(),
-        IDS_ONLY => format!("The texts (`{FULL}` − `{IDS_ONLY}`)"),
+        IDS_ONLY => format!(
+            "Having texts, by whatever of them (`{FULL}` − `{IDS_ONLY}`; only training on random texts, `curec ablate`, tells whether by what \
+             they say)"
+        ),
         BEFORE => format!("The correction (`{FULL}` − `{BEFORE}`)"),
         control => format!("Reading what belongs there, once trained (`{FULL}` − `{control}`)"),
     }
@@ -150,7 +153,8 @@ mod tests {
         assert_eq!(found[0].sign, Sign::Above);
         assert_eq!(
             found[0].text,
-            "The texts (`full` − `ids only`): +0.5000 NDCG@10, 95 % interval +0.5000 to +0.5000; that is a gain."
+            "Having texts, by whatever of them (`full` − `ids only`; only training on random texts, `curec ablate`, tells whether by what \
+             they say): +0.5000 NDCG@10, 95 % interval +0.5000 to +0.5000; that is a gain."
         );
         assert_eq!(found[1].sign, Sign::Around);
         assert!(found[1].text.contains("can be chance"));

@@ -88,6 +88,9 @@ struct Spread {
 #[derive(Debug, Clone, Deserialize)]
 struct Difference {
     users: Estimate,
+    /// The same where seeds are drawn as well as users.
+    #[serde(default)]
+    users_and_seeds: Option<Estimate>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -113,6 +116,12 @@ impl AblationResult {
     pub fn gain(&self, row: &str, metric: &str) -> Option<Estimate> {
         let row = self.ablation.rows.iter().find(|found| found.name == row)?;
         Some(row.differences.get(metric)?.users)
+    }
+
+    /// The same gain with the interval where seeds are drawn as well as users.
+    pub fn gain_of_any_seeds(&self, row: &str, metric: &str) -> Option<Estimate> {
+        let row = self.ablation.rows.iter().find(|found| found.name == row)?;
+        row.differences.get(metric)?.users_and_seeds
     }
 }
 
@@ -249,10 +258,12 @@ fn cost(cost: &Cost) -> String {
 
 /// An ablation of two seeds in which the full model gains so much over other rows.
 #[cfg(test)]
-pub fn toy(gains: &[(&str, Estimate)]) -> AblationResult {
-    let row = |(name, gain): &(&str, Estimate)| {
-        let users = json!({"mean": gain.mean, "low": gain.low, "high": gain.high});
-        json!({"name": name, "label": name, "kind": "trained", "metrics": {}, "differences": {"ndcg@10": {"users": users}}})
+pub fn toy(gains: &[(&str, Estimate, Option<Estimate>)]) -> AblationResult {
+    let interval = |of: &Estimate| json!({"mean": of.mean, "low": of.low, "high": of.high});
+    let row = |(name, gain, both): &(&str, Estimate, Option<Estimate>)| {
+        let difference =
+            json!({"users": interval(gain), "users_and_seeds": both.as_ref().map(interval)});
+        json!({"name": name, "label": name, "kind": "trained", "metrics": {}, "differences": {"ndcg@10": difference}})
     };
     let protocol = json!({"data": "toy", "target": "test", "seen_items": "filtered", "users": 40, "items": 80, "training_interactions": 1200, "seed": 1});
     let ablation = json!({"protocol": protocol, "seeds": [1, 2], "tested": "ndcg@10", "method": "by hand", "verdict": [], "cost": {"seconds": 1.0, "seconds_unshared": 1.0},

@@ -10,11 +10,16 @@ use serde::de::DeserializeOwned;
 use super::record::Estimate;
 
 /// What is shown of the many measures: scope, its name in the file, and what it is called here.
-const SHOWN: [(&str, &str, &str); 10] = [
+const SHOWN: [(&str, &str, &str); 12] = [
     (
         "all reasons",
         "hallucination rate",
         "claims that the metadata does not hold",
+    ),
+    (
+        "all reasons",
+        "claims a reason",
+        "attributes of the title that a reason claims",
     ),
     (
         "all reasons",
@@ -54,7 +59,12 @@ const SHOWN: [(&str, &str, &str); 10] = [
     (
         "ranking model",
         "comprehensiveness, gain",
-        "comprehensiveness, above permuted",
+        "comprehensiveness, above permuted: how far the most attended reason moves a score (logits), up or down",
+    ),
+    (
+        "ranking model",
+        "signed change, gain",
+        "… with its sign: above 0 where it speaks for the title",
     ),
     (
         "ranking model",

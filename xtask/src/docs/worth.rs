@@ -36,6 +36,8 @@ struct Worth<'a> {
     over_random_training: Option<Estimate>,
     over_ids: Option<Estimate>,
     over_random_reading: Option<Estimate>,
+    /// The first two where seeds are drawn as well.
+    of_any_seeds: [Option<Estimate>; 2],
 }
 
 impl<'a> Worth<'a> {
@@ -46,6 +48,8 @@ impl<'a> Worth<'a> {
             over_random_training: found.gain("random-texts-retrained", METRIC),
             over_ids: found.gain("ids-only", METRIC),
             over_random_reading: found.gain("random-texts", METRIC),
+            of_any_seeds: ["random-texts-retrained", "ids-only"]
+                .map(|row| found.gain_of_any_seeds(row, METRIC)),
         }
     }
 
@@ -56,6 +60,7 @@ impl<'a> Worth<'a> {
             over_random_training: None,
             over_ids: difference(run, IDS_ONLY),
             over_random_reading: difference(run, RANDOM),
+            of_any_seeds: [None, None],
         }
     }
 
@@ -65,13 +70,24 @@ impl<'a> Worth<'a> {
             Some(seeds) => format!(" ({seeds} seeds)"),
             None => String::new(),
         };
-        let told = |found: Option<Estimate>, all: [&'static str; 3]| {
-            found.map(|found| format!("{}, {}", words(&found, all), found.change(4)))
+        let told = |found: Option<Estimate>, both: Option<Estimate>, all: [&'static str; 3]| {
+            found.map(|found| {
+                // What holds of these seeds need not hold of others.
+                let of_these = both.filter(|both| found.low > 0.0 && both.low <= 0.0);
+                let of_these = of_these.map_or_else(String::new, |both| {
+                    format!(
+                        " (of these seeds: where they are drawn as well, [{:+.4}, {:+.4}])",
+                        both.low, both.high
+                    )
+                });
+                format!("{}, {}{of_these}", words(&found, all), found.change(4))
+            })
         };
         let parts = [
             // First: where it is nothing, whatever follows is not the texts' doing.
             told(
                 self.over_random_training,
+                self.of_any_seeds[0],
                 [
                     "better than one trained on random texts",
                     "worse than one trained on random texts",
@@ -80,6 +96,7 @@ impl<'a> Worth<'a> {
             ),
             told(
                 self.over_ids,
+                self.of_any_seeds[1],
                 [
                     "better than IDs only",
                     "worse than IDs only",
@@ -88,6 +105,7 @@ impl<'a> Worth<'a> {
             ),
             told(
                 self.over_random_reading,
+                None,
                 [
                     "once trained it relies on what its texts say",
                     "once trained it ranks better with random texts",
@@ -167,11 +185,19 @@ mod tests {
     fn what_several_seeds_found_goes_before_what_one_run_did() {
         let estimate = |[mean, low, high]: [f64; 3]| Estimate { mean, low, high };
         let ablated = super::super::ablation::toy(&[
-            ("ids-only", estimate([0.5, 0.25, 1.0])),
-            ("random-texts-retrained", estimate([0.25, -0.25, 0.5])),
+            (
+                "ids-only",
+                estimate([0.5, 0.25, 1.0]),
+                Some(estimate([0.5, -0.25, 1.25])),
+            ),
+            (
+                "random-texts-retrained",
+                estimate([0.25, -0.25, 0.5]),
+                Some(estimate([0.25, -0.5, 0.75])),
+            ),
         ]);
         let worth = "(2 seeds): not shown to be better than one trained on random texts, +0.2500 [-0.2500, +0.5000]; better than IDs only, \
-                     +0.5000 [+0.2500, +1.0000].";
+                     +0.5000 [+0.2500, +1.0000] (of these seeds: where they are drawn as well, [-0.2500, +1.2500]).";
         let run = run(&[(FULL, IDS_ONLY, [-0.5, -1.0, -0.25])]);
         for runs in [&[run][..], &[]] {
             let text = paragraph(runs, std::slice::from_ref(&ablated));

@@ -202,7 +202,17 @@ fn warnings(found: &Explanations) -> Vec<String> {
             )
         })
     };
-    gains.iter().filter_map(warning).collect()
+    let against = || {
+        let gain = found.row(RANKING, "signed change, gain")?.after;
+        (gain.high < 0.0).then(|| {
+            format!(
+                "the most attended reasons speak against the titles they are attached to: without them scores rise (signed change, gain \
+                 {:+.4}, 95 % [{:+.4}, {:+.4}])",
+                gain.mean, gain.low, gain.high
+            )
+        })
+    };
+    gains.iter().filter_map(warning).chain(against()).collect()
 }
 
 #[cfg(test)]
