@@ -9,7 +9,7 @@ import { altered, fault, get, getHeld, orOutdated } from './integrity.js';
 /** @typedef {import('./types.js').ArtefactFile} ArtefactFile */
 
 const FORMAT = 'curec-artefact';
-const VERSION = 3;
+const VERSION = 4;
 /** More than any sensible artefact, less than what would bring a browser tab down. */
 const MOST_BYTES = 1 << 29;
 /** Files that are fetched only when somebody asks for what is in them, by what that is. */

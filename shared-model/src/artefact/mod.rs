@@ -51,8 +51,8 @@ use std::collections::BTreeMap;
 
 /// What `manifest.json` must say in `format`.
 pub const FORMAT: &str = "curec-artefact";
-/// The version this code writes, and the only one it reads.
-pub const VERSION: u32 = 3;
+/// The version this code writes, and the only one it reads. It changes with what the files hold and with what they mean.
+pub const VERSION: u32 = 4;
 /// The name of the manifest inside the folder.
 pub const MANIFEST: &str = "manifest.json";
 

@@ -189,7 +189,7 @@ export async function writeArtefact(folder) {
   }
   const manifest = {
     format: 'curec-artefact',
-    version: 3,
+    version: 4,
     created_by: 'mock',
     dataset: {
       name: 'mock',
