@@ -82,12 +82,34 @@ fn machine() -> Value {
     })
 }
 
-/// Writes `benches/results/bench/NAME.json`.
-fn record(workspace: &Workspace, name: &str, result: &Value) -> Result<()> {
+fn commit(workspace: &Workspace) -> Option<String> {
+    let mut git = Command::new("git");
+    git.args(["describe", "--always", "--dirty", "--exclude=*"])
+        .current_dir(&workspace.root);
+    let output = git.output().ok().filter(|found| found.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// What else the machine was doing at the end, as its kernel counts it over the last minutes.
+fn load_average() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    Some(
+        text.split_whitespace()
+            .take(3)
+            .collect::<Vec<_>>()
+            .join(" "),
+    )
+}
+
+/// Writes `benches/results/bench/NAME.json`: what was found, of which sources, and what else the machine was doing.
+fn record(workspace: &Workspace, name: &str, found: &Value) -> Result<()> {
+    let mut result = found.clone();
+    result["commit"] = commit(workspace).into();
+    result["load_average"] = load_average().into();
     let folder = workspace.root.join("benches/results/bench");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("{name}.json"));
-    let mut text = serde_json::to_string_pretty(result)?;
+    let mut text = serde_json::to_string_pretty(&result)?;
     text.push('\n');
     std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     println!("wrote {}", workspace.show(&file));

@@ -222,7 +222,7 @@ pub fn speed(bench: &serde_json::Value) -> String {
     let processor = bench["machine"]["processor"].as_str();
     format!(
         "\n### Speed of a GRPO step\n\n\
-         `cargo xtask bench grpo --peer PYTHON --record` on {} with {} threads: Qwen2 with vocabulary {}, width {}, {} blocks, {}/{} heads, \
+         `cargo xtask bench grpo --peer PYTHON --record` on {} with {} threads{}: Qwen2 with vocabulary {}, width {}, {} blocks, {}/{} heads, \
          feed-forward {}; {} prompts × {} completions, {} + {} tokens, one optimiser step on all weights, float32, {} threads. Medians of \
          programs run in turns.\n\n\
          | | seconds a step | MiB at most |\n|---|---|---|\n\
@@ -231,6 +231,7 @@ pub fn speed(bench: &serde_json::Value) -> String {
          one completion each) it trains {} completion tokens a second; {} {}.\n",
         processor.unwrap_or("this processor").trim(),
         number("/machine/threads", 0),
+        sources(bench),
         size(0, "vocabulary"),
         size(0, "hidden"),
         size(0, "layers"),
@@ -258,6 +259,15 @@ pub fn speed(bench: &serde_json::Value) -> String {
     )
 }
 
+/// Of which sources, and what else the machine was doing; nothing where an older file does not say.
+fn sources(bench: &serde_json::Value) -> String {
+    let commit = bench["commit"].as_str();
+    let load = bench["load_average"].as_str();
+    commit.map_or_else(String::new, |commit| {
+        format!(", commit {commit}; load average {}", load.unwrap_or("–"))
+    })
+}
+
 /// How fast a SASRec with cross-entropy over the whole catalogue trains, beside a plain PyTorch one.
 pub fn sasrec_speed(bench: &serde_json::Value) -> String {
     let number =
@@ -279,7 +289,7 @@ pub fn sasrec_speed(bench: &serde_json::Value) -> String {
     let torch = torch.and_then(serde_json::Value::as_str);
     let torch = torch.map_or("PyTorch".to_owned(), |version| format!("PyTorch {version}"));
     format!(
-        "\n### Speed of training SASRec\n\n`cargo xtask bench sasrec --data FOLDER --peer PYTHON --record` on {} with {} threads: {} users, {} \
+        "\n### Speed of training SASRec\n\n`cargo xtask bench sasrec --data FOLDER --peer PYTHON --record` on {} with {} threads{}: {} users, {} \
          items, cross-entropy over the whole catalogue, width {}, {} layers, {} heads, length {}, {} histories a step. Medians of programs run in \
          turns.\n\n| | targets a second | seconds an epoch | MiB at most |\n|---|---:|---:|---:|\n{}{}{}\nThat is {} times the speed of plain \
          PyTorch, and {} times that of PyTorch which forms no logits of padding.\n",
@@ -288,6 +298,7 @@ pub fn sasrec_speed(bench: &serde_json::Value) -> String {
             .unwrap_or("this processor")
             .trim(),
         number("/machine/threads", 0),
+        sources(bench),
         number("/rounds/0/found/0/users", 0),
         number("/rounds/0/found/0/items", 0),
         size("width"),
@@ -340,9 +351,12 @@ mod tests {
             "medians": {"curec": {"step": 1.234, "peak_memory_mib": 77}},
             "rounds": [own(5), own(40)],
         });
+        assert!(!speed(&bench).contains("commit"));
+        bench["commit"] = "abc".into();
+        bench["load_average"] = "1 2 3".into();
         let alone = speed(&bench);
         for words in [
-            "Z80 with 1 threads",
+            "Z80 with 1 threads, commit abc; load average 1 2 3: Qwen2",
             "9 blocks",
             "5 prompts",
             "3 threads",

@@ -15,6 +15,8 @@ pub const END: &str = "<!-- scale:end -->";
 #[derive(Debug, Deserialize)]
 pub struct Scale {
     machine: Machine,
+    #[serde(default)]
+    commit: Option<String>,
     runs: Vec<Run>,
 }
 
@@ -96,9 +98,10 @@ pub fn block(found: Option<&Scale>) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "\nMeasured on {} with {} threads.",
+        "\nMeasured on {} with {} threads{}.",
         processor.unwrap_or("this processor").trim(),
-        found.machine.threads
+        found.machine.threads,
+        (found.commit.as_ref()).map_or_else(String::new, |commit| format!(", commit {commit}"))
     );
     for run in &found.runs {
         text.push_str(&section(run));

@@ -5,7 +5,6 @@ mod programs;
 mod summary;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -69,8 +68,6 @@ pub fn scorer(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut programs = programs::all(workspace, &browser, &made, python, options.webgpu);
     in_turns(&mut programs, options.rounds)?;
     let mut result = summary::of(&programs);
-    result["commit"] = commit(workspace).into();
-    result["load_average"] = load_average().into();
     result["peers"] = peer.map_or(Value::Null, |(_, versions)| versions);
     println!("\n{}", summary::table(&result));
     if options.record {
@@ -143,23 +140,4 @@ fn export(workspace: &Workspace, python: &Path, made: &Made) -> Result<Value> {
     let package: Value = serde_json::from_str(&std::fs::read_to_string(package)?)?;
     versions["onnxruntime_web"] = package["version"].clone();
     Ok(versions)
-}
-
-fn commit(workspace: &Workspace) -> Option<String> {
-    let mut git = Command::new("git");
-    git.args(["describe", "--always", "--dirty", "--exclude=*"])
-        .current_dir(&workspace.root);
-    let output = git.output().ok().filter(|found| found.status.success())?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// What else the machine was doing at the end, as its kernel counts it over the last minutes.
-fn load_average() -> Option<String> {
-    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
-    Some(
-        text.split_whitespace()
-            .take(3)
-            .collect::<Vec<_>>()
-            .join(" "),
-    )
 }
