@@ -1,5 +1,6 @@
 /** Where scores are computed: a software WebGPU adapter when it is forced, the CPU when there is none, and a reason each time. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { freshPage, host, launch, listShown, mock, PATIENCE, rows, SWIFTSHADER_FLAGS, scorer } from './helper/harness.mjs';
 import { appended, nextRanking, troubled } from './helper/trouble.mjs';
@@ -125,6 +126,41 @@ test('the switch turns the running scorer: nothing is loaded again, and the view
   assert.equal(new URL(page.url()).search, '');
   assert.deepEqual(manners.pageErrors, []);
   assert.deepEqual(manners.consoleErrors, []);
+});
+
+/** Appended to the GPU's module: a list waits until it may come. */
+const heldBack = () => {
+  // @ts-expect-error the module's own class
+  const { prototype } = GpuScorer;
+  const { recommend } = prototype;
+  prototype.recommend = async function (/** @type {unknown[]} */ ...request) {
+    while (!(/** @type {any} */ (globalThis).__go)) await new Promise((resolve) => setTimeout(resolve, 50));
+    return recommend.apply(this, request);
+  };
+};
+
+test('a list that stands while its successor is scored elsewhere says what it was computed on itself', async () => {
+  const server = await host(appended('/curec-web-gpu.js', `(${heldBack})();`));
+  const { page, manners } = await badgeOf(SWIFTSHADER_FLAGS, '', server.url);
+  await page.getByText('Take it along').evaluate((summary) => /** @type {HTMLElement} */ (summary).click());
+  const computed = async () => {
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON', exact: true }).press('Enter')]);
+    return JSON.parse(String(await readFile(await file.path()))).computed.on;
+  };
+  assert.equal(await computed(), 'cpu');
+  await page.locator('.badge summary').click(); // whoever presses elsewhere closes it
+  await side(page, 'WebGPU').click();
+  await page.locator('.badge[data-backend="webgpu"]').waitFor();
+  assert.equal(await page.locator('#ranking').getAttribute('aria-busy'), 'true');
+  assert.equal(await computed(), 'cpu');
+  assert.equal(await page.locator('.badge-time').innerText(), '', 'nor does the badge say of WebGPU what the CPU took');
+  assert.match(await page.locator('.ranking-summary').innerText(), /on the CPU, here\.$/);
+  await scorer(page)?.evaluate(() => void Object.assign(globalThis, { __go: true }));
+  await listShown(page);
+  assert.equal(await computed(), 'webgpu');
+  assert.match(await page.locator('.ranking-summary').innerText(), /on WebGPU, here\.$/);
+  assert.match(await page.locator('.badge-time').innerText(), /^[\d.]+ m?s$/);
+  assert.deepEqual(manners.pageErrors, []);
 });
 
 test('a step back leads to another viewer and to no other backend', async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { afterChange, add, catalogue, listed as rowsOf, open as openAsked, users, whatIf } from './helper/asked.mjs';
-import { listShown, PATIENCE } from './helper/harness.mjs';
+import { listShown, PATIENCE, rows, scorer } from './helper/harness.mjs';
 import { listed, open, ownTaste, reasonsWritten, writtenPattern } from './helper/writing.mjs';
 
 /** @param {import('playwright-core').Page} page */
@@ -106,4 +106,25 @@ test('a link with another seed is written without asking where the language mode
   await page.waitForFunction(() => location.hash.includes('write=7&run='), null, { timeout: PATIENCE });
   await writtenPattern(page);
   assert.equal(await page.getByRole('button', { name: 'Write it' }).count(), 0);
+});
+
+test('a list of one’s own taste is the same again after its scorer was killed: what moved, and as many rows as were asked for', async () => {
+  const { page, manners } = await openAsked('#history=');
+  for (const event of users[1].history.slice(0, 2)) await afterChange(page, () => add(page, catalogue[event.item].title));
+  const before = { hash: hashOf(page), list: await rowsOf(page), note: await page.locator('.moves-note').innerText() };
+  assert.ok(before.list.some(({ move }) => move !== ''));
+  await page.getByRole('button', { name: 'Show 10 more' }).focus();
+  await scorer(page)?.evaluate(() => self.close()).catch(() => {});
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelectorAll('#ranking .recommendation').length === 20);
+  const after = await rowsOf(page);
+  assert.deepEqual(after.slice(0, 10), before.list);
+  assert.ok(after.slice(10).some(({ move }) => move !== ''), 'and the others say where they stood too');
+  assert.equal(hashOf(page), before.hash.replace('&run=', '&rows=20&run='));
+  assert.equal(await rows(page).nth(10).locator('h3').evaluate((heading) => heading === document.activeElement), true);
+  await page.getByRole('button', { name: 'Undo' }).first().click();
+  await page.waitForFunction(() => document.querySelectorAll('.history-title').length === 1);
+  await listShown(page);
+  assert.equal((await rowsOf(page)).length, 20);
+  assert.deepEqual(manners.pageErrors, []);
 });

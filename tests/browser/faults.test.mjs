@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { freshPage, host, launch, listShown, PATIENCE, rows, scorer, scorers } from './helper/harness.mjs';
-import { appended, nextRanking, slowMeasuring, troubled } from './helper/trouble.mjs';
+import { appended, nextRanking, slowAsking, slowMeasuring, troubled } from './helper/trouble.mjs';
 
 const browser = await launch();
 const MODEL = '/artefact/model.safetensors';
@@ -215,6 +215,84 @@ test('a worker that is killed while it measures is replaced, and measures', asyn
   await kill(page);
   await page.getByText('Scored this list 20 times on the CPU.').waitFor();
   assert.equal(scorers(page).length, 1);
+  await nothingTold(page);
+});
+
+/** What is said once a question about the list is answered. @param {import('playwright-core').Page} page */
+async function answer(page) {
+  await page.locator('.answer:not([aria-busy]) p').first().waitFor();
+  return page.locator('.answer').innerText();
+}
+
+/**
+ * What is asked about a list that stands there. `ready`: all but the last key; `told`: what comes of it.
+ * @type {Record<string, {ready: (page: import('playwright-core').Page) => Promise<void>, told: (page: import('playwright-core').Page) => Promise<unknown>}>}
+ */
+const QUESTIONS = {
+  'what would change the first place': { ready: (page) => page.getByRole('button', { name: 'What would change the first place?' }).focus(), told: answer },
+  'why not this one': {
+    async ready(page) {
+      await page.getByRole('combobox', { name: 'Why not this one?' }).fill('the');
+      await page.keyboard.press('ArrowDown');
+    },
+    told: answer,
+  },
+  'more rows': {
+    ready: (page) => page.getByRole('button', { name: 'Show 10 more' }).focus(),
+    async told(page) {
+      await page.waitForFunction(() => document.querySelectorAll('#ranking .recommendation').length === 20);
+      assert.equal(await rows(page).nth(10).locator('h3').evaluate((heading) => heading === document.activeElement), true, 'whoever asked for them reads on there');
+      assert.equal(new URLSearchParams(new URL(page.url()).hash.slice(1)).get('rows'), '20');
+      return rows(page).locator('h3').allInnerTexts();
+    },
+  },
+  'how long scoring takes': {
+    async ready(page) {
+      await page.locator('.badge summary').click();
+      await page.getByRole('button', { name: 'Measure again' }).focus();
+    },
+    told: (page) => page.locator('.panel-again [role="status"]', { hasText: /^(?!Scoring)./ }).innerText(),
+  },
+};
+
+for (const [what, { ready, told }] of Object.entries(QUESTIONS)) {
+  test(`a worker that is killed over a question, before it or while another one starts is replaced, which answers: ${what}`, async () => {
+    const before = await standing();
+    await ready(before.page);
+    await before.page.keyboard.press('Enter');
+    const expected = await told(before.page);
+    for (const moment of ['over it', 'before it', 'while another one starts']) {
+      const { page, manners } = await standing(slowAsking(1000));
+      await page.waitForFunction(() => !document.querySelector('#ranking .leaning[data-waiting]'));
+      await ready(page);
+      if (moment === 'over it') {
+        await page.keyboard.press('Enter');
+        await page.waitForTimeout(200);
+      }
+      await kill(page);
+      if (moment === 'while another one starts') await page.waitForFunction(() => document.querySelector('#ranking')?.getAttribute('aria-busy') === 'true');
+      if (moment !== 'over it') await page.keyboard.press('Enter');
+      assert.deepEqual(await told(page), expected, moment);
+      await listShown(page);
+      assert.deepEqual(await told(page), expected, `${moment}, and it stays`);
+      await nothingTold(page);
+      assert.deepEqual(manners.pageErrors, []);
+      await page.context().close();
+    }
+  });
+}
+
+test('an answer of a worker that took another one’s place is not shown where another list was asked for meanwhile', async () => {
+  const { page } = await standing(slowAsking(1000));
+  await page.getByRole('button', { name: 'What would change the first place?' }).click();
+  await page.waitForTimeout(200);
+  await kill(page);
+  await page.waitForFunction(() => document.querySelector('#ranking')?.getAttribute('aria-busy') === 'true');
+  await page.locator('.chip').nth(1).click();
+  await page.locator('.chip').nth(1).and(page.locator('[aria-pressed="true"]')).waitFor();
+  await listShown(page);
+  await page.waitForTimeout(2500);
+  assert.equal(await page.locator('.answer').innerHTML(), '');
   await nothingTold(page);
 });
 

@@ -295,3 +295,66 @@ test('whoever forgets what is stored forgets their reports with it, and no addre
   assert.deepEqual(await stored(), ['curec-reports'], 'anybody can make such a link');
   assert.deepEqual(manners.pageErrors, []);
 });
+
+/** A second tab of the same browser. @param {import('playwright-core').BrowserContext} context @param {string} address */
+async function tab(context, address) {
+  const page = await context.newPage();
+  await page.goto(address);
+  await listShown(page);
+  return page;
+}
+
+test('what is reported or forgotten in one tab is known in the other', async () => {
+  const { page, context, manners } = await open(undefined, { serviceWorkers: 'block' });
+  const other = await tab(context, page.url());
+  const pages = [page, other];
+  const ways = await Promise.all(pages.map(reportable));
+  for (const one of pages) await one.getByText('Take it along').click();
+  /** What each tab says of reports: above the buttons, in its JSON, and in their own file. @param {import('playwright-core').Page} one */
+  const known = async (one) => {
+    const { reports } = JSON.parse(String(await taken(one, 'JSON')));
+    return { reports, all: JSON.parse(String(await taken(one, 'Download them'))) };
+  };
+  for (const [at, count] of [1, 2].entries()) {
+    await ways[at]?.report();
+    for (const one of pages) {
+      await one.getByText(`${count} reason${count > 1 ? 's' : ''} reported as bad, kept on this device only.`).waitFor();
+      const { reports, all } = await known(one);
+      assert.deepEqual([reports.length, all], [count, reports]);
+    }
+    for (const { noted } of ways) assert.equal(await noted.count(), count, 'and by the reason itself');
+  }
+  await page.getByRole('button', { name: 'Download them' }).focus();
+  await other.getByRole('button', { name: 'Forget them' }).click();
+  for (const one of pages) {
+    await one.getByText('reported as bad, kept').waitFor({ state: 'detached' });
+    assert.equal(await one.getByRole('button', { name: 'Download them' }).count(), 0);
+    assert.equal(await one.evaluate(() => document.activeElement?.textContent), 'Take it along', 'whoever was there is not lost');
+    assert.deepEqual(JSON.parse(String(await taken(one, 'JSON'))).reports, []);
+  }
+  for (const { noted } of ways) assert.equal(await noted.count(), 0);
+  assert.deepEqual(manners.pageErrors, []);
+});
+
+test('what is forgotten or stored again in one tab is told in the other', async () => {
+  const { page, context, manners } = await open();
+  const kept = (/** @type {import('playwright-core').Page} */ one) => one.locator('#kept', { hasText: 'Kept on this device for visits without a connection' }).waitFor();
+  await kept(page);
+  const other = await tab(context, page.url());
+  await kept(other);
+  const { report, noted } = await reportable(other);
+  await report();
+  await other.locator('.chip').first().focus();
+  await page.getByRole('button', { name: 'Forget what is stored on this device' }).click();
+  for (const one of [page, other]) await one.locator('#kept', { hasText: 'Nothing of this page is stored on this device any more' }).waitFor();
+  assert.equal(await noted.count(), 0);
+  assert.equal(await other.evaluate(() => document.activeElement?.classList.contains('chip')), true, 'nobody is led away from where they are');
+  await page.reload();
+  await listShown(page);
+  for (const one of [page, other]) await kept(one);
+  // A second time, from the other one.
+  await other.getByRole('button', { name: 'Forget what is stored on this device' }).click();
+  for (const one of [page, other]) await one.locator('#kept', { hasText: 'Nothing of this page is stored on this device any more' }).waitFor();
+  assert.deepEqual(await other.evaluate(() => caches.keys()), []);
+  assert.deepEqual(manners.pageErrors, []);
+});

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { quantile, Samples } from '../../www/js/samples.js';
-import { freshPage, host, launch, listShown, rows, scorer } from './helper/harness.mjs';
-import { slowMeasuring } from './helper/trouble.mjs';
+import { freshPage, host, launch, listShown, mock, rows, scorer } from './helper/harness.mjs';
+import { sharing, slowMeasuring } from './helper/trouble.mjs';
 
 const browser = await launch();
 
-/** @param {Record<string, import('./helper/server.mjs').Rule>} [rules] */
-async function opened(rules) {
+/** @param {Record<string, import('./helper/server.mjs').Rule>} [rules] @param {import('playwright-core').BrowserContextOptions} [options] */
+async function opened(rules, options) {
   const { url } = await host(rules);
-  const fresh = await freshPage(browser);
+  const fresh = await freshPage(browser, options);
   await fresh.page.goto(`${url}?backend=cpu`);
   await listShown(fresh.page);
   await fresh.page.locator('.badge summary').click();
@@ -107,4 +107,23 @@ test('a list that is asked for ends a measurement after the scoring that is unde
   assert.ok(measured > 0 && measured < 20, `${measured} scorings`);
   assert.equal(await panel.locator('tr[data-name="measured"]').count(), 0);
   assert.equal(await rows(page).count(), 10);
+});
+
+test('the memory of helpers is told as soon as they are', { skip: mock ? 'the mock scores alone' : false }, async (t) => {
+  // Without the service worker, which lets no altered script pass.
+  const { page, panel, manners } = await opened(sharing(), { serviceWorkers: 'block' });
+  if ((await page.evaluate(() => navigator.hardwareConcurrency)) < 2) return t.skip('one core');
+  await panel.locator('.panel-note', { hasText: /workers share the catalogue/ }).waitFor();
+  assert.match(await fact(panel, 'Its helpers'), /^\d+(\.\d)? MB$/);
+  // One of them ends: the next list lets it go.
+  const ended = page.workers().filter((worker) => worker.url().endsWith('/helper.js'));
+  for (const helper of ended) await helper.evaluate(() => self.close()).catch(() => {});
+  await page.keyboard.press('Escape');
+  for (let at = 1; (await panel.locator('.panel-note', { hasText: /one worker scores: another one stopped answering/ }).count()) === 0; at += 1) {
+    await page.locator('.chip:not(.chip-own)').nth(at % 4).click();
+    await listShown(page);
+    await page.waitForTimeout(400);
+  }
+  assert.equal(await panel.locator('dt', { hasText: 'Its helpers' }).count(), 0);
+  assert.deepEqual(manners.pageErrors, []);
 });

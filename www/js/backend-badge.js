@@ -57,6 +57,7 @@ export function createBackendBadge(root, { onTurn, onLook, onMeasure }) {
     /** @param {Backend} backend */
     show(backend) {
       shown = backend;
+      if (badge.dataset.backend !== backend.used) time.textContent = ''; // what the other one took
       badge.dataset.backend = backend.used;
       label.textContent = backendName(backend);
       reason.textContent = backend.reason;
@@ -66,10 +67,10 @@ export function createBackendBadge(root, { onTurn, onLook, onMeasure }) {
     },
     started: timings.started,
     team: timings.team,
-    /** @param {Parameters<typeof timings.ranked>[0]} ranking @param {Backend['used']} used */
-    ranked(ranking, used) {
+    /** @param {Parameters<typeof timings.ranked>[0]} ranking */
+    ranked(ranking) {
       time.textContent = milliseconds(ranking.milliseconds);
-      timings.ranked(ranking, used);
+      timings.ranked(ranking);
     },
     progress: turn.progress,
     clear() {

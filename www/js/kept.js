@@ -39,6 +39,9 @@ export function createKept(root, slot) {
   /** What was fetched in this visit that not everybody needs: it is kept too. @type {Set<string>} */
   const groups = new Set();
   const container = navigator.serviceWorker;
+  /** The other open pages of this folder: what one forgets or has kept is forgotten or kept for all. Older browsers have no such channel. */
+  const others = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel(KEPT);
+  others?.addEventListener('message', ({ data }) => (data === 'forgotten' ? stands && gone(false) : !stands && look()));
 
   /** @param {...(Node|string)} words */
   function say(...words) {
@@ -64,6 +67,7 @@ export function createKept(root, slot) {
     if (forgotten) gone();
     else if (hitch && !stands) notKept(hitch.why, hitch.file);
     else if (kept && kept.releases.length > 0) {
+      if (!stands) others?.postMessage('kept');
       stands = true;
       if (isOlder(kept)) offerNewer();
       if (kept.hitch?.why === 'full') {
@@ -76,13 +80,17 @@ export function createKept(root, slot) {
 
   /** @type {() => void} */
   let onGone = () => {};
-  function gone() {
+  /** @param {boolean} [here] whether it was forgotten from this page: another one leads nobody away from where they are */
+  function gone(here = true) {
     stands = false;
     keeper = null;
+    const lead = here || root.contains(document.activeElement);
     say('Nothing of this page is stored on this device any more. The next visit stores it again.');
     slot.replaceChildren();
-    root.tabIndex = -1; // where the button was
-    root.focus();
+    if (lead) {
+      root.tabIndex = -1; // where the button was
+      root.focus();
+    }
     onGone();
   }
 
@@ -91,10 +99,12 @@ export function createKept(root, slot) {
     const registration = await container?.getRegistration(ROOT.href);
     registration?.active?.postMessage({ ask: 'forget' });
     const done = registration?.active && (await Promise.race([told, new Promise((resolve) => setTimeout(resolve, PATIENCE, false))]));
-    if (done) return;
-    await registration?.unregister();
-    await Promise.all((await caches.keys()).filter((name) => name.startsWith(KEPT)).map((name) => caches.delete(name)));
-    gone();
+    if (!done) {
+      await registration?.unregister();
+      await Promise.all((await caches.keys()).filter((name) => name.startsWith(KEPT)).map((name) => caches.delete(name)));
+      gone();
+    }
+    others?.postMessage('forgotten');
   }
 
   /** With what the visitor noted: it stands elsewhere, and the service worker knows nothing of it. */
@@ -137,6 +147,12 @@ export function createKept(root, slot) {
     if (code !== BUILD) throw { kind: code === undefined ? 'tampered' : 'outdated', message: 'sw.js is not of this build.', file: 'sw.js' };
     // Nobody has to press anything for this: what the browser has cached may be wrong, and is fetched anew then.
     await holdAll(CODE, HASHES.keeper, false).catch(() => holdAll(CODE, HASHES.keeper, true));
+  }
+
+  /** Another page has had it kept. */
+  async function look() {
+    const active = (await container?.getRegistration(ROOT.href))?.active;
+    if (active && begun) ask(active);
   }
 
   /** @param {ServiceWorker} active */

@@ -131,7 +131,7 @@ export function createLists(page) {
         await showVisit(how);
       },
       () => openViewer(user, how, asAddressed),
-      token,
+      () => pending === token,
     );
   }
 
@@ -160,7 +160,7 @@ export function createLists(page) {
     const app = page.app();
     visit = null;
     app?.bar.show(null);
-    app?.questions.renew(null);
+    app?.questions.renew(null, null);
     app?.ranking.busy();
     return (pending = {});
   }
@@ -208,8 +208,7 @@ export function createLists(page) {
         const whose = await person(now, current.loaded);
         current.card.show(whose);
         if (now.user === null && trail.current.history.length === 0) return nothingYet(now, current);
-        const compared = trail.changed && (now.user !== null || (own.moves && now.standing !== null));
-        const beside = !compared ? null : now.user !== null ? trail.base : (now.standing?.taste ?? trail.base);
+        const beside = besideOf(now, own.moves);
         const ranking = await page.client.ask('recommend', { taste: trail.current, count: now.rows, before: beside });
         if (pending !== token) return;
         unfinished = null;
@@ -217,16 +216,24 @@ export function createLists(page) {
         const view = viewOf(now, now.standing);
         current.ranking.show(ranking, view);
         showBar(now, now.standing, current);
-        current.questions.renew(ranking.recommendations[0]?.item ?? null);
+        current.questions.renew(trail.current, ranking.recommendations[0]?.item ?? null);
         current.compare.renew(now.user, now.viewer?.pattern ?? null);
-        page.badge.ranked(ranking, current.loaded.backend.used);
-        announce(now, ranking, compared ? movesNote(ranking, view) : '', current.loaded);
+        page.badge.ranked(ranking);
+        announce(now, ranking, beside ? movesNote(ranking, view) : '', current.loaded);
         writeReasons({ client: page.client, revival: page.revival(), say: (words) => (page.announcer.textContent = words), kept: current.written }, now, () => pending === token, current.ranking);
       },
       () => showVisit(how, moves),
-      token,
+      () => pending === token,
     );
     await arriving;
+  }
+
+  /** What the rows of a visit's next list are compared with. @param {Visit} of @param {boolean} moves whether they say where they stood before */
+  function besideOf({ user, trail, standing }, moves) {
+    if (user !== null) return trail.changed ? trail.base : null;
+    if (moves) return trail.changed && standing ? standing.taste : null;
+    // Asked for once more, a list says of its rows what it said before.
+    return standing?.taste === trail.current ? standing.beside : null;
   }
 
   /** @param {Visit} now @param {Standing} standing @returns {import('./ranking-list.js').View} */
@@ -244,7 +251,7 @@ export function createLists(page) {
     now.standing = null;
     current.ranking.empty();
     current.bar.show(null);
-    current.questions.renew(null);
+    current.questions.renew(null, null);
     current.compare.renew(null, null);
     page.announcer.textContent = 'Your own taste: pick a title or two.';
   }
@@ -285,7 +292,7 @@ export function createLists(page) {
     }
     if (signal.aborted || !now || visit !== now || now.trail.current.history.length === 0) throw OVERTAKEN;
     const { current } = now.trail;
-    const written = await page.revival().persistently(() => page.client.ask('write-pattern', { taste: current, seed }, onDraft, signal));
+    const written = await page.revival().persistently(() => page.client.ask('write-pattern', { taste: current, seed }, onDraft, signal), false, signal);
     page.app()?.written.keepPattern(written);
     if (signal.aborted || visit !== now || now.trail.current !== current) throw OVERTAKEN;
     edit(withWritten(current, written));
@@ -346,22 +353,24 @@ export function createLists(page) {
 
   function changed() {
     page.app()?.ranking.waiting();
-    page.app()?.questions.renew(null);
+    page.app()?.questions.renew(null, null);
     showVisit('replace', true);
   }
 
   /** @param {number} count */
   async function showMore(count) {
     const now = visit;
-    const token = pending;
     // A list that is about to be replaced gets no more rows.
     if (!now || now.standing?.taste !== now.trail.current) return;
     const { standing } = now;
+    const { taste, beside } = standing;
+    const stands = () => visit === now && now.trail.current === taste && now.standing?.taste === taste;
     await answered(
       async (current) => {
-        const { taste, beside } = standing;
-        const ranking = await page.client.ask('recommend', { taste, count, before: beside, aside: true });
-        if (pending !== token) return;
+        const ranking = await page.revival().persistently(() => page.client.ask('recommend', { taste, count, before: beside, aside: true }));
+        // The same list may be on its way once more, with the rows that it had: it comes first.
+        for (let awaited = null; awaited !== arriving; ) await (awaited = arriving);
+        if (failed || !stands()) return;
         now.standing = { ...standing, ranking };
         now.rows = count;
         putInAddress(hashOf(taste, ownOf(now), current.loaded, count), 'replace');
@@ -371,24 +380,24 @@ export function createLists(page) {
         heading?.focus();
       },
       () => showVisit('keep'),
-      token,
+      stands,
     );
   }
 
   /**
    * Runs one exchange with the worker; a fault takes the place of the list, with the retry that fits it.
    * @param {(current: App) => Promise<void>} exchange
-   * @param {() => void} retry
-   * @param {object} token what it is for
+   * @param {() => Promise<void>} retry
+   * @param {() => boolean} wanted whether anybody waits for it still
    */
-  async function answered(exchange, retry, token) {
+  async function answered(exchange, retry, wanted) {
     const app = page.app();
     if (!app) return;
     try {
       await exchange(app);
     } catch (thrown) {
       const fault = asFault(thrown);
-      if (fault.kind === 'superseded' || pending !== token) return;
+      if (fault.kind === 'superseded' || !wanted()) return;
       if (needsNewWorker(fault) && page.revival().mayRevive(fault)) await page.revival().revive(retry);
       else {
         failed = true;

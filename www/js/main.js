@@ -218,7 +218,7 @@ async function turnTo(prefer, signal) {
     client.giveUp();
   };
   signal.addEventListener('abort', () => setTimeout(end, STOPPING));
-  const backend = await revival.persistently(() => client.ask('backend', { prefer }, undefined, signal)).finally(() => (over = true));
+  const backend = await revival.persistently(() => client.ask('backend', { prefer }, undefined, signal), false, signal).finally(() => (over = true));
   if (!app) return;
   const other = backend.used !== app.loaded.backend.used;
   if (prefer === 'auto' || prefer === backend.used) putBackendInAddress((preferred = prefer));
@@ -245,7 +245,7 @@ function build(loaded) {
   const { taste, edit, write, reset, step, showMore, pickViewer, pickOwn } = lists;
   const probe = (/** @type {number} */ item, of = taste()) => revival.persistently(() => client.ask('probe', { taste: of, item }));
   const carriers = (/** @type {number[]} */ items, /** @type {Taste} */ of) => revival.persistently(() => client.ask('carriers', { taste: of, items }));
-  const counterfactual = (/** @type {number} */ limit) => revival.persistently(() => client.ask('counterfactual', { taste: taste(), limit }));
+  const counterfactual = (/** @type {number} */ limit, /** @type {Taste} */ of) => revival.persistently(() => client.ask('counterfactual', { taste: of, limit }));
   const questions = createQuestions(loaded, { taste, counterfactual, probe, edit });
   /** @param {import('./lists.js').Visit} visit @param {import('./lists.js').Standing} standing */
   const standingOf = (visit, standing) => ({ ...standing, own: ownOf(visit), name: nameOf(visit, loaded), reasonWritten: (/** @type {number} */ item) => written.reason(standing.taste.written, item) });

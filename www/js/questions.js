@@ -14,7 +14,7 @@ const LIMIT = 3;
  * @param {import('./types.js').Loaded} loaded
  * @param {object} asked
  * @param {() => Taste} asked.taste what the list is of
- * @param {(limit: number) => Promise<import('./types.js').Counterfactual|null>} asked.counterfactual
+ * @param {(limit: number, of: Taste) => Promise<import('./types.js').Counterfactual|null>} asked.counterfactual
  * @param {(item: number) => Promise<import('./types.js').Probe>} asked.probe
  * @param {(taste: Taste, held: boolean) => void} asked.edit `held`: with the pattern as it stands, whichever it would be otherwise
  */
@@ -23,6 +23,8 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
   const title = (/** @type {number} */ item) => catalogue[item]?.title ?? '';
   /** Answers to an older question are not shown. */
   let newest = 0;
+  /** What the list is of that is asked about. @type {Taste|null} */
+  let about = null;
 
   /** @param {() => Promise<(Node|string)[]>} question */
   async function ask(question) {
@@ -44,7 +46,7 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
   const whatWould = button({ class: 'button' }, () =>
     ask(async () => {
       const asked = taste();
-      const found = await counterfactual(LIMIT);
+      const found = await counterfactual(LIMIT, asked);
       if (!found) return [el('p', {}, 'There is nothing left to suggest, so there is no first place.')];
       const tried = `${count(found.tried)} combinations were tried, each scored again.`;
       if (found.then === null) {
@@ -91,12 +93,17 @@ export function createQuestions({ catalogue }, { taste, counterfactual, probe, e
 
   return {
     element: el('section', { class: 'questions', 'aria-label': 'Questions about this list' }, el('div', { class: 'questions-row' }, whatWould, whyNot.element), answer),
-    /** Another list stands there: answers about the old one go. @param {number|null} leader its first item */
-    renew(leader) {
+    /**
+     * A list stands there, or is on its way: answers about another one go. Asked for once more, as of a scorer that was started anew, it is no other.
+     * @param {Taste|null} of null where it is on its way @param {number|null} leader its first item
+     */
+    renew(of, leader) {
+      first = async () => (leader === null ? null : probe(leader));
+      if (of !== null && of === about) return;
+      about = of;
       newest += 1;
       answer.removeAttribute('aria-busy');
       answer.replaceChildren();
-      first = async () => (leader === null ? null : probe(leader));
     },
   };
 }

@@ -1,6 +1,6 @@
 /** The way to say that a reason is bad. */
 import { button, el } from './dom.js';
-import { onForgotten } from './reports.js';
+import { onReports } from './reports.js';
 
 /**
  * Where reports are kept.
@@ -18,17 +18,17 @@ export function reportButton(item, reason, text, { report, isReported }) {
     if (element.hasAttribute('aria-disabled')) return;
     done(report(item, reason, text));
   });
-  const fresh = () => {
+  const draw = () => {
+    if (isReported(item, text)) return done(true);
     element.removeAttribute('aria-disabled');
     element.replaceChildren('Report as bad', el('span', { class: 'visually-hidden' }, `: ${text}`));
   };
-  fresh();
-  onForgotten(element, fresh);
   // Not `disabled`: whoever pressed it stays on it.
   const done = (/** @type {boolean} */ kept) => {
     element.setAttribute('aria-disabled', 'true');
     element.textContent = kept ? 'Noted on this device, and part of this list’s JSON' : 'This browser keeps nothing for this page';
   };
-  if (isReported(item, text)) done(true);
+  draw();
+  onReports(element, draw);
   return element;
 }

@@ -3,7 +3,7 @@
 /** @typedef {{dataset: string, data: string, run: string, item: string, reason: number|null, text: string, written: {pattern: string, seed: number}|null, list: string|null, at: string}} Report `data`: the hash of what the run read; `run`: of its configuration; `reason`: its place among the title's; `written`: of what one was written here */
 
 const KEY = 'curec-reports';
-const FORGOTTEN = 'forgotten';
+const CHANGED = 'reports-changed';
 
 /** What stands in the browser's store may be an older page's, or anything. @returns {unknown[]} */
 export function readReports() {
@@ -19,27 +19,38 @@ export function readReports() {
 export function keepReport(report) {
   try {
     localStorage.setItem(KEY, JSON.stringify([...readReports(), report]));
-    return true;
   } catch {
     return false;
   }
+  tell();
+  return true;
 }
 
-/** Forgets all of them, and tells whatever says that something is noted. */
+/** Forgets all of them. */
 export function forgetReports() {
   try {
     localStorage.removeItem(KEY);
   } catch {
     // a browser that keeps nothing for this page has nothing to forget
   }
-  for (const noting of document.querySelectorAll('[data-noted]')) noting.dispatchEvent(new Event(FORGOTTEN));
+  tell();
 }
 
+/** Whatever says what is noted says it anew. */
+function tell() {
+  for (const noting of document.querySelectorAll('[data-noted]')) noting.dispatchEvent(new Event(CHANGED));
+}
+
+// Other tabs note and forget in the same place; without a key all of it was cleared.
+window.addEventListener('storage', ({ key }) => {
+  if (key === KEY || key === null) tell();
+});
+
 /**
- * Has an element that says that something is noted draw itself anew once it is not any more.
+ * Has an element that says what is noted draw itself anew once that is something else.
  * @param {HTMLElement} element @param {() => void} draw
  */
-export function onForgotten(element, draw) {
+export function onReports(element, draw) {
   element.dataset.noted = 'true';
-  element.addEventListener(FORGOTTEN, draw);
+  element.addEventListener(CHANGED, draw);
 }

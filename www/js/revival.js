@@ -19,6 +19,8 @@ export function createRevival(page, lists) {
   let revived = -Infinity;
   /** While one is started anew: whoever else was told that it is gone waits for the same. @type {Promise<void>|null} */
   let reviving = null;
+  /** The list that the newest scorer was asked for again: it ends once that stands, or cannot. @type {Promise<unknown>} */
+  let asked = Promise.resolve();
 
   /** @param {import('./types.js').Fault} fault */
   function mayRevive({ kind }) {
@@ -31,7 +33,7 @@ export function createRevival(page, lists) {
 
   /**
    * Starts a new scorer behind the list that stands there, and asks again what was asked.
-   * @param {() => void} again
+   * @param {() => Promise<unknown>} again
    */
   async function revive(again) {
     const token = lists().token;
@@ -40,10 +42,10 @@ export function createRevival(page, lists) {
       return reviving;
     }
     await reviving;
-    if (lists().token === token) again();
+    if (lists().token === token) asked = again();
   }
 
-  /** @param {() => void} again */
+  /** @param {() => Promise<unknown>} again */
   async function startAnew(again) {
     const { ranking } = page.app() ?? {};
     if (!ranking) return;
@@ -58,7 +60,7 @@ export function createRevival(page, lists) {
       if (JSON.stringify(started.manifest) !== JSON.stringify(app.loaded.manifest)) return await page.start();
       page.started(started, app);
       // Whatever was asked for meanwhile waits for nobody else.
-      if (lists().token === token) again();
+      if (lists().token === token) asked = again();
     } catch (thrown) {
       const fault = asFault(thrown);
       if (fault.kind !== 'superseded') page.app()?.ranking.fail(fault, wayOut(fault, page.restart));
@@ -78,29 +80,48 @@ export function createRevival(page, lists) {
   }
 
   /**
-   * Asks; where the scorer is gone or has crashed over it, asks the one that takes its place once more.
+   * Asks; where the scorer is gone or has crashed over it, asks the one that takes its place once more. What is asked while that one is started
+   * waits for the list that it is asked for first: a measurement, for one, would be ended by that.
    * @template T
    * @param {() => Promise<T>} question
    * @param {boolean} [aside] nothing shows what became of it: that the scorer is gone for good is told above the list
+   * @param {AbortSignal} [signal] nobody waits for it any more, and it is asked at once, to say so
    * @returns {Promise<T>}
    */
-  async function persistently(question, aside = false) {
-    try {
-      return await question();
-    } catch (thrown) {
-      const fault = asFault(thrown);
-      if (!needsNewWorker(fault)) throw thrown;
-      if (!mayRevive(fault)) {
-        if (aside) page.app()?.ranking.warn(fault, page.restart);
-        throw thrown;
+  async function persistently(question, aside = false, signal) {
+    for (let first = true; ; first = false) {
+      await orStopped(stands(), signal);
+      try {
+        return await question();
+      } catch (thrown) {
+        const fault = asFault(thrown);
+        if (!needsNewWorker(fault)) throw thrown;
+        if (!first || !mayRevive(fault)) {
+          if (aside) page.app()?.ranking.warn(fault, page.restart);
+          throw thrown;
+        }
+        await revive(() => lists().again());
       }
-      await new Promise((resolve) => revive(() => resolve(lists().again())).then(resolve));
-      return question();
     }
   }
 
-  /** Ends once no scorer is being started anew, and what that one was asked again is asked. */
-  const stands = () => reviving ?? Promise.resolve();
+  /** Ends once no scorer is being started anew, and the list that the last one was asked for again stands, or cannot. */
+  async function stands() {
+    for (let awaited = null; reviving || awaited !== asked; ) {
+      await reviving;
+      await (awaited = asked);
+    }
+  }
 
   return { mayRevive, revive, loadTwice, persistently, stands };
+}
+
+/** Ends with what is waited for, or once nobody waits for it any more. @param {Promise<unknown>} awaited @param {AbortSignal} [signal] */
+function orStopped(awaited, signal) {
+  if (!signal) return awaited;
+  const stopped = new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', resolve);
+  });
+  return Promise.race([stopped, awaited]);
 }

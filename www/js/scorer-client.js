@@ -66,7 +66,7 @@ export class ScorerClient {
    * @param {object} options
    * @param {(progress: import('./types.js').Progress) => void} options.onProgress
    * @param {(backend: import('./types.js').Backend) => void} options.onBackend called when scores come from elsewhere from now on
-   * @param {(team: import('./types.js').Team) => void} options.onTeam called when so many workers score on the CPU from now on
+   * @param {(team: import('./types.js').Team & {memory: import('./types.js').Memory}) => void} options.onTeam called when so many workers score on the CPU from now on, with the memory that is held then
    * @param {(group: string) => void} options.onFetched called when a part is here that not every visit fetches
    * @param {(fault: Fault) => void} options.onDeath called when the worker is gone and no request was waiting to be told
    * @param {(quiet: boolean) => void} options.onQuiet called when the worker has not answered for long, and when that is over

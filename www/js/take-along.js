@@ -3,7 +3,7 @@ import { button, el } from './dom.js';
 import { plural } from './format.js';
 import { hashOf, spelled } from './permalink.js';
 import { asPicture } from './picture.js';
-import { forgetReports, keepReport, onForgotten, readReports } from './reports.js';
+import { forgetReports, keepReport, onReports, readReports } from './reports.js';
 import { changesInWords } from './what-if.js';
 
 /** @typedef {import('./types.js').Loaded} Loaded */
@@ -72,28 +72,30 @@ export function createTakeAlong(loaded, standing) {
     reports,
   );
 
+  const noted = el('p', { class: 'muted' });
+  const ways = [
+    button({ class: 'button button-tool' }, () => (said.textContent = saved('curec-reports.json', 'application/json', JSON.stringify(readReports(), null, 2))), 'Download them'),
+    button(
+      { class: 'button button-tool' },
+      () => {
+        forgetReports();
+        said.textContent = 'Nothing is noted any more.';
+      },
+      'Forget them',
+    ),
+  ];
+
   function drawReports() {
-    const all = readReports();
-    reports.replaceChildren(
-      ...(all.length === 0
-        ? []
-        : [
-            el('p', { class: 'muted' }, `${plural(all.length, 'reason')} reported as bad, kept on this device only. Those about titles of this list are in its JSON too.`),
-            button({ class: 'button button-tool' }, () => (said.textContent = saved('curec-reports.json', 'application/json', JSON.stringify(all, null, 2))), 'Download them'),
-            button(
-              { class: 'button button-tool' },
-              () => {
-                forgetReports();
-                said.textContent = 'Nothing is noted any more.';
-                element.querySelector('summary')?.focus();
-              },
-              'Forget them',
-            ),
-          ]),
-    );
+    const { length } = readReports();
+    noted.textContent = `${plural(length, 'reason')} reported as bad, kept on this device only. Those about titles of this list are in its JSON too.`;
+    // The buttons stay the same ones: another tab may report while somebody is on one.
+    if (length > 0) return void (reports.childElementCount > 0 || reports.replaceChildren(noted, ...ways));
+    const inside = reports.contains(document.activeElement);
+    reports.replaceChildren();
+    if (inside) element.querySelector('summary')?.focus();
   }
   drawReports();
-  onForgotten(reports, drawReports);
+  onReports(reports, drawReports);
 
   return {
     element,
@@ -111,9 +113,7 @@ export function createTakeAlong(loaded, standing) {
       const now = standing();
       const written = reason === null ? (now?.taste.written ?? null) : null;
       const of = written && { pattern: written.text, seed: written.seed };
-      const kept = keepReport({ dataset: dataset.name, data: run.hash, run: run.config_hash, item: loaded.catalogue[item]?.key ?? '', reason, text, written: of, list: now?.name ?? null, at: new Date().toISOString() });
-      if (kept) drawReports();
-      return kept;
+      return keepReport({ dataset: dataset.name, data: run.hash, run: run.config_hash, item: loaded.catalogue[item]?.key ?? '', reason, text, written: of, list: now?.name ?? null, at: new Date().toISOString() });
     },
   };
 }
@@ -148,7 +148,7 @@ function command({ taste, own, ranking }, loaded) {
 
 /** @param {Standing} standing @param {Loaded} loaded */
 function asJson({ ranking, taste, own, pattern, name, reasonWritten }, loaded) {
-  const { manifest, catalogue, viewers, backend } = loaded;
+  const { manifest, catalogue, viewers } = loaded;
   const named = (/** @type {{item: number}} */ { item }) => ({ key: catalogue[item]?.key, title: catalogue[item]?.title });
   const shown = new Set(ranking.recommendations.map(({ item }) => catalogue[item]?.key));
   const { written } = taste;
@@ -156,7 +156,7 @@ function asJson({ ranking, taste, own, pattern, name, reasonWritten }, loaded) {
     list: name,
     dataset: manifest.dataset.name,
     run: manifest.run,
-    computed: { on: backend.used, milliseconds: ranking.milliseconds, scored: ranking.scored },
+    computed: { on: ranking.used, milliseconds: ranking.milliseconds, scored: ranking.scored },
     question: spelled(taste, own, loaded),
     ...(taste.viewer === null ? { picks: taste.history.map(named) } : {}),
     pattern: pattern === null ? null : { from: written ? 'written here' : 'stored', ...(written ? { seed: written.seed } : { viewer: viewers[taste.pattern ?? -1]?.key }), text: pattern },

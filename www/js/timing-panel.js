@@ -103,14 +103,16 @@ export function createTimingPanel(onMeasure) {
       shown = { loaded, first: shown?.first ?? null };
       draw();
     },
-    /** So many workers score on the CPU from now on. @param {import('./types.js').Team} standing */
+    /** So many workers score on the CPU from now on, each with memory of its own. @param {import('./types.js').Team & {memory: import('./types.js').Memory}} standing */
     team(standing) {
       team.textContent = sentence(standing);
+      if (shown) shown.loaded = { ...shown.loaded, memory: standing.memory };
+      draw();
     },
-    /** A list stands there. @param {Ranking & {memory: import('./types.js').Memory}} ranking @param {Backend['used']} used */
-    ranked(ranking, used) {
+    /** A list stands there. @param {Ranking & {memory: import('./types.js').Memory}} ranking */
+    ranked(ranking) {
       if (!shown) return;
-      if (ranking.fresh) samples.add(used, ranking.milliseconds);
+      if (ranking.fresh) samples.add(ranking.used, ranking.milliseconds);
       shown.loaded = { ...shown.loaded, memory: ranking.memory };
       shown.first ??= { milliseconds: ranking.milliseconds, since: performance.now() };
       draw();

@@ -153,7 +153,7 @@
  * @property {number|null} time
  *
  * @typedef {Placed & {reasons: Reason[], history: HistoryWeight[], before?: Was|null}} Recommendation `before`: see RawRanking
- * @typedef {Omit<RawRanking, 'recommendations'|'before'> & {recommendations: Recommendation[]}} Ranking
+ * @typedef {Omit<RawRanking, 'recommendations'|'before'> & {recommendations: Recommendation[], used: Backend['used']}} Ranking `used`: what scored it
  *
  * @typedef {object} LoadTimes milliseconds by the worker's clock
  * @property {number} download engine and artefact, each until its last byte
@@ -220,7 +220,7 @@
  *
  * @typedef {{id: number, ok: true, value: unknown} | {id: number, ok: false, error: Fault}} Answer
  * @typedef {'ping'|{stop: number}} Aside heard whatever else the worker is doing: `ping` asks for another `alive`, `stop` ends the text, or the turn to another backend, that a request wants
- * @typedef {Answer | Progress | {event: 'alive', locked: boolean} | {event: 'fetched', group: 'gpu'|'writer'} | {event: 'backend', backend: Backend} | {event: 'team', team: Team} | {event: 'draft', id: number, text: string, attempt: number}} FromWorker
+ * @typedef {Answer | Progress | {event: 'alive', locked: boolean} | {event: 'fetched', group: 'gpu'|'writer'} | {event: 'backend', backend: Backend} | {event: 'team', team: Team & {memory: Memory}} | {event: 'draft', id: number, text: string, attempt: number}} FromWorker
  */
 
 export {};

@@ -100,7 +100,7 @@ export class Artefact {
 
   /**
    * Attaches to each weight the words it belongs to, heaviest first.
-   * @param {import('./types.js').RawRanking} raw
+   * @param {import('./types.js').RawRanking & Pick<import('./types.js').Ranking, 'used'>} raw
    * @returns {import('./types.js').Ranking}
    */
   withWords(raw) {

@@ -80,11 +80,11 @@ export class Engines {
    * @param {WebAssembly.Memory} memory of its module
    * @param {Source} source
    * @param {(backend: Backend) => void} onChange told when the GPU was given up
-   * @param {(team: import('./types.js').Team) => void} onTeam told how many workers score on the CPU
+   * @param {(team: import('./types.js').Team & {memory: import('./types.js').Memory}) => void} onTeam told how many workers score on the CPU, and what memory is held then
    */
   constructor(cpu, memory, source, onChange, onTeam) {
     this.cpu = cpu;
-    this.team = new Team(cpu, source, onTeam);
+    this.team = new Team(cpu, source, (standing) => onTeam({ ...standing, memory: this.memory() }));
     this.#memory = { cpu: memory, gpu: null };
     this.#source = source;
     this.#onChange = onChange;
@@ -255,9 +255,10 @@ export class Engines {
     this.#onChange(this.backend);
   }
 
-  /** @param {Taste} taste @param {number} count @param {Taste|null} before */
-  recommend(taste, count, before) {
-    return this.#ask((scorer) => scorer.recommend(taste, count, before));
+  /** With what scored it: a turn to the other backend may come before the list is looked at. @param {Taste} taste @param {number} count @param {Taste|null} before */
+  async recommend(taste, count, before) {
+    const ranking = await this.#ask((scorer) => scorer.recommend(taste, count, before));
+    return { ...ranking, used: this.backend.used };
   }
 
   /** @param {Taste} taste */

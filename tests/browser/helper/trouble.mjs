@@ -110,3 +110,32 @@ export const slowMeasuring = (milliseconds) => {
   };
   return appended('/curec-web.js', `(${slow})(Scorer, ${milliseconds});`);
 };
+
+/**
+ * A server's rules by which questions about a list take so long, and so do rows beyond the first ten.
+ * @param {number} milliseconds
+ * @returns {Record<string, import('./server.mjs').Rule>}
+ */
+export const slowAsking = (milliseconds) => {
+  const slow = (/** @type {any} */ Scorer, /** @type {number} */ each) => {
+    // No helpers: what they measure comes between.
+    Object.defineProperty(globalThis.navigator, 'hardwareConcurrency', { value: 1 });
+    for (const name of ['probe', 'counterfactual', 'recommend']) {
+      const ask = Scorer.prototype[name];
+      Scorer.prototype[name] = async function (/** @type {any[]} */ ...request) {
+        if (name !== 'recommend' || request[1] > 10) await new Promise((resolve) => setTimeout(resolve, each));
+        return ask.apply(this, request);
+      };
+    }
+  };
+  return appended('/curec-web.js', `(${slow})(Scorer, ${milliseconds});`);
+};
+
+/**
+ * A server's rules by which helpers are started on however small a catalogue, and stay whatever they take.
+ * @returns {Record<string, import('./server.mjs').Rule>}
+ */
+export const sharing = () => ({
+  ...UNHELD,
+  '/js/worker-team.js': (content) => ({ body: Buffer.from(String(content).replace('const WORTH = 8;', 'const WORTH = 0;').replace('const GAIN = 0.85;', 'const GAIN = Infinity;')) }),
+});
