@@ -112,7 +112,7 @@ export function createRankingList(root, loaded, { onMore, onProbe, onCarriers, o
       const inside = root.contains(document.activeElement);
       root.setAttribute('aria-busy', 'false');
       const { scored, recommendations } = ranking;
-      summary.textContent = `${count(scored)} titles scored in ${milliseconds(ranking.milliseconds)} on ${backend.used === 'webgpu' ? backendName(backend) : 'the CPU'}, here.`;
+      summary.textContent = `${count(scored)} titles scored in ${milliseconds(ranking.milliseconds)} on ${ranking.used === 'webgpu' ? backendName(backend) : 'the CPU'}, here.`;
       truth.replaceChildren(...(view.viewer ? [heldOutCard(ranking, view.viewer, view.taste, catalogue)] : []));
       own.show('', null);
       // Drawers that stood open stand open again, and whoever was in a row is in that row.
