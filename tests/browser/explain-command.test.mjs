@@ -60,6 +60,26 @@ const scoreOf = (native, key) => native.recommendations.find((/** @type {{key: s
 /** All scores. @param {any} native */
 const scores = (native) => native.recommendations.map((/** @type {{key: string, score: number}} */ { key, score }) => [key, score]);
 
+test('a drawer shows those titles of the history that count most by the program’s own numbers, and both sides', { skip }, async () => {
+  const { page } = await open(`#${new URLSearchParams({ user: users[0].key })}`);
+  const native = printed(await copied(page));
+  const row = rows(page).first();
+  await row.getByRole('button', { name: /What carried it/ }).click();
+  await row.locator('.evidence-history').first().waitFor();
+  const shown = (await row.locator('.evidence-history .weight-number').allTextContents()).map((text) => Number(text.replace('−', '-')));
+  const all = native.recommendations[0].history.map((/** @type {{adds: number}} */ { adds }) => adds);
+  assert.ok(all.length > shown.length, 'some are hidden');
+  for (const sign of [1, -1]) {
+    const [some, every] = [shown, all].map((side) => side.filter((/** @type {number} */ adds) => adds * sign > 0).map(Math.abs).sort((/** @type {number} */ a, /** @type {number} */ b) => b - a));
+    for (const [at, size] of some.entries()) assert.ok(Math.abs(size - every[at]) < 0.006, `of one side the first are shown: ${some} of ${every}`);
+    assert.ok(some.length > 0 || every.length === 0, 'neither side is left out');
+  }
+  // What stands for a side may be small: the two that speak for it most, and the one that speaks against it most.
+  const beyond = [...shown.filter((adds) => adds > 0).slice(2), ...shown.filter((adds) => adds < 0).slice(1)].map(Math.abs);
+  const hidden = all.map(Math.abs).sort((/** @type {number} */ a, /** @type {number} */ b) => b - a)[shown.length];
+  assert.ok(Math.min(...beyond) >= hidden - 0.006, `${hidden} is hidden, ${Math.min(...beyond)} is shown`);
+});
+
 test('with a muted reason and a borrowed pattern', { skip }, async () => {
   const borrowed = users.findLast((/** @type {{pattern: string|null}} */ { pattern }) => pattern !== null);
   const { page, manners } = await open(`#${new URLSearchParams({ user: users[0].key, pattern: borrowed.key })}`);

@@ -212,14 +212,14 @@ function historyPart(row, { catalogue, taste, carriers }) {
 }
 
 /**
- * What speaks for a title, then what speaks against it: half of each, or more of one where there is less of the other.
+ * What counts most, among it at least what the row names as speaking for its title, and something that speaks against it; first what speaks for it.
  * @param {import('./types.js').Carrier[]} carrying those first that count most @param {number} most
  */
 function bothSides(carrying, most) {
-  const sides = [carrying.filter(({ adds }) => adds > 0), carrying.filter(({ adds }) => adds < 0)];
-  const [speaking = 0, against = 0] = sides.map(({ length }) => length);
-  const shown = Math.min(speaking, Math.max(most / 2, most - against));
-  return [...(sides[0] ?? []).slice(0, shown), ...(sides[1] ?? []).slice(0, most - shown)];
+  const [speaking, against] = [carrying.filter(({ adds }) => adds > 0), carrying.filter(({ adds }) => adds < 0)];
+  const shown = new Set([...speaking.slice(0, 2), ...against.slice(0, 1)]);
+  for (const one of carrying) if (shown.size < most) shown.add(one);
+  return [...speaking, ...against].filter((one) => shown.has(one));
 }
 
 /** Where the interest unit looked. Its weights lie on states, not on titles. @param {Recommendation} row @param {CatalogueItem[]} catalogue */
