@@ -252,7 +252,10 @@ struct Interval<'a>(&'a Estimate);
 impl fmt::Display for Interval<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Estimate { mean, low, high } = self.0;
-        if low == mean && high == mean {
+        if low == mean && high == mean && *mean > 0.0 && *mean < 5e-5 {
+            // A p-value is never 0.
+            write!(f, "{:>9}{:21}", "< 0.0001", "")
+        } else if low == mean && high == mean {
             write!(f, "{mean:>9.4}{:21}", "")
         } else {
             write!(f, "{mean:>9.4} [{low:>8.4}, {high:>8.4}]")
@@ -279,6 +282,14 @@ mod tests {
             outcome(0.9, f64::NAN, 0.9, 99).outcome,
             Outcome::NotDecidable
         );
+    }
+
+    #[test]
+    fn what_is_tiny_is_not_shown_as_nothing() {
+        let shown = |of: f64| Interval(&value(of, of, of)).to_string().trim().to_owned();
+        assert_eq!(shown(3e-7), "< 0.0001");
+        assert_eq!(shown(0.0), "0.0000");
+        assert_eq!(shown(0.0123), "0.0123");
     }
 
     #[test]
