@@ -172,6 +172,32 @@ fn hostile_titles_and_keys_stay_text() {
 }
 
 #[test]
+fn an_artefact_of_an_older_release_takes_nothing_else_from_the_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    small_world(&data);
+    let out = folder.path().join("run");
+    tiny(&out, &["--data", data.to_str().unwrap()]);
+    let manifest = out.join("export/artefact/manifest.json");
+    let mut written: Value =
+        serde_json::from_str(&std::fs::read_to_string(&manifest).unwrap()).unwrap();
+    written["version"] = 1.into();
+    std::fs::write(&manifest, written.to_string()).unwrap();
+    run_well(&["report", "--run", out.to_str().unwrap()]);
+    let html = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(html.contains("Not shown: artefact version 1 is not supported"));
+    assert!(html.contains("curec export --run RUN"), "what to do");
+    assert!(html.contains("ids only"), "the ranking is there");
+    // One that is damaged is a fault all the same.
+    std::fs::write(&manifest, "{").unwrap();
+    refused(
+        &["report", "--run", out.to_str().unwrap()],
+        1,
+        &["is not a usable artefact"],
+    );
+}
+
+#[test]
 fn a_run_is_paired_with_baselines_on_its_own_users() {
     let folder = tempfile::tempdir().unwrap();
     let [run, pop, bare] = ["run", "pop.json", "bare.json"].map(|name| folder.path().join(name));

@@ -24,7 +24,7 @@ pub enum ArtefactError {
     },
     /// Written by a newer or older program.
     #[error(
-        "artefact version {found} is not supported (this program reads version {}); export it with the same release as the page",
+        "artefact version {found} is not supported (this program reads version {}); `curec export --run RUN` of this release writes it anew",
         super::VERSION
     )]
     UnsupportedVersion {

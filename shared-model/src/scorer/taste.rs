@@ -2,7 +2,7 @@
 
 use super::ScoreError;
 use super::cpu::Moment;
-use crate::artefact::{Artefact, tensors as stored};
+use crate::artefact::{Artefact, UserRecord, tensors as stored};
 use crate::reward::RewardConfig;
 use std::ops::Range;
 
@@ -182,8 +182,7 @@ impl Viewers {
         let patterns = values(stored::PATTERNS);
         let matched = values(stored::HISTORY_MATCHED);
         let mut offset = 0;
-        let mut written = own_reasons(artefact).into_iter();
-        let viewer = |(user, pattern): (&crate::artefact::UserRecord, &[f32])| {
+        let viewer = |((user, pattern), own): ((&UserRecord, &[f32]), Vec<Muted>)| {
             let history: Vec<u32> = user.history.iter().map(|event| event.item).collect();
             let start = history.len().saturating_sub(config.max_history);
             let rows = offset..offset + (history.len() - start) * config.width;
@@ -194,10 +193,11 @@ impl Viewers {
                 start,
                 matched: matched[rows].to_vec(),
                 pattern: pattern.to_vec(),
-                own: written.next().unwrap_or_default(),
+                own,
             }
         };
         let sides = (artefact.users.iter()).zip(patterns.chunks_exact(config.width));
+        let sides = sides.zip(own_reasons(artefact));
         Self {
             all: sides.map(viewer).collect(),
             counts: (artefact.reasons.iter())

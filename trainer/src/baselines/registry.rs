@@ -146,6 +146,13 @@ pub struct Chosen {
     pub data_sha256: String,
 }
 
+impl Chosen {
+    /// Itself where it was searched on these data: on others its settings are as good as any file's.
+    pub fn on(self, data_sha256: &str) -> Option<Self> {
+        (self.data_sha256 == data_sha256).then_some(self)
+    }
+}
+
 /// A model with its settings and the space a search draws from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setup {
@@ -430,6 +437,22 @@ mod tests {
             assert_eq!(value.get_name(), model.name());
             assert_eq!(serde_json::to_value(model).unwrap(), model.name());
         }
+    }
+
+    #[test]
+    fn what_was_chosen_on_other_data_was_not_searched_here() {
+        let chosen = Chosen {
+            model: Some(Model::ItemKnn),
+            trials: 6,
+            trial: 3,
+            objective: "validation NDCG@10".into(),
+            score: 0.5,
+            measured_on: 9,
+            seed: 1,
+            data_sha256: "abc".into(),
+        };
+        assert_eq!(chosen.clone().on("abc"), Some(chosen.clone()));
+        assert_eq!(chosen.on("def"), None);
     }
 
     #[test]

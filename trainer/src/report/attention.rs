@@ -2,7 +2,7 @@
 //! of the history carried the score (METHOD §2 and §4).
 
 use anyhow::{Context as _, Result};
-use curec_shared_model::artefact::Artefact;
+use curec_shared_model::artefact::{Artefact, ArtefactError};
 use curec_shared_model::explain::{Recommendation, UserScores};
 use curec_shared_model::scorer::Scorer;
 use rand::SeedableRng;
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::files::RunFiles;
 use crate::device::{DeviceChoice, open};
-use crate::export::read_folder;
+use crate::export::{ExportError, read_folder};
 use crate::run::Stage;
 
 const USERS: usize = 3;
@@ -68,16 +68,24 @@ pub(super) fn section(runs: &[RunFiles]) -> Result<Vec<Attention>> {
 }
 
 fn of_run(run: usize, files: &RunFiles) -> Result<Attention> {
-    if !files.has(Stage::Export) {
-        return Ok(Attention {
+    let without = |why: String| {
+        Ok(Attention {
             run,
             people: Vec::new(),
-            missing: Some(files.lacks(Stage::Export)),
-        });
+            missing: Some(why),
+        })
+    };
+    if !files.has(Stage::Export) {
+        return without(files.lacks(Stage::Export));
     }
     let folder = files.directory.stage(Stage::Export).join("artefact");
-    let artefact = read_folder(&folder)
-        .with_context(|| format!("{} is not a usable artefact", folder.display()))?;
+    let artefact = match read_folder(&folder) {
+        // Of an older release: whatever else the run holds is shown.
+        Err(ExportError::Unusable(why @ ArtefactError::UnsupportedVersion { .. })) => {
+            return without(format!("Not shown: {why}"));
+        }
+        read => read.with_context(|| format!("{} is not a usable artefact", folder.display()))?,
+    };
     let scorer = Scorer::new(&artefact, &open(DeviceChoice::Cpu)?)?;
     let mut people = Vec::new();
     for user in chosen(&artefact) {

@@ -34,7 +34,7 @@ pub(super) fn run(args: &BaselineArgs, settings: DinConfig, chosen: Option<Chose
         model: args.model.name().to_owned(),
         protocol: protocol(&data, bootstrap_samples),
         settings,
-        chosen,
+        chosen: chosen.and_then(|chosen| chosen.on(&data.content_hash())),
         seed: args.seed,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: crate::machine::commit(),

@@ -34,16 +34,7 @@ pub(super) fn run(
     }
     let device = device::open(args.device)?;
     let (mut result, results) = evaluated(args, settings, &prepared, &device)?;
-    result.chosen = chosen.filter(|chosen| {
-        let here = chosen.data_sha256 == prepared.sha256;
-        if !here {
-            eprintln!(
-                "these settings were chosen on other data ({}…): here they were not searched",
-                chosen.data_sha256.get(..12).unwrap_or_default()
-            );
-        }
-        here
-    });
+    result.chosen = chosen.and_then(|chosen| chosen.on(&prepared.sha256));
     for found in &earlier {
         let less = result.less(found)?;
         result.against.push(less);
